@@ -1,0 +1,59 @@
+# Needs Python >= 3.11, Rust >= 1.89 and make. All else goes into .venv and target.
+SHELL := bash
+PYTHON ?= python3
+
+export VIRTUAL_ENV := $(CURDIR)/.venv
+unexport CONDA_PREFIX
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+
+RUST := $(wildcard rust/*.rs rust/*/*.rs) Cargo.toml Cargo.lock
+TOOLS := .venv/.tools
+BUILT := .venv/.built
+
+.PHONY: help cats test lint format wheel clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
+
+cats: $(BUILT) ## build the package into .venv and train the cat classifier
+	$(BIN)/purr train
+
+test: $(BUILT) ## build the package and run all tests, Rust and Python
+	cargo test
+	$(BIN)/python -m pytest
+
+lint: $(BUILT) ## formatting, clippy, ruff, mypy, and the stub against the extension module
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --all-targets --features python -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy.stubtest purrceptron._core
+
+format: $(TOOLS) ## format all code and sort imports
+	cargo fmt
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+wheel: $(TOOLS) ## build a wheel into dist
+	$(BIN)/maturin build --release --out dist
+
+clean: ## delete what was built (a trained model stays)
+	rm -rf .venv target dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f python/purrceptron/_core.*.so python/purrceptron/_core.*.pyd
+	find python tests -name __pycache__ -prune -exec rm -rf {} +
+
+# The virtual environment with the tools of the group `dev`, which only a new pip can read.
+$(TOOLS): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+# The extension module, compiled in release mode beside the Python files, which are used where they are (an editable
+# installation): only a change in Rust builds it again.
+$(BUILT): $(RUST) $(TOOLS)
+	$(BIN)/maturin develop --release
+	touch $@

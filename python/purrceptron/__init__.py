@@ -1,0 +1,65 @@
+"""Small and medium neural networks from first principles: fast, bit-reproducible, safe."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import _core, callbacks, kernels
+from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
+from .errors import DataError, DivergedError, ModelFileError
+from .files import load
+from .layers import Dense, Layer, Rescale
+from .model import Sequential
+from .optimizers import SGD, Adam, Optimizer
+from .trainer import History, Trainer
+
+if TYPE_CHECKING:
+    from . import datasets, images, metrics, photos
+    from .photos import CatClassifier, PhotoClassifier
+
+__version__ = _core.version()
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Callback",
+    "CatClassifier",
+    "DataError",
+    "Dense",
+    "DivergedError",
+    "EarlyStopping",
+    "History",
+    "Layer",
+    "ModelFileError",
+    "Optimizer",
+    "PhotoClassifier",
+    "Progress",
+    "ProgressBar",
+    "Rescale",
+    "Sequential",
+    "Trainer",
+    "__version__",
+    "callbacks",
+    "datasets",
+    "images",
+    "kernels",
+    "load",
+    "metrics",
+    "photos",
+]
+
+# Loaded when they are first asked for: importing the library loads NumPy and itself, nothing more.
+_LAZY = {"CatClassifier": "photos", "PhotoClassifier": "photos"}
+_LAZY |= {name: name for name in ("datasets", "images", "metrics", "photos")}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f".{_LAZY[name]}", __name__)
+    return module if _LAZY[name] == name else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,67 @@
+"""Arrays as the core wants them: two-dimensional, of the network's type or bytes, without a copy where that fits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import DataError
+
+Array = NDArray[Any]
+
+
+def as_samples(x: ArrayLike, dtype: str, input_shape: tuple[int, ...] | None = None, what: str = "x") -> Array:
+    """Samples as rows: `(samples, ...)` becomes `(samples, features)`; bytes stay bytes, the rest becomes `dtype`.
+
+    Raises:
+        ValueError: There is no axis of samples, or a sample has another shape than `input_shape`.
+        TypeError: The numbers are not real.
+    """
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"{what}: expected real numbers, got an array of {x.dtype}")
+    if x.ndim < 2:
+        hint = "; one sample is x.reshape(1, -1), one feature x.reshape(-1, 1)" if x.ndim == 1 else ""
+        raise ValueError(f"{what}: expected (samples, features), got shape {x.shape}{hint}")
+    features = math.prod(x.shape[1:])
+    if input_shape is not None and x.shape[1:] != input_shape and features != math.prod(input_shape):
+        expected = ", ".join(str(size) for size in input_shape)
+        got = ", ".join(str(size) for size in x.shape[1:])
+        raise ValueError(f"{what}: the network expects samples of shape ({expected}), got ({got})")
+    x = x.reshape(len(x), features)
+    if x.dtype != np.uint8:
+        with np.errstate(over="ignore"):  # what does not fit becomes infinite and is refused by name
+            x = x.astype(dtype, copy=False)
+    return np.require(x, requirements="A")
+
+
+def as_targets(y: ArrayLike, dtype: str, outputs: int, loss: str, what: str = "y") -> Array:
+    """Targets for the core: `(samples,)` of uint32 for classes, else `(samples, outputs)` of `dtype`.
+
+    Raises:
+        ValueError: The shape does not fit the outputs.
+        DataError: A class is not a whole number of at least 0.
+    """
+    y = np.asarray(y)
+    if y.dtype.kind not in "fiub":
+        raise TypeError(f"{what}: expected numbers, got an array of {y.dtype}; number the classes 0, 1, 2, ...")
+    if loss == "cross_entropy" and (y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1 and outputs > 1)):
+        return _as_classes(y.ravel(), what)
+    if y.ndim == 1 and outputs == 1:
+        y = y.reshape(-1, 1)
+    if y.ndim != 2 or y.shape[1] != outputs:
+        expected = f"(samples, {outputs})" if outputs > 1 else "(samples,)"
+        raise ValueError(f"{what}: the network has {outputs} outputs, so expected shape {expected}, got {y.shape}")
+    with np.errstate(over="ignore"):
+        return np.require(y.astype(dtype, copy=False), requirements="A")
+
+
+def _as_classes(y: Array, what: str) -> Array:
+    with np.errstate(invalid="ignore"):
+        wrong = np.flatnonzero(~((y >= 0) & (y < 2**32) & (y == np.floor(y))) if y.dtype.kind != "b" else [])
+    if wrong.size:
+        raise DataError(f"{what}: sample {wrong[0]} has {y[wrong[0]]}, but a class is a whole number 0, 1, 2, ...")
+    return y.astype(np.uint32)

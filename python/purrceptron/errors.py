@@ -1,0 +1,28 @@
+"""The errors that are the library's own; a caller's other mistakes are `ValueError`, `TypeError` or `OSError`."""
+
+__all__ = ["DataError", "DivergedError", "ModelFileError"]
+
+
+class DataError(ValueError):
+    """Data cannot be used: not an image, a wrong shape, a missing column, NaN, one class only."""
+
+
+class ModelFileError(ValueError):
+    """A model file cannot be read: truncated, foreign, damaged, or written by a newer version."""
+
+
+class DivergedError(ArithmeticError):
+    """Training left the finite numbers; the model keeps its weights as of the last finite epoch.
+
+    Attributes:
+        epoch: Epoch (from 0) in which the loss or a weight stopped being finite.
+        loss: Last finite loss, or None when there was none.
+    """
+
+    def __init__(self, message: str, epoch: int = 0, loss: float | None = None) -> None:
+        super().__init__(message, epoch, loss)
+        self.epoch = epoch
+        self.loss = loss
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -1,0 +1,173 @@
+"""The seven steps of a network as plain functions on arrays.
+
+Input, forward, prediction, cost, backward, gradient descent, repeat: `examples/seven_steps.py` writes the loop by hand
+with these, and arrives at the weights of `Sequential.fit` bit for bit. The first array's type, float32 or float64, is
+that of the arithmetic; anything else becomes float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _core
+from ._arrays import Array, as_targets
+from ._spec import check_name
+
+__all__ = [
+    "activation_backward",
+    "activation_forward",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "dense_backward",
+    "dense_forward",
+    "initialize",
+    "matmul",
+    "mean_squared_error",
+    "relu",
+    "relu_backward",
+    "sgd",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+]
+
+
+def initialize(
+    inputs: int,
+    units: int,
+    *,
+    initializer: str = "scaled_uniform",
+    seed: int = 0,
+    layer: int = 0,
+    dtype: str = "float32",
+) -> Array:
+    """First values of a kernel `(inputs, units)`: those that `Sequential` gives the layer at place `layer`."""
+    return _core.initialize(
+        check_name("initializer", initializer), (inputs, units), seed, f"layers.{layer}.kernel", dtype
+    )
+
+
+def matmul(a: ArrayLike, b: ArrayLike, *, n_threads: int | None = None) -> Array:
+    """Product of `a (m, k)` and `b (k, n)`, `(m, n)`: every sum in one fixed order, whatever the threads.
+
+    Example:
+        >>> from purrceptron.kernels import matmul
+        >>> matmul([[1.0, 2.0]], [[3.0], [4.0]])
+        array([[11.]])
+    """
+    a, b = _arrays({"a": a, "b": b}, ndim=2)
+    return _core.matmul(a, b, n_threads)
+
+
+def dense_forward(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike, *, n_threads: int | None = None) -> Array:
+    """Affine map `z = x · kernel + bias`: `(samples, inputs)`, `(inputs, units)`, `(units,)` to `(samples, units)`."""
+    x, kernel = _arrays({"x": x, "kernel": kernel}, ndim=2)
+    (bias,) = _arrays({"bias": bias}, ndim=1, dtype=x.dtype)
+    return _core.dense_forward(x, kernel, bias, n_threads)
+
+
+def dense_backward(
+    dz: ArrayLike, x: ArrayLike, kernel: ArrayLike, *, n_threads: int | None = None
+) -> tuple[Array, Array, Array]:
+    """Gradients `dx, dkernel, dbias` of `dense_forward`, given `dz (samples, units)`.
+
+    `dkernel = xᵀ · dz`, `dbias` the sums of dz's columns, `dx = dz · kernelᵀ`.
+    """
+    dz, x, kernel = _arrays({"dz": dz, "x": x, "kernel": kernel}, ndim=2)
+    return _core.dense_backward(dz, x, kernel, n_threads)
+
+
+def activation_forward(activation: str, z: ArrayLike) -> Array:
+    """Outputs `a = f(z)` of any activation, `(samples, units)`."""
+    (z,) = _arrays({"z": z}, ndim=2)
+    return _core.activation_forward(check_name("activation", activation), z)
+
+
+def activation_backward(activation: str, a: ArrayLike, da: ArrayLike) -> Array:
+    """`dz = da f'(z)`, given the outputs `a = f(z)`, all `(samples, units)`."""
+    a, da = _arrays({"a": a, "da": da}, ndim=2)
+    return _core.activation_backward(check_name("activation", activation), a, da)
+
+
+def relu(z: ArrayLike) -> Array:
+    """`max(z, 0)`, `(samples, units)`."""
+    return activation_forward("relu", z)
+
+
+def relu_backward(a: ArrayLike, da: ArrayLike) -> Array:
+    """`da` where the output `a` is above 0, else 0."""
+    return activation_backward("relu", a, da)
+
+
+def sigmoid(z: ArrayLike) -> Array:
+    """`1 / (1 + exp(-z))`, `(samples, units)`."""
+    return activation_forward("sigmoid", z)
+
+
+def sigmoid_backward(a: ArrayLike, da: ArrayLike) -> Array:
+    """`da a (1 - a)`, given the output `a`."""
+    return activation_backward("sigmoid", a, da)
+
+
+def softmax(z: ArrayLike) -> Array:
+    """`exp(z) / sum(exp(z))` over the units of each sample, `(samples, units)`."""
+    return activation_forward("softmax", z)
+
+
+def softmax_backward(a: ArrayLike, da: ArrayLike) -> Array:
+    """`a (da - sum(a da))` over the units of each sample, given the output `a`."""
+    return activation_backward("softmax", a, da)
+
+
+def binary_cross_entropy(logits: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
+    """Mean loss and its gradient with respect to the logits, `(sigmoid(logits) - y) / size`.
+
+    Args:
+        logits: `(samples, outputs)`, before the sigmoid.
+        y: 0 and 1, or numbers between; `(samples,)` for one output.
+    """
+    return _loss("binary_cross_entropy", logits, y)
+
+
+def cross_entropy(logits: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
+    """Mean loss and its gradient with respect to the logits, `(softmax(logits) - y) / samples`.
+
+    Args:
+        logits: `(samples, classes)`, before the softmax.
+        y: Classes `(samples,)`, or probabilities `(samples, classes)`.
+    """
+    return _loss("cross_entropy", logits, y)
+
+
+def mean_squared_error(outputs: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
+    """Mean loss and its gradient with respect to the outputs, `2 (outputs - y) / size`."""
+    return _loss("mean_squared_error", outputs, y)
+
+
+def sgd(parameter: Array, gradient: Array, learning_rate: float) -> Array:
+    """One step of gradient descent: `parameter - learning_rate * gradient`."""
+    return parameter - parameter.dtype.type(learning_rate) * gradient
+
+
+def _loss(name: str, outputs: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
+    (outputs,) = _arrays({"outputs": outputs}, ndim=2)
+    return _core.loss_forward_backward(name, outputs, as_targets(y, outputs.dtype.name, outputs.shape[1], name))
+
+
+def _arrays(named: dict[str, ArrayLike], ndim: int, dtype: np.dtype[Any] | None = None) -> list[Array]:
+    """All of them with `ndim` axes and of one type: `dtype`, else the first's if that is a float, else float64."""
+    arrays = []
+    for name, value in named.items():
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{name}: expected real numbers, got an array of {array.dtype}")
+        if array.ndim != ndim:
+            raise ValueError(f"{name}: expected {ndim} axes, got shape {array.shape}")
+        if dtype is None:
+            dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+        arrays.append(np.require(array.astype(dtype, copy=False), requirements="A"))
+    return arrays

@@ -1,0 +1,80 @@
+"""Layers, as descriptions: what a network is built from.
+
+A layer here holds settings, no weights; the core builds the network from them. The same fields stand in the JSON of a
+model file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ._spec import Spec, check_name
+
+__all__ = ["Dense", "Layer", "Rescale"]
+
+
+class Layer(Spec):
+    """What all layers are; use one of the others."""
+
+    kind: ClassVar[str] = "layer"
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """Every unit looks at every input: `activation(x · kernel + bias)`.
+
+    Args:
+        units: Number of outputs.
+        activation: What follows the affine map: "identity" (the default), "relu", "sigmoid", "tanh" or "softmax".
+        kernel_initializer: First values of the kernel: "scaled_uniform" (±1/√inputs), "glorot_uniform"
+            (±√(6/(inputs+units))), "he_uniform" (±√(6/inputs)) or "zeros".
+        bias_initializer: First values of the bias, "zeros" by default.
+
+    Raises:
+        ValueError: A name is unknown (the message lists the known), or `units` is below 1.
+
+    Example:
+        >>> from purrceptron import Dense
+        >>> Dense(20, "relu")
+        Dense(units=20, activation='relu', kernel_initializer='scaled_uniform', bias_initializer='zeros')
+    """
+
+    units: int
+    activation: str = "identity"
+    kernel_initializer: str = "scaled_uniform"
+    bias_initializer: str = "zeros"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.units, bool) or not hasattr(self.units, "__index__"):
+            raise TypeError(f"Dense: units must be a whole number, got {self.units!r}")
+        object.__setattr__(self, "units", self.units.__index__())
+        if self.units < 1:
+            raise ValueError(f"Dense: units must be at least 1, got {self.units}")
+        check_name("activation", self.activation)
+        check_name("initializer", self.kernel_initializer)
+        check_name("initializer", self.bias_initializer)
+
+
+@dataclass(frozen=True)
+class Rescale(Layer):
+    """Multiplies every input by `scale`: `Rescale(1/255)` takes the bytes of pictures to 0..1.
+
+    As the first layer it costs nothing: pictures stay bytes in memory and are scaled where they are read.
+
+    Args:
+        scale: The factor, finite and not 0.
+    """
+
+    scale: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", float(self.scale))
+
+
+def layer_from_dict(fields: dict[str, Any]) -> Layer:
+    """The layer that `Spec.to_dict` described."""
+    kinds = {kind.type_name(): kind for kind in Layer.__subclasses__()}
+    fields = dict(fields)
+    layer: Layer = kinds[fields.pop("type")](**fields)
+    return layer

@@ -1,0 +1,344 @@
+"""`Sequential`: layers in order, with weights."""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _core
+from ._arrays import Array, as_samples
+from ._spec import check_name
+from .callbacks import Callback
+from .layers import Dense, Layer, layer_from_dict
+from .optimizers import SGD, Optimizer
+from .trainer import History, Trainer
+
+__all__ = ["Sequential"]
+
+
+class Sequential:
+    """A network: layers in order.
+
+    Args:
+        layers: Descriptions, from the input to the output.
+        input_shape: Shape of one sample, an int or a tuple; left out, it comes from the first `fit`.
+        seed: Seed of the first weights, of shuffling, of everything random: 0 to 2^64 - 1.
+        dtype: Type of the weights and of all arithmetic, "float32" (the default) or "float64".
+
+    Raises:
+        ValueError: There is no layer, or a setting is out of its range.
+
+    Example:
+        >>> import numpy as np, purrceptron as purr
+        >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype="float32")
+        >>> y = np.array([0, 1, 1, 0])
+        >>> net = purr.Sequential([purr.Dense(8, "tanh"), purr.Dense(1, "sigmoid")], input_shape=2, seed=1)
+        >>> history = net.fit(x, y, epochs=2000, batch_size=None, optimizer=purr.Adam(0.01))
+        >>> net.predict(x).round().ravel()
+        array([0., 1., 1., 0.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        *,
+        input_shape: int | Sequence[int] | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+    ) -> None:
+        self._layers = tuple(layers)
+        for layer in self._layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"layers: expected layers such as purr.Dense(20), got {layer!r}")
+        if not self._layers:
+            raise ValueError("layers must be at least one layer, got none")
+        self._seed = operator.index(seed)
+        if not 0 <= self._seed < 2**64:
+            raise ValueError(f"seed must be 0 to 2^64 - 1, got {seed}")
+        self._dtype = check_name("dtype", np.dtype(dtype).name)
+        self._core: _core.Network | None = None
+        if input_shape is not None:
+            self.build(input_shape)
+
+    @classmethod
+    def from_string(cls, text: str, *, seed: int = 0, dtype: str = "float32") -> Self:
+        """A dense network from its sizes, the input's first: "12288-20-7-5-1".
+
+        Hidden layers have ReLU; the last has sigmoid if it is one unit, else softmax. A colon says otherwise:
+        "8-32:tanh-1:identity".
+
+        Raises:
+            ValueError: The text is no such list (the message shows where).
+
+        Example:
+            >>> from purrceptron import Sequential
+            >>> Sequential.from_string("64-100-10").layers[-1].activation
+            'softmax'
+        """
+        inputs, layers = parse_network(text)
+        if inputs is None:
+            raise ValueError(f"network {text!r}: expected sizes such as '64-100-10', the input's first")
+        return cls(layers, input_shape=inputs, seed=seed, dtype=dtype)
+
+    def build(self, input_shape: int | Sequence[int]) -> None:
+        """Draw the first weights, for samples of `input_shape`. `fit` does it where it was not done before."""
+        shape = (input_shape,) if isinstance(input_shape, int | np.integer) else tuple(input_shape)
+        spec = {
+            "input_shape": [operator.index(size) for size in shape],
+            "layers": [layer.to_dict() for layer in self._layers],
+            "dtype": self._dtype,
+            "seed": self._seed,
+        }
+        if any(size < 1 for size in spec["input_shape"]):
+            raise ValueError(f"input_shape must be sizes above 0, got {shape}")
+        self._core = _core.Network(json.dumps(spec))
+
+    @classmethod
+    def _from_core(cls, core: _core.Network) -> Self:
+        spec = json.loads(core.spec())
+        layers = [layer_from_dict(layer) for layer in spec["layers"]]
+        model = cls(layers, seed=spec["seed"], dtype=spec["dtype"])
+        model._core = core
+        return model
+
+    def _built(self) -> _core.Network:
+        if self._core is None:
+            raise ValueError("the network has no weights yet: give input_shape, or call fit first")
+        return self._core
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers' descriptions."""
+        return self._layers
+
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """Shape of one sample, None as long as it is unknown."""
+        return None if self._core is None else tuple(json.loads(self._core.spec())["input_shape"])
+
+    @property
+    def seed(self) -> int:
+        """Seed of everything random."""
+        return self._seed
+
+    @property
+    def dtype(self) -> str:
+        """Type of the weights, "float32" or "float64"."""
+        return self._dtype
+
+    @property
+    def outputs(self) -> int:
+        """Numbers of one output."""
+        sizes = [layer.units for layer in self._layers if isinstance(layer, Dense)]
+        return sizes[-1] if sizes else math.prod(self.input_shape or (0,))
+
+    @property
+    def _last_activation(self) -> str:
+        last = self._layers[-1]
+        return last.activation if isinstance(last, Dense) else "identity"
+
+    def fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 10,
+        batch_size: int | None = 32,
+        shuffle: bool = True,
+        optimizer: str | Optimizer = "adam",
+        loss: str | None = None,
+        metrics: Sequence[str] = (),
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        callbacks: Sequence[Callback] = (),
+        n_threads: int | None = None,
+        solver: str = "auto",
+        verbose: int = 0,
+    ) -> History:
+        """Train from the present weights, with a new optimizer (a `Trainer` keeps its own).
+
+        Args:
+            x: Samples `(samples, ...)`; bytes (pictures) are read as they are, the rest in the network's dtype.
+            y: Targets: `(samples,)` for one output or for classes, else `(samples, outputs)`.
+            epochs: Passes over the data.
+            batch_size: Samples of one step; None, or a number not below the samples, takes all in every step.
+            shuffle: Whether every epoch has an order of its own, drawn from the seed.
+            optimizer: A name, or an object such as `purr.SGD(0.1, momentum=0.9)`.
+            loss: "binary_cross_entropy", "cross_entropy" (classes, or rows of probabilities) or
+                "mean_squared_error"; left out, a last sigmoid implies the first and a last softmax the second.
+            metrics: Names of scores for the history: "accuracy".
+            validation_data: `(x, y)` to evaluate after every epoch.
+            callbacks: Called after epochs, see `purrceptron.callbacks`.
+            n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS` or the cores. The result is the same bit for bit.
+            solver: "direct", or "auto", which picks the solver from the network and the shapes.
+            verbose: 1 shows a progress bar.
+
+        Returns:
+            The history: loss of every epoch, and so on.
+
+        Raises:
+            ValueError: Shapes or settings do not fit.
+            DataError: The data has NaN, infinities, or targets that the loss does not take (a ValueError, too).
+            DivergedError: The loss is no longer finite; the weights are as before the call (or as a callback last
+                saw them).
+        """
+        if self._core is None:
+            self.build(np.shape(x)[1:] if np.ndim(x) > 1 else as_samples(x, self._dtype).shape[1:])
+        trainer = Trainer(self, optimizer=optimizer, loss=loss, n_threads=n_threads)
+        return trainer.fit(
+            x,
+            y,
+            epochs=epochs,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            metrics=metrics,
+            validation_data=validation_data,
+            callbacks=callbacks,
+            solver=solver,
+            verbose=verbose,
+        )
+
+    def predict(self, x: ArrayLike, *, n_threads: int | None = None) -> Array:
+        """Outputs of the last layer, `(samples, outputs)`."""
+        core = self._built()
+        return core.predict(as_samples(x, self._dtype, self.input_shape), False, n_threads)
+
+    def predict_proba(self, x: ArrayLike, *, n_threads: int | None = None) -> Array:
+        """Probabilities, `(samples, outputs)`; a network that ends in logits gets the sigmoid (one output) or softmax."""
+        core = self._built()
+        return core.predict(as_samples(x, self._dtype, self.input_shape), True, n_threads)
+
+    def evaluate(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        loss: str | None = None,
+        metrics: Sequence[str] = (),
+        n_threads: int | None = None,
+    ) -> dict[str, float]:
+        """Mean loss and metrics on data, by name: `{"loss": ..., "accuracy": ...}`."""
+        return Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads).evaluate(x, y, metrics=metrics)
+
+    def loss_and_gradient(
+        self, x: ArrayLike, y: ArrayLike, *, loss: str | None = None, n_threads: int | None = None
+    ) -> tuple[float, Array]:
+        """Mean loss on data, and its gradient: one flat array in the order of `get_weights`. Nothing is changed."""
+        return Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads).loss_and_gradient(x, y)
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """Copies of the weights by name: `layers.0.kernel (inputs, units)`, `layers.0.bias (units,)`, ..."""
+        core = self._built()
+        named, flat = core.named_parameters(), core.parameters()
+        ends = np.cumsum([math.prod(shape) for _, shape in named])
+        parts = np.split(flat, ends[:-1])
+        return {name: part.reshape(shape) for (name, shape), part in zip(named, parts, strict=True)} if named else {}
+
+    def get_weights(self) -> list[Array]:
+        """Copies of the weights: `[kernel, bias, kernel, bias, ...]`."""
+        return list(self.parameters.values())
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Replace the weights by arrays of the shapes that `get_weights` gives.
+
+        Raises:
+            ValueError: There are more or fewer, or one has another shape (says which).
+        """
+        core = self._built()
+        named = core.named_parameters()
+        if len(weights) != len(named):
+            names = ", ".join(name for name, _ in named)
+            raise ValueError(f"set_weights: expected {len(named)} arrays ({names}), got {len(weights)}")
+        flat = []
+        for (name, shape), weight in zip(named, weights, strict=True):
+            array = np.asarray(weight)
+            if array.shape != tuple(shape):
+                raise ValueError(f"set_weights: {name} has shape {tuple(shape)}, got {array.shape}")
+            flat.append(array.astype(self._dtype).ravel())
+        core.set_parameters(np.concatenate(flat) if flat else np.empty(0, self._dtype))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights' names, shapes and bits: equal exactly if every bit is equal.
+
+        Raises:
+            DataError: A weight is not finite.
+        """
+        return self._built().fingerprint()
+
+    def summary(self) -> str:
+        """The layers with their output shapes and numbers of parameters, as a table to print."""
+        sizes: dict[str, int] = {}
+        for name, values in self.parameters.items():
+            layer = name.rsplit(".", 1)[0]
+            sizes[layer] = sizes.get(layer, 0) + values.size
+        width = math.prod(self.input_shape or ())
+        rows = [("layer", "settings", "outputs", "parameters"), ("input", str(self.input_shape), str(width), "")]
+        for index, layer in enumerate(self._layers):
+            width = layer.units if isinstance(layer, Dense) else width
+            count = sizes.get(f"layers.{index}", 0)
+            rows.append((f"layers.{index}", repr(layer), str(width), f"{count:,}"))
+        rows.append(("total", self._dtype, "", f"{sum(sizes.values()):,}"))
+        columns = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = (f"{a:<{columns[0]}}  {b:<{columns[1]}}  {c:>{columns[2]}}  {d:>{columns[3]}}" for a, b, c, d in rows)
+        return "\n".join(line.rstrip() for line in lines)
+
+    def save(self, path: str | os.PathLike[str], *, notes: Mapping[str, str] | None = None) -> None:
+        """Write a model file (.safetensors), whole or not at all. `notes` are kept in it.
+
+        Raises:
+            OSError: The file cannot be written; an older file of that name is then as it was.
+        """
+        self._built().save(os.fspath(path), dict(notes or {}))
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self._layers))
+        return f"Sequential([{layers}], input_shape={self.input_shape}, seed={self._seed}, dtype={self._dtype!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """Equal description and equal weights."""
+        if not isinstance(other, Sequential):
+            return NotImplemented
+        mine, its = self.__getstate__(), other.__getstate__()
+        return mine == its
+
+    __hash__ = None  # type: ignore[assignment]  # weights change
+
+    def __getstate__(self) -> dict[str, Any]:
+        weights = None if self._core is None else self._core.to_bytes()
+        return {"layers": self._layers, "seed": self._seed, "dtype": self._dtype, "weights": weights}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._layers, self._seed, self._dtype = state["layers"], state["seed"], state["dtype"]
+        weights = state["weights"]
+        self._core = None if weights is None else _core.Network.from_bytes(weights)
+
+
+def parse_network(text: str, *, last: str | None = None) -> tuple[int | None, list[Layer]]:
+    """The input's size, if the text begins with one of two or more sizes, and the layers of "64-100:tanh-10".
+
+    Args:
+        text: Sizes with a dash between, each layer's with an activation after a colon if it is not the usual one.
+        last: Activation of the last layer where the text names none.
+    """
+    parts = text.strip().split("-")
+    layers: list[Layer] = []
+    for position, part in enumerate(parts):
+        match = re.fullmatch(r"\s*([1-9]\d*)\s*(?::\s*(\w+)\s*)?", part)
+        if match is None or (position == 0 and match[2]):
+            raise ValueError(
+                f"network {text!r}: {part!r} is no layer; expected sizes with a dash between, as in '64-100-10', "
+                "with an activation after a colon where it is not the usual one, as in '8-32:tanh-1:identity'"
+            )
+        units = int(match[1])
+        usual = "relu" if position + 1 < len(parts) else last or ("sigmoid" if units == 1 else "softmax")
+        if position > 0:
+            layers.append(Dense(units, match[2] or usual))
+    return (int(parts[0]) if layers else None), layers

@@ -1,0 +1,200 @@
+"""`Trainer`: one step of training, and the loop over many."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
+
+from . import _core
+from ._arrays import Array, as_samples, as_targets
+from ._spec import check_name
+from .callbacks import Callback, Progress, ProgressBar
+from .optimizers import Optimizer, as_optimizer
+
+if TYPE_CHECKING:
+    from .model import Sequential
+
+__all__ = ["History", "Trainer"]
+
+
+@dataclass
+class History:
+    """What a training gave, epoch by epoch.
+
+    Attributes:
+        loss: Mean over the epoch's samples, each batch before its step.
+        val_loss: On the validation data after the epoch; empty without such data.
+        metrics: Scores by name, "accuracy" and "val_accuracy", as lists like the losses.
+        solver: The solver that ran.
+        seconds: Wall time.
+    """
+
+    loss: list[float]
+    val_loss: list[float] = field(default_factory=list)
+    metrics: dict[str, list[float]] = field(default_factory=dict)
+    solver: str = "direct"
+    seconds: float = 0.0
+
+
+class Trainer:
+    """Trains a network step by step: keeps the optimizer's state, the loss, and the memory that a step needs.
+
+    Args:
+        model: The network, with its input shape known. Every step changes its weights.
+        optimizer: A name, or an object such as `purr.SGD(0.1, momentum=0.9)`.
+        loss: As in `Sequential.fit`.
+        n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS` or the cores.
+
+    Example:
+        >>> import numpy as np, purrceptron as purr
+        >>> net = purr.Sequential.from_string("2-4-1", seed=0)
+        >>> trainer = purr.Trainer(net, optimizer=purr.SGD(0.1))
+        >>> x, y = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1])
+        >>> losses = [trainer.step(x, y) for _ in range(100)]
+        >>> losses[-1] < losses[0]
+        True
+    """
+
+    def __init__(
+        self,
+        model: Sequential,
+        *,
+        optimizer: str | Optimizer = "adam",
+        loss: str | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self._model = model
+        self._optimizer = as_optimizer(optimizer)
+        self._loss = check_name("loss", loss) if loss is not None else _implied_loss(model._last_activation)
+        self._core = _core.Trainer(
+            model._built(), json.dumps(self._optimizer.to_dict()), self._loss, _core.thread_count(n_threads)
+        )
+
+    @property
+    def model(self) -> Sequential:
+        """The network that it trains."""
+        return self._model
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer's description."""
+        return self._optimizer
+
+    @property
+    def loss(self) -> str:
+        """Name of the loss."""
+        return self._loss
+
+    @property
+    def steps(self) -> int:
+        """Steps made so far."""
+        return self._core.steps()
+
+    def step(self, x: ArrayLike, y: ArrayLike) -> float:
+        """Move the weights along the gradient of the mean loss on a batch; returns that loss, from before the step.
+
+        Raises:
+            DivergedError: The loss is not finite; the weights stay as they are.
+        """
+        return self._core.step(*self._arrays(x, y))
+
+    def loss_and_gradient(self, x: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
+        """The mean loss on a batch and its gradient, flat, in the order of `get_weights`. The weights stay."""
+        return self._core.loss_and_gradient(*self._arrays(x, y))
+
+    def evaluate(self, x: ArrayLike, y: ArrayLike, *, metrics: Sequence[str] = ()) -> dict[str, float]:
+        """Mean loss and metrics by name."""
+        names = [check_name("metric", name) for name in _names(metrics)]
+        loss, values = self._core.evaluate(*self._arrays(x, y), names)
+        return {"loss": loss, **dict(zip(names, values, strict=True))}
+
+    def fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 10,
+        batch_size: int | None = 32,
+        shuffle: bool = True,
+        metrics: Sequence[str] = (),
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        callbacks: Sequence[Callback] = (),
+        solver: str = "auto",
+        verbose: int = 0,
+    ) -> History:
+        """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
+        names = [check_name("metric", name) for name in _names(metrics)]
+        options = {
+            "epochs": _whole("epochs", epochs, 0),
+            "batch_size": None if batch_size is None else _whole("batch_size", batch_size, 1),
+            "shuffle": bool(shuffle),
+            "metrics": names,
+            "solver": check_name("solver", solver),
+        }
+        arrays = self._arrays(x, y)
+        validation = None if validation_data is None else self._arrays(*validation_data, prefix="validation ")
+        callbacks = [*callbacks, *([ProgressBar()] if verbose else [])]
+        watch = _watch(callbacks, options["epochs"], names) if callbacks else None
+        every_epoch = any(not isinstance(callback, Progress) for callback in callbacks)
+        for callback in callbacks:
+            callback.on_train_begin(self._model, options["epochs"])
+        try:
+            result = self._core.fit(*arrays, json.dumps(options), validation, watch, every_epoch)
+        finally:
+            for callback in callbacks:
+                callback.on_train_end()
+        loss, val_loss = result.pop("loss"), result.pop("val_loss")
+        solver, seconds = result.pop("solver"), result.pop("seconds")
+        return History(loss, val_loss, {name: values for name, values in result.items() if values}, solver, seconds)
+
+    def _arrays(self, x: ArrayLike, y: ArrayLike, prefix: str = "") -> tuple[Array, Array]:
+        model = self._model
+        samples = as_samples(x, model.dtype, model.input_shape, what=f"{prefix}x")
+        targets = as_targets(y, model.dtype, model.outputs, self._loss, what=f"{prefix}y")
+        if len(samples) != len(targets):
+            raise ValueError(f"{prefix}x has {len(samples)} samples, but {prefix}y has {len(targets)}")
+        return samples, targets
+
+    def __repr__(self) -> str:
+        return f"Trainer({self._model!r}, optimizer={self._optimizer!r}, loss={self._loss!r})"
+
+
+def _implied_loss(last_activation: str) -> str:
+    implied = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy"}
+    if last_activation not in implied:
+        known = ", ".join(_core.names("loss"))
+        raise ValueError(f"a network that ends in {last_activation} needs a loss; known: {known}")
+    return implied[last_activation]
+
+
+def _names(metrics: Sequence[str]) -> Sequence[str]:
+    return [metrics] if isinstance(metrics, str) else metrics
+
+
+def _whole(name: str, value: int, least: int) -> int:
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, got {value!r}") from None
+    if whole < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return whole
+
+
+def _watch(callbacks: Sequence[Callback], epochs: int, names: Sequence[str]) -> Callable[..., bool]:
+    """What the core calls after an epoch: every callback, with the epoch's scores by name."""
+
+    def watch(
+        epoch: int, loss: float, metrics: list[float], val_loss: float | None, val_metrics: list[float] | None
+    ) -> bool:
+        logs = {"loss": loss, **dict(zip(names, metrics, strict=True))}
+        if val_loss is not None and val_metrics is not None:
+            logs |= {"val_loss": val_loss, **{f"val_{n}": v for n, v in zip(names, val_metrics, strict=True)}}
+        return any([callback.on_epoch_end(epoch, logs) for callback in callbacks])
+
+    return watch

@@ -1,0 +1,94 @@
+//! Errors, names and arrays on their way between Python and Rust.
+
+use std::str::FromStr;
+
+use numpy::{Element, PyArrayDyn, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::call::PyCallArgs;
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use strum::VariantNames;
+
+use crate::error::{Error, Result};
+use crate::math::Float;
+use crate::network::Samples;
+use crate::train::OwnedTargets;
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> PyErr {
+        let message = error.to_string();
+        match error {
+            Error::Shape { .. } | Error::Value { .. } | Error::Spec(_) => PyValueError::new_err(message),
+            Error::Data(_) => own_error("DataError", (message,)),
+            Error::ModelFile { .. } => own_error("ModelFileError", (message,)),
+            Error::Diverged { epoch, last_loss } => own_error("DivergedError", (message, epoch, last_loss)),
+            // Python picks the subclass (FileNotFoundError, PermissionError, ..) by the number.
+            Error::Io { path, source } => match source.raw_os_error() {
+                Some(number) => {
+                    let reason = source.to_string();
+                    let reason = reason.split(" (os error").next().unwrap_or_default().to_string();
+                    PyOSError::new_err((number, reason, path.display().to_string()))
+                }
+                None => PyOSError::new_err(message),
+            },
+            Error::Callback(error) => match error.downcast::<PyErr>() {
+                Ok(error) => *error,
+                Err(other) => PyValueError::new_err(other.to_string()),
+            },
+        }
+    }
+}
+
+/// An error class of `purrceptron.errors`.
+fn own_error(class: &str, arguments: impl for<'py> PyCallArgs<'py>) -> PyErr {
+    Python::attach(|py| {
+        let raise = || py.import("purrceptron.errors")?.getattr(class)?.call1(arguments);
+        raise().map_or_else(|error| error, PyErr::from_value)
+    })
+}
+
+/// A member of a closed set by its name.
+pub fn by_name<T: FromStr + VariantNames>(what: &str, name: &str) -> Result<T> {
+    let expected = || format!("one of {}", T::VARIANTS.join(", "));
+    name.parse().map_err(|_| Error::value(what, expected(), format!("{name:?}")))
+}
+
+/// Whether an array holds `float32`: what chooses the type that a kernel runs in.
+pub fn is_single(array: &Bound<PyAny>) -> bool {
+    array.cast::<PyArrayDyn<f32>>().is_ok()
+}
+
+/// Samples borrowed from an array of the network's type or of bytes.
+pub enum ReadonlySamples<'py, F: Element> {
+    Floats(PyReadonlyArray2<'py, F>),
+    Bytes(PyReadonlyArray2<'py, u8>),
+}
+
+impl<'py, F: Float + Element> ReadonlySamples<'py, F> {
+    pub fn new(array: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if array.cast::<PyArrayDyn<u8>>().is_ok() {
+            Ok(ReadonlySamples::Bytes(array.extract()?))
+        } else {
+            Ok(ReadonlySamples::Floats(array.extract()?))
+        }
+    }
+
+    pub fn view(&self) -> Samples<'_, F> {
+        match self {
+            ReadonlySamples::Floats(array) => Samples::Floats(array.as_array()),
+            ReadonlySamples::Bytes(array) => Samples::Bytes(array.as_array()),
+        }
+    }
+}
+
+/// Targets copied from an array: classes if it is (samples,) of `uint32`, values (samples, `outputs`) otherwise.
+pub fn targets<F: Float + Element>(array: &Bound<PyAny>, outputs: usize) -> PyResult<OwnedTargets<F>> {
+    if let Ok(classes) = array.extract::<PyReadonlyArray1<u32>>() {
+        return Ok(OwnedTargets::Classes(classes.as_array().to_vec()));
+    }
+    let values = array.extract::<PyReadonlyArray2<F>>()?;
+    if values.shape()[1] != outputs {
+        let got = format!("(.., {})", values.shape()[1]);
+        return Err(Error::shape("targets (samples, outputs)", format!("(.., {outputs})"), got).into());
+    }
+    Ok(OwnedTargets::Values(values.as_array().iter().copied().collect()))
+}

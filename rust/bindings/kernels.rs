@@ -1,0 +1,197 @@
+//! The kernels as functions on arrays. The first array's type, float32 or float64, is that of all.
+
+use ndarray::ArrayView2;
+use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+
+use super::convert::{by_name, is_single, targets};
+use crate::activation::Activation;
+use crate::initializer::Initializer;
+use crate::layer;
+use crate::loss::Loss;
+use crate::math::Float;
+use crate::parallel::thread_count;
+use crate::random::Stream;
+
+/// Calls a function for the type of the array that is named first.
+macro_rules! by_type {
+    ($function:ident($py:expr, $first:expr $(, $argument:expr)*)) => {
+        if is_single($first) {
+            $function::<f32>($py, $first $(, $argument)*)
+        } else {
+            $function::<f64>($py, $first $(, $argument)*)
+        }
+    };
+}
+
+type Any<'py> = Bound<'py, PyAny>;
+
+/// Product of two matrices.
+#[pyfunction]
+#[pyo3(signature = (a, b, n_threads=None))]
+pub fn matmul<'py>(py: Python<'py>, a: &Any<'py>, b: &Any<'py>, n_threads: Option<usize>) -> PyResult<Any<'py>> {
+    fn typed<'py, F: Float + Element>(
+        py: Python<'py>,
+        a: &Any<'py>,
+        b: &Any<'py>,
+        threads: usize,
+    ) -> PyResult<Any<'py>> {
+        let (a, b): (PyReadonlyArray2<F>, PyReadonlyArray2<F>) = (a.extract()?, b.extract()?);
+        let (a, b) = (a.as_array(), b.as_array());
+        let c = py.detach(|| crate::matmul::matmul(a, b, threads))?;
+        Ok(c.into_pyarray(py).into_any())
+    }
+    by_type!(typed(py, a, b, thread_count(n_threads)?))
+}
+
+/// Affine map of a dense layer.
+#[pyfunction]
+#[pyo3(signature = (x, kernel, bias, n_threads=None))]
+pub fn dense_forward<'py>(
+    py: Python<'py>,
+    x: &Any<'py>,
+    kernel: &Any<'py>,
+    bias: &Any<'py>,
+    n_threads: Option<usize>,
+) -> PyResult<Any<'py>> {
+    fn typed<'py, F: Float + Element>(
+        py: Python<'py>,
+        x: &Any<'py>,
+        kernel: &Any<'py>,
+        bias: &Any<'py>,
+        threads: usize,
+    ) -> PyResult<Any<'py>> {
+        let (x, kernel): (PyReadonlyArray2<F>, PyReadonlyArray2<F>) = (x.extract()?, kernel.extract()?);
+        let bias: PyReadonlyArray1<F> = bias.extract()?;
+        let (x, kernel, bias) = (x.as_array(), kernel.as_array(), bias.as_array());
+        let z = py.detach(|| layer::dense_forward(x, kernel, bias, threads))?;
+        Ok(z.into_pyarray(py).into_any())
+    }
+    by_type!(typed(py, x, kernel, bias, thread_count(n_threads)?))
+}
+
+/// Gradients of a dense layer's affine map: dx, dkernel, dbias.
+#[pyfunction]
+#[pyo3(signature = (dz, x, kernel, n_threads=None))]
+pub fn dense_backward<'py>(
+    py: Python<'py>,
+    dz: &Any<'py>,
+    x: &Any<'py>,
+    kernel: &Any<'py>,
+    n_threads: Option<usize>,
+) -> PyResult<(Any<'py>, Any<'py>, Any<'py>)> {
+    fn typed<'py, F: Float + Element>(
+        py: Python<'py>,
+        dz: &Any<'py>,
+        x: &Any<'py>,
+        kernel: &Any<'py>,
+        threads: usize,
+    ) -> PyResult<(Any<'py>, Any<'py>, Any<'py>)> {
+        let (dz, x): (PyReadonlyArray2<F>, PyReadonlyArray2<F>) = (dz.extract()?, x.extract()?);
+        let kernel: PyReadonlyArray2<F> = kernel.extract()?;
+        let (dz, x, kernel) = (dz.as_array(), x.as_array(), kernel.as_array());
+        let gradients = py.detach(|| layer::dense_backward(dz, x, kernel, threads))?;
+        let (dx, dkernel) = (gradients.dx.into_pyarray(py), gradients.dkernel.into_pyarray(py));
+        Ok((dx.into_any(), dkernel.into_any(), gradients.dbias.into_pyarray(py).into_any()))
+    }
+    by_type!(typed(py, dz, x, kernel, thread_count(n_threads)?))
+}
+
+fn flat<F: Float + Element>(view: ArrayView2<F>) -> Vec<F> {
+    view.iter().copied().collect()
+}
+
+fn matrix<'py, F: Float + Element>(py: Python<'py>, flat: Vec<F>, width: usize) -> PyResult<Any<'py>> {
+    let rows = flat.len() / width.max(1);
+    Ok(PyArray1::from_vec(py, flat).reshape([rows, width])?.into_any())
+}
+
+/// Outputs of an activation for rows z.
+#[pyfunction]
+pub fn activation_forward<'py>(py: Python<'py>, name: &str, z: &Any<'py>) -> PyResult<Any<'py>> {
+    fn typed<'py, F: Float + Element>(py: Python<'py>, z: &Any<'py>, activation: Activation) -> PyResult<Any<'py>> {
+        let z: PyReadonlyArray2<F> = z.extract()?;
+        let z = z.as_array();
+        let mut a = flat(z);
+        py.detach(|| activation.forward(&mut a, z.ncols()));
+        matrix(py, a, z.ncols())
+    }
+    by_type!(typed(py, z, by_name("activation", name)?))
+}
+
+/// Gradient with respect to z, given that with respect to the outputs a.
+#[pyfunction]
+pub fn activation_backward<'py>(py: Python<'py>, name: &str, a: &Any<'py>, da: &Any<'py>) -> PyResult<Any<'py>> {
+    fn typed<'py, F: Float + Element>(
+        py: Python<'py>,
+        a: &Any<'py>,
+        da: &Any<'py>,
+        activation: Activation,
+    ) -> PyResult<Any<'py>> {
+        let (a, da): (PyReadonlyArray2<F>, PyReadonlyArray2<F>) = (a.extract()?, da.extract()?);
+        let (a, da) = (a.as_array(), da.as_array());
+        if a.dim() != da.dim() {
+            let (expected, got) = (format!("{:?}", a.dim()), format!("{:?}", da.dim()));
+            return Err(crate::error::Error::shape("shape of da", expected, got).into());
+        }
+        let (outputs, mut dz) = (flat(a), flat(da));
+        py.detach(|| activation.backward(&outputs, &mut dz, a.ncols()));
+        matrix(py, dz, a.ncols())
+    }
+    by_type!(typed(py, a, da, by_name("activation", name)?))
+}
+
+/// Mean loss and its gradient with respect to the outputs (logits where the loss is computed from them).
+#[pyfunction]
+pub fn loss_forward_backward<'py>(
+    py: Python<'py>,
+    name: &str,
+    outputs: &Any<'py>,
+    y: &Any<'py>,
+) -> PyResult<(f64, Any<'py>)> {
+    fn typed<'py, F: Float + Element>(
+        py: Python<'py>,
+        outputs: &Any<'py>,
+        y: &Any<'py>,
+        loss: Loss,
+    ) -> PyResult<(f64, Any<'py>)> {
+        let outputs: PyReadonlyArray2<F> = outputs.extract()?;
+        let (samples, width) = outputs.as_array().dim();
+        let y = targets::<F>(y, width)?;
+        loss.check_targets(y.view(), samples, width)?;
+        let outputs = flat(outputs.as_array());
+        let mut gradient = vec![F::ZERO; outputs.len()];
+        let value = py.detach(|| loss.forward_backward(&outputs, width, y.view(), &mut gradient, &mut Vec::new()));
+        Ok((value, matrix(py, gradient, width)?))
+    }
+    by_type!(typed(py, outputs, y, by_name("loss", name)?))
+}
+
+/// First values of a kernel (inputs, units): those of the stream `stream` under `seed`.
+#[pyfunction]
+pub fn initialize<'py>(
+    py: Python<'py>,
+    name: &str,
+    shape: (usize, usize),
+    seed: u64,
+    stream: &str,
+    dtype: &str,
+) -> PyResult<Any<'py>> {
+    fn typed<F: Float + Element>(
+        py: Python<'_>,
+        initializer: Initializer,
+        (inputs, units): (usize, usize),
+        mut stream: Stream,
+    ) -> PyResult<Bound<'_, PyAny>> {
+        let array = PyArray2::<F>::zeros(py, [inputs, units], false);
+        let mut values = vec![F::ZERO; inputs.saturating_mul(units)];
+        initializer.fill(&mut values, inputs, units, &mut stream);
+        array.readwrite().as_slice_mut()?.copy_from_slice(&values);
+        Ok(array.into_any())
+    }
+    let (initializer, stream) = (by_name("initializer", name)?, Stream::new(seed, stream, 0));
+    match by_name("dtype", dtype)? {
+        crate::math::DType::Float32 => typed::<f32>(py, initializer, shape, stream),
+        crate::math::DType::Float64 => typed::<f64>(py, initializer, shape, stream),
+    }
+}

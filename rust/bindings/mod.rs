@@ -1,0 +1,61 @@
+//! The Python module `purrceptron._core`: convert, release the interpreter, call, convert. No policy, no arithmetic.
+
+mod convert;
+mod kernels;
+mod network;
+mod trainer;
+
+use pyo3::prelude::*;
+
+/// The kernels, networks and training loop of purrceptron.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::kernels::{
+        activation_backward, activation_forward, dense_backward, dense_forward, initialize, loss_forward_backward,
+        matmul,
+    };
+    #[pymodule_export]
+    use super::network::Network;
+    #[pymodule_export]
+    use super::trainer::Trainer;
+    #[pymodule_export]
+    use super::{instruction_set, names, thread_count, version};
+}
+
+/// Version of the package.
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// Name of the instruction set that the hot loops use.
+#[pyfunction]
+fn instruction_set() -> &'static str {
+    crate::isa::level().into()
+}
+
+/// The number of threads to use: the one asked for, else that of the environment, else the cores.
+#[pyfunction]
+#[pyo3(signature = (n_threads=None))]
+fn thread_count(n_threads: Option<usize>) -> PyResult<usize> {
+    Ok(crate::parallel::thread_count(n_threads)?)
+}
+
+/// The names in a closed set: "activation", "initializer", "loss", "optimizer", "metric", "solver", "dtype", "layer".
+#[pyfunction]
+fn names(set: &str) -> Vec<&'static str> {
+    use strum::VariantNames;
+    let names = match set {
+        "activation" => crate::activation::Activation::VARIANTS,
+        "initializer" => crate::initializer::Initializer::VARIANTS,
+        "loss" => crate::loss::Loss::VARIANTS,
+        "optimizer" => crate::optimizer::Optimizer::VARIANTS,
+        "metric" => crate::metric::Metric::VARIANTS,
+        "solver" => crate::train::Solver::VARIANTS,
+        "dtype" => crate::math::DType::VARIANTS,
+        "layer" => crate::spec::LayerSpec::VARIANTS,
+        _ => &[],
+    };
+    names.to_vec()
+}

@@ -1,0 +1,261 @@
+//! `_core.Trainer`: one step, the loop, and the way back to Python for those who watch.
+
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, Instant};
+
+use numpy::{Element, IntoPyArray};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::convert::{ReadonlySamples, by_name, targets};
+use super::network::Network;
+use crate::error::{Error, Result};
+use crate::loss::{Loss, Targets};
+use crate::metric::Metric;
+use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
+use crate::optimizer::Optimizer;
+use crate::parallel::{install, thread_count};
+use crate::train::{
+    Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, MiniBatches, Order, OwnedTargets,
+    Trainer as CoreTrainer, Watch, fit_arrays,
+};
+
+/// How often a training comes back for signals and progress.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Trains one network: optimizer with its state, loss, working memory.
+#[pyclass(frozen, module = "purrceptron._core")]
+pub struct Trainer {
+    network: Py<Network>,
+    trainer: Mutex<Typed>,
+}
+
+enum Typed {
+    F32(CoreTrainer<f32>),
+    F64(CoreTrainer<f64>),
+}
+
+/// Evaluates an expression with the trainer, whichever float type it has.
+macro_rules! with_trainer {
+    ($typed:expr, $trainer:ident => $body:expr) => {
+        match $typed {
+            Typed::F32($trainer) => $body,
+            Typed::F64($trainer) => $body,
+        }
+    };
+}
+
+impl Trainer {
+    /// A trainer serves one caller at a time. Waiting here could wait for the interpreter, so a second one is refused.
+    fn lock(&self) -> PyResult<MutexGuard<'_, Typed>> {
+        match self.trainer.try_lock() {
+            Ok(guard) => Ok(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(PyRuntimeError::new_err("this trainer is at work in another thread")),
+        }
+    }
+}
+
+#[pymethods]
+impl Trainer {
+    /// A trainer for `network`; `optimizer` is its JSON description.
+    #[new]
+    #[pyo3(signature = (network, optimizer, loss, n_threads=None))]
+    fn new(
+        py: Python<'_>,
+        network: Py<Network>,
+        optimizer: &str,
+        loss: &str,
+        n_threads: Option<usize>,
+    ) -> PyResult<Trainer> {
+        let optimizer: Optimizer =
+            serde_json::from_str(optimizer).map_err(|error| Error::Spec(format!("optimizer: {error}")))?;
+        let (loss, threads) = (by_name::<Loss>("loss", loss)?, thread_count(n_threads)?);
+        let shared = network.get();
+        let trainer = py.detach(|| match &*shared.read() {
+            Model::F32(network) => CoreTrainer::new(network, optimizer, loss, threads).map(Typed::F32),
+            Model::F64(network) => CoreTrainer::new(network, optimizer, loss, threads).map(Typed::F64),
+        })?;
+        Ok(Trainer { network, trainer: Mutex::new(trainer) })
+    }
+
+    /// Steps made so far.
+    fn steps(&self) -> PyResult<u64> {
+        Ok(with_trainer!(&*self.lock()?, trainer => trainer.steps()))
+    }
+
+    /// One step on a batch: the mean loss before it.
+    fn step(&self, py: Python<'_>, x: &Bound<'_, PyAny>, y: &Bound<'_, PyAny>) -> PyResult<f64> {
+        with_trainer!(&mut *self.lock()?, trainer => {
+            on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| trainer.step(network, batch))
+        })
+    }
+
+    /// The mean loss of a batch and its gradient, flat, in the order of the parameters. The weights stay.
+    fn loss_and_gradient<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        y: &Bound<'py, PyAny>,
+    ) -> PyResult<(f64, Bound<'py, PyAny>)> {
+        with_trainer!(&mut *self.lock()?, trainer => {
+            let loss = on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| {
+                trainer.loss_and_gradient(network, batch)
+            })?;
+            Ok((loss, trainer.gradient().to_vec().into_pyarray(py).into_any()))
+        })
+    }
+
+    /// Mean loss and metrics on arrays.
+    fn evaluate(
+        &self,
+        py: Python<'_>,
+        x: &Bound<'_, PyAny>,
+        y: &Bound<'_, PyAny>,
+        metrics: Vec<String>,
+    ) -> PyResult<(f64, Vec<f64>)> {
+        let metrics = metrics.iter().map(|name| by_name::<Metric>("metric", name)).collect::<Result<Vec<_>>>()?;
+        let shared = self.network.get();
+        let Evaluation { loss, metrics } = with_trainer!(&mut *self.lock()?, trainer => {
+            let (x, y) = (ReadonlySamples::new(x)?, targets(y, shared.outputs(py))?);
+            let x = x.view();
+            py.detach(|| trainer.evaluate(InModel::network(&shared.read())?, x, y.view(), &metrics))?
+        });
+        Ok((loss, metrics))
+    }
+
+    /// Trains on arrays; `options` is JSON. `watch(epoch, loss, metrics, val_loss, val_metrics)` is called after every
+    /// epoch if `every_epoch`, else at most 20 times a second and after the last; if it returns True, training stops.
+    ///
+    /// The network gets its new weights at the end, when `watch` is called after every epoch, and when something other
+    /// than divergence ends the training early.
+    #[pyo3(signature = (x, y, options, validation=None, watch=None, every_epoch=false))]
+    fn fit<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        y: &Bound<'py, PyAny>,
+        options: &str,
+        validation: Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+        watch: Option<Py<PyAny>>,
+        every_epoch: bool,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let options: FitOptions =
+            serde_json::from_str(options).map_err(|error| Error::Spec(format!("fit: {error}")))?;
+        let shared = self.network.get();
+        let start = Instant::now();
+        let mut watcher =
+            Watcher { shared, watch, every_epoch, epochs: options.epochs, last_signals: start, last_report: start };
+        let history = with_trainer!(&mut *self.lock()?, trainer => {
+            let outputs = shared.outputs(py);
+            let (x, y) = (ReadonlySamples::new(x)?, targets(y, outputs)?);
+            let validation = match &validation {
+                Some((x, y)) => Some((ReadonlySamples::new(x)?, targets(y, outputs)?)),
+                None => None,
+            };
+            let validation = validation.as_ref().map(|(x, y)| (x.view(), y.view()));
+            let x = x.view();
+            py.detach(|| fit_shared(trainer, shared, x, y, validation, &options, &mut watcher))?
+        });
+        history_to_dict(py, history, &options)
+    }
+}
+
+/// Trains a copy of the shared network, so that others can read it meanwhile, and gives the weights back.
+fn fit_shared<F: InModel>(
+    trainer: &mut CoreTrainer<F>,
+    shared: &Network,
+    x: Samples<F>,
+    y: OwnedTargets<F>,
+    validation: Option<(Samples<F>, Targets<F>)>,
+    options: &FitOptions,
+    watcher: &mut Watcher,
+) -> Result<History> {
+    let mut network = F::network(&shared.read())?.clone();
+    let result = fit_arrays(trainer, &mut network, x, y, validation, options, watcher);
+    if !matches!(result, Err(Error::Diverged { .. })) {
+        shared.publish(network.parameters())?;
+    }
+    result
+}
+
+/// Borrows a batch, and calls `work` on it and the shared network with the interpreter released.
+fn on_batch<F: InModel + Element>(
+    py: Python<'_>,
+    shared: &Network,
+    trainer: &mut CoreTrainer<F>,
+    x: &Bound<'_, PyAny>,
+    y: &Bound<'_, PyAny>,
+    work: impl FnOnce(&mut CoreTrainer<F>, &mut CoreNetwork<F>, Batch<F>) -> Result<f64> + Send,
+) -> PyResult<f64> {
+    let (x, y) = (ReadonlySamples::new(x)?, targets(y, shared.outputs(py))?);
+    let x = x.view();
+    Ok(py.detach(|| {
+        let mut model = shared.write();
+        let network = F::network_mut(&mut model)?;
+        let mut batch = MiniBatches::new(network, trainer.loss(), x, y, x.len().max(1), Order::Sequential)?;
+        batch.begin_epoch(0);
+        match batch.next_batch() {
+            Some(batch) => install(trainer.threads(), || work(trainer, network, batch)),
+            None => Err(Error::Data("no samples".into())),
+        }
+    })?)
+}
+
+/// Brings a training back to Python now and then: for signals, for progress, and for callbacks.
+struct Watcher<'a> {
+    shared: &'a Network,
+    watch: Option<Py<PyAny>>,
+    every_epoch: bool,
+    epochs: u64,
+    last_signals: Instant,
+    last_report: Instant,
+}
+
+impl<F: InModel> Watch<F> for Watcher<'_> {
+    fn step(&mut self) -> Result<()> {
+        if self.last_signals.elapsed() >= PAUSE {
+            self.last_signals = Instant::now();
+            Python::attach(|py| py.check_signals()).map_err(callback_error)?;
+        }
+        Ok(())
+    }
+
+    fn epoch(&mut self, report: &EpochReport, network: &CoreNetwork<F>) -> Result<Flow> {
+        let Some(watch) = &self.watch else { return Ok(Flow::Continue) };
+        if !self.every_epoch && report.epoch + 1 < self.epochs && self.last_report.elapsed() < PAUSE {
+            return Ok(Flow::Continue);
+        }
+        self.last_report = Instant::now();
+        if self.every_epoch {
+            self.shared.publish(network.parameters())?;
+        }
+        let (loss, metrics) = (report.training.loss, report.training.metrics.clone());
+        let (val_loss, val_metrics) = report.validation.as_ref().map(|v| (v.loss, v.metrics.clone())).unzip();
+        let stop =
+            Python::attach(|py| watch.call1(py, (report.epoch, loss, metrics, val_loss, val_metrics))?.is_truthy(py));
+        Ok(if stop.map_err(callback_error)? { Flow::Stop } else { Flow::Continue })
+    }
+}
+
+fn callback_error(error: PyErr) -> Error {
+    Error::Callback(Box::new(error))
+}
+
+/// Lists by name: loss, each metric, the same of the validation data with `val_` before them; solver and seconds.
+fn history_to_dict<'py>(py: Python<'py>, history: History, options: &FitOptions) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    let column = |get: &dyn Fn(&EpochReport) -> Option<f64>| history.epochs.iter().filter_map(get).collect::<Vec<_>>();
+    dict.set_item("loss", column(&|epoch| Some(epoch.training.loss)))?;
+    dict.set_item("val_loss", column(&|epoch| epoch.validation.as_ref().map(|v| v.loss)))?;
+    for (i, metric) in options.metrics.iter().enumerate() {
+        let name: &str = metric.into();
+        dict.set_item(name, column(&|epoch| epoch.training.metrics.get(i).copied()))?;
+        dict.set_item(format!("val_{name}"), column(&|epoch| epoch.validation.as_ref().map(|v| v.metrics[i])))?;
+    }
+    let solver: &str = history.solver.into();
+    dict.set_item("solver", solver)?;
+    dict.set_item("seconds", history.seconds)?;
+    Ok(dict)
+}

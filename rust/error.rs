@@ -1,0 +1,78 @@
+//! One error type for the whole crate: what was asked, what was expected, what came.
+
+use std::path::PathBuf;
+
+/// Result of everything in this crate that a caller's input can make fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation was refused or stopped. Every message says where, what was expected and what came.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Arrays whose shapes do not fit together.
+    #[error("{what}: expected {expected}, got {got}")]
+    Shape {
+        /// The operation and the argument.
+        what: String,
+        /// The shape that would fit.
+        expected: String,
+        /// The shape that came.
+        got: String,
+    },
+    /// A value outside its range.
+    #[error("{name} must be {expected}, got {got}")]
+    Value {
+        /// The parameter.
+        name: String,
+        /// Its range.
+        expected: String,
+        /// What came.
+        got: String,
+    },
+    /// Data that cannot be trained on or predicted from.
+    #[error("{0}")]
+    Data(String),
+    /// A description of a network or its training that does not parse or does not make sense.
+    #[error("{0}")]
+    Spec(String),
+    /// The loss stopped being finite.
+    #[error(
+        "training diverged in epoch {epoch}: the loss is no longer finite (last finite loss: {}); \
+         try a smaller learning rate, or scale the inputs",
+        last_loss.map_or("none".to_string(), |loss| loss.to_string())
+    )]
+    Diverged {
+        /// Epoch, from 0.
+        epoch: u64,
+        /// Last finite loss of a batch.
+        last_loss: Option<f64>,
+    },
+    /// A model file that cannot be trusted or understood.
+    #[error("{}: {reason}", path.display())]
+    ModelFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The operating system said no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A callback of the caller's stopped the work with an error of its own.
+    #[error("{0}")]
+    Callback(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    pub(crate) fn shape(what: impl Into<String>, expected: impl Into<String>, got: impl Into<String>) -> Error {
+        Error::Shape { what: what.into(), expected: expected.into(), got: got.into() }
+    }
+
+    pub(crate) fn value(name: impl Into<String>, expected: impl Into<String>, got: impl ToString) -> Error {
+        Error::Value { name: name.into(), expected: expected.into(), got: got.to_string() }
+    }
+}

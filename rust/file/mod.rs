@@ -1,0 +1,183 @@
+//! Model files: safetensors, which are data and no code.
+//!
+//! Tensors are named as the network's parameters. The header's metadata has one entry, `purrceptron`: a JSON object
+//! with the format version, the library's version, the network's spec, the weights' fingerprint and the caller's own
+//! notes. (One entry, because the order of several would change from file to file.) Everything that a file claims is
+//! checked against its size and its spec before memory is taken for it, and the fingerprint after.
+
+mod atomic;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView, serialize};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::math::{DType, Float};
+use crate::network::{Model, Network};
+use crate::spec::NetworkSpec;
+use crate::with_network;
+pub use atomic::write_atomically;
+
+/// Version of the metadata's layout. Older ones always load; a newer one is refused.
+const FORMAT_VERSION: u32 = 1;
+
+/// Longest header: 8 bytes of length not counted.
+const MOST_HEADER: u64 = 1 << 20;
+
+/// The metadata's one key.
+const KEY: &str = "purrceptron";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Metadata {
+    format_version: u32,
+    library_version: String,
+    network: NetworkSpec,
+    fingerprint: String,
+    notes: BTreeMap<String, String>,
+}
+
+/// What is read first, to tell a newer format from a damaged one.
+#[derive(Deserialize)]
+struct Version {
+    format_version: u32,
+    library_version: Option<String>,
+}
+
+/// Writes `model` to `path`, whole or not at all. `notes` come back from [`load`] as they are.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be written, [`Error::Data`] if a weight is not finite.
+pub fn save(model: &Model, path: &Path, notes: &BTreeMap<String, String>) -> Result<()> {
+    write_atomically(path, &to_bytes(model, notes, path)?)
+}
+
+/// The bytes of a model file; `path` is for messages.
+pub fn to_bytes(model: &Model, notes: &BTreeMap<String, String>, path: &Path) -> Result<Vec<u8>> {
+    with_network!(model, network => {
+        let metadata = Metadata {
+            format_version: FORMAT_VERSION,
+            library_version: env!("CARGO_PKG_VERSION").into(),
+            network: network.spec().clone(),
+            fingerprint: network.fingerprint()?,
+            notes: notes.clone(),
+        };
+        let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
+        let metadata = serde_json::to_string(&metadata).map_err(|error| fail(error.to_string()))?;
+        let data = little_endian(network);
+        let mut tensors = Vec::new();
+        for (parameter, data) in network.named_parameters().iter().zip(&data) {
+            let view = TensorView::new(file_dtype(network.spec().dtype), parameter.shape.clone(), data);
+            tensors.push((parameter.name.as_str(), view.map_err(|error| fail(error.to_string()))?));
+        }
+        let bytes = serialize(tensors, Some(HashMap::from([(KEY.into(), metadata)])));
+        let bytes = bytes.map_err(|error| fail(error.to_string()))?;
+        match header_length(&bytes) {
+            Some(length) if length <= MOST_HEADER => Ok(bytes),
+            _ => Err(fail("the description of the network and the notes are longer than 1 MiB".into())),
+        }
+    })
+}
+
+fn little_endian<F: Float>(network: &Network<F>) -> Vec<Vec<u8>> {
+    let bytes = |values: &[F]| {
+        let mut bytes = Vec::with_capacity(std::mem::size_of_val(values));
+        values.iter().for_each(|value| value.write_le(&mut bytes));
+        bytes
+    };
+    network.named_parameters().iter().map(|parameter| bytes(&network.parameters()[parameter.range.clone()])).collect()
+}
+
+fn file_dtype(dtype: DType) -> Dtype {
+    match dtype {
+        DType::Float32 => Dtype::F32,
+        DType::Float64 => Dtype::F64,
+    }
+}
+
+fn header_length(bytes: &[u8]) -> Option<u64> {
+    bytes.first_chunk().map(|length| u64::from_le_bytes(*length))
+}
+
+/// Reads a model file, with the notes that were saved with it.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read, [`Error::ModelFile`] if it is truncated, foreign, damaged, or too new.
+pub fn load(path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
+    let io = |source| Error::Io { path: path.to_path_buf(), source };
+    let mut file = File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.is_dir() {
+        return Err(Error::ModelFile { path: path.into(), reason: "is a folder, not a model file".into() });
+    }
+    // The header before the rest: a file that is no model is refused before it is read.
+    let mut bytes = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut bytes).map_err(io)?;
+    let fail = |reason: &str| Error::ModelFile { path: path.into(), reason: reason.into() };
+    let foreign = "not a purrceptron model file (safetensors)";
+    match header_length(&bytes) {
+        None => return Err(fail(&format!("{foreign}: it has only {} bytes", bytes.len()))),
+        Some(length) if length > MOST_HEADER => return Err(fail(&format!("{foreign}: no header of at most 1 MiB"))),
+        Some(_) => {}
+    }
+    file.read_to_end(&mut bytes).map_err(io)?;
+    from_bytes(&bytes, path)
+}
+
+/// Reads the bytes of a model file; `path` is for messages.
+pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
+    let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
+    let damaged = |error: safetensors::SafeTensorError| fail(format!("truncated, damaged or no safetensors: {error}"));
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+    let text =
+        text.ok_or_else(|| fail("a safetensors file, but not a purrceptron model: no description in it".into()))?;
+    let bad = |error: serde_json::Error| fail(format!("the description of the network does not parse: {error}"));
+    let version: Version = serde_json::from_str(text).map_err(bad)?;
+    if version.format_version > FORMAT_VERSION {
+        return Err(fail(format!(
+            "written by purrceptron {} in format {}; this version reads formats up to {FORMAT_VERSION}: upgrade purrceptron",
+            version.library_version.as_deref().unwrap_or("(unknown)"),
+            version.format_version
+        )));
+    }
+    let metadata: Metadata = serde_json::from_str(text).map_err(bad)?;
+    let explain = |error: Error| fail(error.to_string());
+    let model = match metadata.network.dtype {
+        DType::Float32 => Model::F32(read_weights(metadata.network, &tensors, &metadata.fingerprint).map_err(explain)?),
+        DType::Float64 => Model::F64(read_weights(metadata.network, &tensors, &metadata.fingerprint).map_err(explain)?),
+    };
+    Ok((model, metadata.notes))
+}
+
+/// The network of `spec` with the weights in `tensors`.
+fn read_weights<F: Float>(spec: NetworkSpec, tensors: &SafeTensors, fingerprint: &str) -> Result<Network<F>> {
+    let mut network = Network::<F>::without_weights(spec)?;
+    if tensors.len() != network.named_parameters().len() {
+        let expected = format!("{} as the network has", network.named_parameters().len());
+        return Err(Error::shape("number of tensors", expected, tensors.len().to_string()));
+    }
+    let mut parameters = Vec::new();
+    for parameter in network.named_parameters() {
+        let name = &parameter.name;
+        let tensor = tensors.tensor(name).map_err(|_| Error::Data(format!("tensor {name} is missing")))?;
+        if tensor.dtype() != file_dtype(F::DTYPE) || tensor.shape() != parameter.shape {
+            return Err(Error::shape(
+                format!("tensor {name}"),
+                format!("{:?} {:?}", file_dtype(F::DTYPE), parameter.shape),
+                format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
+            ));
+        }
+        parameters.extend(F::read_le(tensor.data()));
+    }
+    network.set_parameters(parameters)?;
+    if network.fingerprint()? != fingerprint {
+        return Err(Error::Data("damaged: the weights do not have the fingerprint that was saved with them".into()));
+    }
+    Ok(network)
+}

@@ -1,0 +1,218 @@
+//! Where batches come from.
+
+use super::step::Batch;
+use crate::error::{Error, Result};
+use crate::layer::{Input, PackedInput};
+use crate::loss::{Loss, Targets};
+use crate::math::Float;
+use crate::network::{Network, Samples};
+use crate::random::Stream;
+
+/// Gives the batches of one epoch after the other.
+pub trait BatchSource<F: Float> {
+    /// Starts epoch `epoch`, counted from 0. Its batches depend on nothing but its number.
+    fn begin_epoch(&mut self, epoch: u64);
+
+    /// The next batch, or `None` at the end of the epoch.
+    fn next_batch(&mut self) -> Option<Batch<'_, F>>;
+}
+
+/// Targets that a source keeps, or gathers for a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OwnedTargets<F> {
+    /// `(samples, outputs)`, row after row.
+    Values(Vec<F>),
+    /// The true class of each sample.
+    Classes(Vec<u32>),
+}
+
+impl<F: Float> OwnedTargets<F> {
+    /// Borrows them.
+    pub fn view(&self) -> Targets<'_, F> {
+        match self {
+            OwnedTargets::Values(values) => Targets::Values(values),
+            OwnedTargets::Classes(classes) => Targets::Classes(classes),
+        }
+    }
+
+    fn gather(&mut self, from: &OwnedTargets<F>, indices: &[u32], width: usize) {
+        match (self, from) {
+            (OwnedTargets::Values(to), OwnedTargets::Values(from)) => {
+                to.clear();
+                indices.iter().for_each(|i| to.extend_from_slice(&from[*i as usize * width..][..width]));
+            }
+            (OwnedTargets::Classes(to), OwnedTargets::Classes(from)) => {
+                to.clear();
+                to.extend(indices.iter().map(|i| from[*i as usize]));
+            }
+            (to, from) => {
+                *to = match from {
+                    OwnedTargets::Values(_) => OwnedTargets::Values(Vec::new()),
+                    OwnedTargets::Classes(_) => OwnedTargets::Classes(Vec::new()),
+                };
+                to.gather(from, indices, width);
+            }
+        }
+    }
+}
+
+/// Checks training data against a network and its loss.
+fn check<F: Float>(network: &Network<F>, loss: Loss, x: &Samples<F>, targets: &OwnedTargets<F>) -> Result<()> {
+    if x.is_empty() {
+        return Err(Error::Data("training data: no samples".into()));
+    }
+    x.check(network.spec().inputs())?;
+    loss.check_targets(targets.view(), x.len(), network.spec().outputs())
+}
+
+/// All samples in every step. They are packed once, bytes as bytes, and read in that form from then on.
+pub struct FullBatch<F: Float> {
+    data: Held<F>,
+    targets: OwnedTargets<F>,
+    samples: usize,
+    done: bool,
+}
+
+enum Held<F: Float> {
+    Packed(PackedInput<F>),
+    Rows(Vec<F>),
+}
+
+impl<F: Float> FullBatch<F> {
+    /// Packs `x` for `network`. Call it inside [`crate::parallel::install`] if `threads` is above 1.
+    ///
+    /// # Errors
+    /// [`Error::Data`] or [`Error::Shape`] for data that does not fit the network and the loss.
+    pub fn new(
+        network: &Network<F>,
+        loss: Loss,
+        x: Samples<F>,
+        targets: OwnedTargets<F>,
+        threads: usize,
+    ) -> Result<FullBatch<F>> {
+        check(network, loss, &x, &targets)?;
+        let scale = network.input_scale();
+        let data = match x {
+            Samples::Bytes(x) if network.reads_packed() => {
+                Held::Packed(PackedInput::bytes(x, scale.unwrap_or(F::ONE), threads))
+            }
+            Samples::Floats(x) if network.reads_packed() => Held::Packed(match scale {
+                Some(scale) => PackedInput::floats(x.mapv(|x| x * scale).view(), threads),
+                None => PackedInput::floats(x, threads),
+            }),
+            _ => {
+                let mut rows = Vec::new();
+                x.gather(0..x.len(), scale, &mut rows);
+                Held::Rows(rows)
+            }
+        };
+        Ok(FullBatch { data, targets, samples: x.len(), done: true })
+    }
+}
+
+impl<F: Float> BatchSource<F> for FullBatch<F> {
+    fn begin_epoch(&mut self, _epoch: u64) {
+        self.done = false;
+    }
+
+    fn next_batch(&mut self) -> Option<Batch<'_, F>> {
+        if std::mem::replace(&mut self.done, true) {
+            return None;
+        }
+        let input = match &self.data {
+            Held::Packed(packed) => Input::Packed(packed),
+            Held::Rows(rows) => Input::Rows(rows),
+        };
+        Some(Batch { input, targets: self.targets.view(), samples: self.samples })
+    }
+}
+
+/// The order of the samples in an epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// As they come.
+    Sequential,
+    /// Another order in each epoch, from this seed.
+    Shuffled(u64),
+    /// These indices, in every epoch.
+    Given(Vec<u32>),
+}
+
+/// Some samples in every step, gathered from an array (or a memory map) in the order of the epoch.
+pub struct MiniBatches<'a, F: Float> {
+    x: Samples<'a, F>,
+    targets: OwnedTargets<F>,
+    batch_size: usize,
+    order: Order,
+    scale: Option<F>,
+    outputs: usize,
+    indices: Vec<u32>,
+    next: usize,
+    rows: Vec<F>,
+    batch_targets: OwnedTargets<F>,
+}
+
+impl<'a, F: Float> MiniBatches<'a, F> {
+    /// Batches of `batch_size`, the last of an epoch smaller if need be.
+    ///
+    /// # Errors
+    /// [`Error::Data`] or [`Error::Shape`] for data that does not fit the network and the loss, [`Error::Value`] for a
+    /// batch size of 0 or an index beyond the samples.
+    pub fn new(
+        network: &Network<F>,
+        loss: Loss,
+        x: Samples<'a, F>,
+        targets: OwnedTargets<F>,
+        batch_size: usize,
+        order: Order,
+    ) -> Result<MiniBatches<'a, F>> {
+        check(network, loss, &x, &targets)?;
+        if batch_size == 0 {
+            return Err(Error::value("batch_size", "at least 1", 0));
+        }
+        let samples = u32::try_from(x.len()).map_err(|_| Error::value("samples", "below 2^32", x.len()))?;
+        if let Order::Given(indices) = &order
+            && let Some(index) = indices.iter().find(|index| **index >= samples)
+        {
+            return Err(Error::value("order", format!("indices below {samples}"), index));
+        }
+        Ok(MiniBatches {
+            x,
+            targets,
+            batch_size,
+            order,
+            scale: network.input_scale(),
+            outputs: network.spec().outputs(),
+            indices: Vec::new(),
+            next: 0,
+            rows: Vec::new(),
+            batch_targets: OwnedTargets::Values(Vec::new()),
+        })
+    }
+}
+
+impl<F: Float> BatchSource<F> for MiniBatches<'_, F> {
+    fn begin_epoch(&mut self, epoch: u64) {
+        self.next = 0;
+        self.indices.clear();
+        match &self.order {
+            Order::Given(indices) => self.indices.extend(indices),
+            _ => self.indices.extend(0..self.x.len() as u32),
+        }
+        if let Order::Shuffled(seed) = self.order {
+            Stream::new(seed, "shuffle", epoch).shuffle(&mut self.indices);
+        }
+    }
+
+    fn next_batch(&mut self) -> Option<Batch<'_, F>> {
+        let end = self.indices.len().min(self.next + self.batch_size);
+        let indices = &self.indices[self.next..end];
+        if indices.is_empty() {
+            return None;
+        }
+        self.next = end;
+        self.x.gather(indices.iter().map(|i| *i as usize), self.scale, &mut self.rows);
+        self.batch_targets.gather(&self.targets, indices, self.outputs);
+        Some(Batch { input: Input::Rows(&self.rows), targets: self.batch_targets.view(), samples: indices.len() })
+    }
+}

@@ -1,0 +1,167 @@
+//! One step of training: forward, loss, backward, update.
+
+use crate::error::{Error, Result};
+use crate::layer::{Context, Input};
+use crate::loss::{Loss, Targets};
+use crate::math::Float;
+use crate::metric::Metric;
+use crate::network::{Network, Outputs, Samples};
+use crate::optimizer::{Optimizer, OptimizerState};
+use crate::parallel;
+
+/// Samples and what they should give.
+#[derive(Clone, Copy)]
+pub struct Batch<'a, F: Float> {
+    /// The inputs, a first `Rescale` already applied.
+    pub input: Input<'a, F>,
+    /// What the outputs are held against.
+    pub targets: Targets<'a, F>,
+    /// Number of samples.
+    pub samples: usize,
+}
+
+/// Loss and metrics over a set of samples.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evaluation {
+    /// Mean loss.
+    pub loss: f64,
+    /// In the order in which they were asked for.
+    pub metrics: Vec<f64>,
+}
+
+/// Trains one network: the optimizer with its state, the gradient, and all memory that a step needs, taken once.
+pub struct Trainer<F: Float> {
+    optimizer: Optimizer,
+    loss: Loss,
+    state: OptimizerState<F>,
+    gradient: Vec<F>,
+    dout: Vec<F>,
+    spare: Vec<F>,
+    terms: Vec<F>,
+    outputs: Outputs<F>,
+    context: Context<F>,
+}
+
+impl<F: Float> Trainer<F> {
+    /// A trainer for `network` and networks of the same spec.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for settings out of range, or a loss that does not belong to the last activation.
+    pub fn new(network: &Network<F>, optimizer: Optimizer, loss: Loss, threads: usize) -> Result<Trainer<F>> {
+        optimizer.check()?;
+        loss.check_activation(network.spec().last_activation())?;
+        let parameters = network.parameters().len();
+        Ok(Trainer {
+            optimizer,
+            loss,
+            state: optimizer.start(parameters),
+            gradient: vec![F::ZERO; parameters],
+            dout: Vec::new(),
+            spare: Vec::new(),
+            terms: Vec::new(),
+            outputs: Outputs::default(),
+            context: Context { threads, ..Context::default() },
+        })
+    }
+
+    /// The loss that it makes small.
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// Threads that a step uses.
+    pub fn threads(&self) -> usize {
+        self.context.threads
+    }
+
+    /// The gradient that the last step or [`Trainer::loss_and_gradient`] found, laid out as the parameters.
+    pub fn gradient(&self) -> &[F] {
+        &self.gradient
+    }
+
+    /// Steps made so far.
+    pub fn steps(&self) -> u64 {
+        self.state.steps
+    }
+
+    /// One step: the mean loss of `batch` before it, and the weights after it.
+    ///
+    /// Call it inside [`parallel::install`]; the fit loop does.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the loss is not finite; the weights then stay as they are.
+    pub fn step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
+        let loss = self.loss_and_gradient(network, batch)?;
+        if !loss.is_finite() {
+            return Err(Error::Diverged { epoch: 0, last_loss: None });
+        }
+        let threads = self.context.threads;
+        self.optimizer.update(&mut self.state, network.parameters_mut(), &self.gradient, threads);
+        Ok(loss)
+    }
+
+    /// The mean loss of `batch`, and its gradient in [`Trainer::gradient`].
+    pub fn loss_and_gradient(&mut self, network: &Network<F>, batch: Batch<F>) -> Result<f64> {
+        let loss = self.forward(network, batch)?;
+        let Trainer { outputs, dout, spare, gradient, context, .. } = self;
+        network.backward(batch.input, outputs, self.loss.on_logits(), dout, spare, gradient, context)?;
+        Ok(loss)
+    }
+
+    /// The mean loss of `batch`, with the outputs and the gradient with respect to them left in place.
+    fn forward(&mut self, network: &Network<F>, batch: Batch<F>) -> Result<f64> {
+        let logits = self.loss.on_logits();
+        network.forward(batch.input, batch.samples, logits, &mut self.outputs, &mut self.context)?;
+        let outputs = self.outputs.last();
+        self.dout.resize(outputs.len(), F::ZERO);
+        let width = network.spec().outputs();
+        Ok(self.loss.forward_backward(outputs, width, batch.targets, &mut self.dout, &mut self.terms))
+    }
+
+    /// Sum of `metric` over the batch that was last run forward.
+    pub(super) fn metric_total(&self, metric: Metric, network: &Network<F>, targets: Targets<F>) -> f64 {
+        metric.total(self.outputs.last(), network.spec().outputs(), self.loss.on_logits(), targets)
+    }
+
+    /// Mean loss and metrics of `network` on `x` and `targets`, a piece at a time. The weights stay.
+    ///
+    /// # Errors
+    /// As for training data.
+    pub fn evaluate(
+        &mut self,
+        network: &Network<F>,
+        x: Samples<F>,
+        targets: Targets<F>,
+        metrics: &[Metric],
+    ) -> Result<Evaluation> {
+        const CHUNK: usize = 512;
+        let (samples, width) = (x.len(), network.spec().outputs());
+        x.check(network.spec().inputs())?;
+        self.loss.check_targets(targets, samples, width)?;
+        if samples == 0 {
+            return Err(Error::Data("evaluate: no samples".into()));
+        }
+        let mut rows = Vec::new();
+        let mut totals = vec![0.0; metrics.len()];
+        let mut loss = 0.0;
+        let threads = self.context.threads;
+        parallel::install(threads, || {
+            for start in (0..samples).step_by(CHUNK) {
+                let end = samples.min(start + CHUNK);
+                x.gather(start..end, network.input_scale(), &mut rows);
+                let targets = match targets {
+                    Targets::Values(values) => Targets::Values(&values[start * width..end * width]),
+                    Targets::Classes(classes) => Targets::Classes(&classes[start..end]),
+                };
+                let batch = Batch { input: Input::Rows(&rows), targets, samples: end - start };
+                loss += self.forward(network, batch)? * (end - start) as f64;
+                for (total, metric) in totals.iter_mut().zip(metrics) {
+                    *total += self.metric_total(*metric, network, targets);
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        let mean = |total: f64| total / samples as f64;
+        Ok(Evaluation { loss: mean(loss), metrics: totals.into_iter().map(mean).collect() })
+    }
+}
