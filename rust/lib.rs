@@ -1,4 +1,55 @@
-//! Small and medium neural networks from first principles.
+//! Small and medium neural networks from first principles: fast, bit-reproducible, safe.
+//!
+//! No framework inside: matrix multiplication, activations, losses, backpropagation and optimizers are written here,
+//! to be read. The same crate, with the feature `python`, is the Python package `purrceptron`.
+//!
+//! ```
+//! use ndarray::array;
+//! use purrceptron::{activation::Activation, initializer::Initializer, loss::Loss, math::DType, optimizer::Optimizer};
+//! use purrceptron::network::{Network, Samples};
+//! use purrceptron::spec::{LayerSpec, NetworkSpec};
+//! use purrceptron::train::{FitOptions, OwnedTargets, Solver, Trainer, fit_arrays};
+//!
+//! let dense = |units, activation| LayerSpec::Dense {
+//!     units,
+//!     activation,
+//!     kernel_initializer: Initializer::ScaledUniform,
+//!     bias_initializer: Initializer::Zeros,
+//! };
+//! let layers = vec![dense(8, Activation::Tanh), dense(1, Activation::Sigmoid)];
+//! let mut network = Network::<f32>::new(NetworkSpec { input_shape: vec![2], layers, dtype: DType::Float32, seed: 1 })?;
+//!
+//! // Exclusive or, from its four cases.
+//! let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+//! let y = OwnedTargets::Values(vec![0.0, 1.0, 1.0, 0.0]);
+//! let adam = Optimizer::Adam { learning_rate: 0.01, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false };
+//! let mut trainer = Trainer::new(&network, adam, Loss::BinaryCrossEntropy, 1)?;
+//! let options =
+//!     FitOptions { epochs: 2000, batch_size: None, shuffle: false, metrics: vec![], solver: Solver::Auto };
+//! fit_arrays(&mut trainer, &mut network, Samples::Floats(x.view()), y, None, &options, &mut ())?;
+//! let p = network.predict(Samples::Floats(x.view()), false, 1)?;
+//! assert!(p[(0, 0)] < 0.1 && p[(1, 0)] > 0.9 && p[(2, 0)] > 0.9 && p[(3, 0)] < 0.1);
+//! # Ok::<(), purrceptron::error::Error>(())
+//! ```
+//!
+//! # Where things are
+//!
+//! | module | what |
+//! |---|---|
+//! | [`layer`] | one file a layer, forward and backward together: begin with `layer/dense.rs` |
+//! | [`activation`], [`loss`], [`optimizer`], [`initializer`], [`metric`] | closed sets, one enum each |
+//! | [`spec`] | the description of a network |
+//! | [`network`] | layers in order, parameters in one flat arena |
+//! | [`train`] | one step, batches, the loop |
+//! | [`file`] | model files |
+//! | [`matmul`], [`math`], [`random`], [`parallel`] | the kernels under it all |
+//! | [`isa`], [`error`] | instruction sets, errors |
+//!
+//! # The same bits
+//!
+//! The same seed, data and spec give the same weights to the last bit, for any number of threads and any instruction
+//! set: every sum has one order, and no platform library computes what reaches a weight.
+
 pub mod activation;
 #[cfg(feature = "python")]
 mod bindings;
