@@ -7,11 +7,20 @@ weights, bit for bit.
 """
 
 import argparse
+from itertools import pairwise
 
 import numpy as np
 
 import purrceptron as purr
-from purrceptron.kernels import binary_cross_entropy, dense_backward, dense_forward, initialize, relu, relu_backward, sgd
+from purrceptron.kernels import (
+    binary_cross_entropy,
+    dense_backward,
+    dense_forward,
+    initialize,
+    relu,
+    relu_backward,
+    sgd,
+)
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("--photos", type=int, default=100, help="drawn pictures to train on (default 100)")
@@ -21,7 +30,7 @@ options = arguments.parse_args()
 sizes = [12288, 20, 7, 5, 1]
 learning_rate = 0.0075
 images, y = purr.datasets.make_cats(options.photos, seed=0)
-kernels = [initialize(n, units, seed=0, layer=i) for i, (n, units) in enumerate(zip(sizes, sizes[1:], strict=False), 1)]
+kernels = [initialize(n, units, seed=0, layer=i) for i, (n, units) in enumerate(pairwise(sizes), 1)]
 biases = [np.zeros(units, dtype="float32") for units in sizes[1:]]
 
 x = images.reshape(len(images), -1) * np.float32(1 / 255)  # 1. input: one row of 12,288 numbers a photo
@@ -44,10 +53,10 @@ network = purr.Sequential(
     input_shape=(64, 64, 3),
     seed=0,
 )
-network.fit(
-    images, y, epochs=options.iterations, batch_size=None, optimizer=purr.SGD(learning_rate), solver="direct"
-)
+network.fit(images, y, epochs=options.iterations, batch_size=None, optimizer=purr.SGD(learning_rate), solver="direct")
 by_hand = [weights for pair in zip(kernels, biases, strict=True) for weights in pair]
 same = all(np.array_equal(a, b) for a, b in zip(by_hand, network.get_weights(), strict=True))
-print(f"by hand and by fit, {sum(w.size for w in by_hand):,} weights: {'the same, bit for bit' if same else 'DIFFERENT'}")
+print(
+    f"by hand and by fit, {sum(w.size for w in by_hand):,} weights: {'the same, bit for bit' if same else 'DIFFERENT'}"
+)
 raise SystemExit(0 if same else 1)

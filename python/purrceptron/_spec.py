@@ -23,9 +23,9 @@ class Spec:
         return {"type": self.type_name(), **fields}
 
 
-def check_name(names: str, name: object) -> str:
-    """Refuse a `name` that is not in the core's closed set `names`, and say which are."""
-    known = _core.names(names)
+def check_name(kind: str, name: object) -> str:
+    """Refuse a `name` that is not in the core's closed set of that kind, and say which are."""
+    known = _core.names(kind)
     if not isinstance(name, str) or name not in known:
-        raise ValueError(f"unknown {names} {name!r}; known: {', '.join(known)}")
+        raise ValueError(f"unknown {kind} {name!r}; known: {', '.join(known)}")
     return name

@@ -150,7 +150,8 @@ def mean_squared_error(outputs: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
 
 def sgd(parameter: Array, gradient: Array, learning_rate: float) -> Array:
     """One step of gradient descent: `parameter - learning_rate * gradient`."""
-    return parameter - parameter.dtype.type(learning_rate) * gradient
+    moved: Array = parameter - parameter.dtype.type(learning_rate) * gradient
+    return moved
 
 
 def _loss(name: str, outputs: ArrayLike, y: ArrayLike) -> tuple[float, Array]:

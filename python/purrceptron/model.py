@@ -91,13 +91,14 @@ class Sequential:
     def build(self, input_shape: int | Sequence[int]) -> None:
         """Draw the first weights, for samples of `input_shape`. `fit` does it where it was not done before."""
         shape = (input_shape,) if isinstance(input_shape, int | np.integer) else tuple(input_shape)
+        sizes = [operator.index(size) for size in shape]
         spec = {
-            "input_shape": [operator.index(size) for size in shape],
+            "input_shape": sizes,
             "layers": [layer.to_dict() for layer in self._layers],
             "dtype": self._dtype,
             "seed": self._seed,
         }
-        if any(size < 1 for size in spec["input_shape"]):
+        if any(size < 1 for size in sizes):
             raise ValueError(f"input_shape must be sizes above 0, got {shape}")
         self._core = _core.Network(json.dumps(spec))
 
@@ -211,7 +212,7 @@ class Sequential:
         return core.predict(as_samples(x, self._dtype, self.input_shape), False, n_threads)
 
     def predict_proba(self, x: ArrayLike, *, n_threads: int | None = None) -> Array:
-        """Probabilities, `(samples, outputs)`; a network that ends in logits gets the sigmoid (one output) or softmax."""
+        """Probabilities `(samples, outputs)`: a network that ends in logits gets the sigmoid (one output) or softmax."""
         core = self._built()
         return core.predict(as_samples(x, self._dtype, self.input_shape), True, n_threads)
 
@@ -275,17 +276,20 @@ class Sequential:
 
     def summary(self) -> str:
         """The layers with their output shapes and numbers of parameters, as a table to print."""
-        sizes: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for name, values in self.parameters.items():
-            layer = name.rsplit(".", 1)[0]
-            sizes[layer] = sizes.get(layer, 0) + values.size
+            place = name.rsplit(".", 1)[0]
+            counts[place] = counts.get(place, 0) + values.size
         width = math.prod(self.input_shape or ())
-        rows = [("layer", "settings", "outputs", "parameters"), ("input", str(self.input_shape), str(width), "")]
+        rows = [
+            ("layer", "settings", "outputs", "parameters"),
+            ("input", str(self.input_shape), str(width), ""),
+        ]
         for index, layer in enumerate(self._layers):
             width = layer.units if isinstance(layer, Dense) else width
-            count = sizes.get(f"layers.{index}", 0)
+            count = counts.get(f"layers.{index}", 0)
             rows.append((f"layers.{index}", repr(layer), str(width), f"{count:,}"))
-        rows.append(("total", self._dtype, "", f"{sum(sizes.values()):,}"))
+        rows.append(("total", self._dtype, "", f"{sum(counts.values()):,}"))
         columns = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = (f"{a:<{columns[0]}}  {b:<{columns[1]}}  {c:>{columns[2]}}  {d:>{columns[3]}}" for a, b, c, d in rows)
         return "\n".join(line.rstrip() for line in lines)

@@ -57,5 +57,7 @@ def as_optimizer(optimizer: str | Optimizer) -> Optimizer:
         return optimizer
     known = {kind.type_name(): kind for kind in Optimizer.__subclasses__()}
     if optimizer not in known:
-        raise ValueError(f"unknown optimizer {optimizer!r}; known: {', '.join(known)}, or an object such as purr.Adam(1e-3)")
+        raise ValueError(
+            f"unknown optimizer {optimizer!r}; known: {', '.join(known)}, or an object such as purr.Adam(1e-3)"
+        )
     return known[optimizer]()

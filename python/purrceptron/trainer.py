@@ -129,8 +129,9 @@ class Trainer:
     ) -> History:
         """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
         names = [check_name("metric", name) for name in _names(metrics)]
+        epochs = _whole("epochs", epochs, 0)
         options = {
-            "epochs": _whole("epochs", epochs, 0),
+            "epochs": epochs,
             "batch_size": None if batch_size is None else _whole("batch_size", batch_size, 1),
             "shuffle": bool(shuffle),
             "metrics": names,
@@ -139,10 +140,10 @@ class Trainer:
         arrays = self._arrays(x, y)
         validation = None if validation_data is None else self._arrays(*validation_data, prefix="validation ")
         callbacks = [*callbacks, *([ProgressBar()] if verbose else [])]
-        watch = _watch(callbacks, options["epochs"], names) if callbacks else None
+        watch = _watch(callbacks, names) if callbacks else None
         every_epoch = any(not isinstance(callback, Progress) for callback in callbacks)
         for callback in callbacks:
-            callback.on_train_begin(self._model, options["epochs"])
+            callback.on_train_begin(self._model, epochs)
         try:
             result = self._core.fit(*arrays, json.dumps(options), validation, watch, every_epoch)
         finally:
@@ -150,7 +151,8 @@ class Trainer:
                 callback.on_train_end()
         loss, val_loss = result.pop("loss"), result.pop("val_loss")
         solver, seconds = result.pop("solver"), result.pop("seconds")
-        return History(loss, val_loss, {name: values for name, values in result.items() if values}, solver, seconds)
+        scores = {name: values for name, values in result.items() if values}
+        return History(loss, val_loss, scores, solver, seconds)
 
     def _arrays(self, x: ArrayLike, y: ArrayLike, prefix: str = "") -> tuple[Array, Array]:
         model = self._model
@@ -186,7 +188,7 @@ def _whole(name: str, value: int, least: int) -> int:
     return whole
 
 
-def _watch(callbacks: Sequence[Callback], epochs: int, names: Sequence[str]) -> Callable[..., bool]:
+def _watch(callbacks: Sequence[Callback], names: Sequence[str]) -> Callable[..., bool]:
     """What the core calls after an epoch: every callback, with the epoch's scores by name."""
 
     def watch(
@@ -195,6 +197,7 @@ def _watch(callbacks: Sequence[Callback], epochs: int, names: Sequence[str]) -> 
         logs = {"loss": loss, **dict(zip(names, metrics, strict=True))}
         if val_loss is not None and val_metrics is not None:
             logs |= {"val_loss": val_loss, **{f"val_{n}": v for n, v in zip(names, val_metrics, strict=True)}}
-        return any([callback.on_epoch_end(epoch, logs) for callback in callbacks])
+        stops = [callback.on_epoch_end(epoch, logs) for callback in callbacks]  # all of them, whoever stops
+        return any(stops)
 
     return watch

@@ -42,11 +42,11 @@ fn thread_count(n_threads: Option<usize>) -> PyResult<usize> {
     Ok(crate::parallel::thread_count(n_threads)?)
 }
 
-/// The names in a closed set: "activation", "initializer", "loss", "optimizer", "metric", "solver", "dtype", "layer".
+/// The names in the closed set of a kind: "activation", "initializer", "loss", "optimizer", "metric", "solver", "dtype", "layer".
 #[pyfunction]
-fn names(set: &str) -> Vec<&'static str> {
+fn names(kind: &str) -> Vec<&'static str> {
     use strum::VariantNames;
-    let names = match set {
+    let names = match kind {
         "activation" => crate::activation::Activation::VARIANTS,
         "initializer" => crate::initializer::Initializer::VARIANTS,
         "loss" => crate::loss::Loss::VARIANTS,
