@@ -65,6 +65,7 @@ class Sequential:
             raise ValueError(f"seed must be 0 to 2^64 - 1, got {seed}")
         self._dtype = check_name("dtype", np.dtype(dtype).name)
         self._core: _core.Network | None = None
+        self._input_shape: tuple[int, ...] | None = None
         if input_shape is not None:
             self.build(input_shape)
 
@@ -101,13 +102,14 @@ class Sequential:
         if any(size < 1 for size in sizes):
             raise ValueError(f"input_shape must be sizes above 0, got {shape}")
         self._core = _core.Network(json.dumps(spec))
+        self._input_shape = tuple(sizes)
 
     @classmethod
     def _from_core(cls, core: _core.Network) -> Self:
         spec = json.loads(core.spec())
         layers = [layer_from_dict(layer) for layer in spec["layers"]]
         model = cls(layers, seed=spec["seed"], dtype=spec["dtype"])
-        model._core = core
+        model._core, model._input_shape = core, tuple(spec["input_shape"])
         return model
 
     def _built(self) -> _core.Network:
@@ -123,7 +125,7 @@ class Sequential:
     @property
     def input_shape(self) -> tuple[int, ...] | None:
         """Shape of one sample, None as long as it is unknown."""
-        return None if self._core is None else tuple(json.loads(self._core.spec())["input_shape"])
+        return self._input_shape
 
     @property
     def seed(self) -> int:
@@ -317,15 +319,22 @@ class Sequential:
 
     def __getstate__(self) -> dict[str, Any]:
         weights = None if self._core is None else self._core.to_bytes()
-        return {"layers": self._layers, "seed": self._seed, "dtype": self._dtype, "weights": weights}
+        return {
+            "layers": self._layers,
+            "input_shape": self._input_shape,
+            "seed": self._seed,
+            "dtype": self._dtype,
+            "weights": weights,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._layers, self._seed, self._dtype = state["layers"], state["seed"], state["dtype"]
+        self._layers, self._input_shape = state["layers"], state["input_shape"]
+        self._seed, self._dtype = state["seed"], state["dtype"]
         weights = state["weights"]
         self._core = None if weights is None else _core.Network.from_bytes(weights)
 
 
-def parse_network(text: str, *, last: str | None = None) -> tuple[int | None, list[Layer]]:
+def parse_network(text: str, *, last: str | None = None) -> tuple[int | None, list[Dense]]:
     """The input's size, if the text begins with one of two or more sizes, and the layers of "64-100:tanh-10".
 
     Args:
@@ -333,7 +342,7 @@ def parse_network(text: str, *, last: str | None = None) -> tuple[int | None, li
         last: Activation of the last layer where the text names none.
     """
     parts = text.strip().split("-")
-    layers: list[Layer] = []
+    layers: list[Dense] = []
     for position, part in enumerate(parts):
         match = re.fullmatch(r"\s*([1-9]\d*)\s*(?::\s*(\w+)\s*)?", part)
         if match is None or (position == 0 and match[2]):
