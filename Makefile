@@ -55,5 +55,5 @@ $(TOOLS): pyproject.toml
 # The extension module, compiled in release mode beside the Python files, which are used where they are (an editable
 # installation): only a change in Rust builds it again.
 $(BUILT): $(RUST) $(TOOLS)
-	$(BIN)/maturin develop --release
+	PIP_QUIET=1 $(BIN)/maturin develop --release
 	touch $@

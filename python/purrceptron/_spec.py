@@ -14,7 +14,7 @@ class Spec:
 
     @classmethod
     def type_name(cls) -> str:
-        """The name in the JSON: `Dense` is "dense", `RMSProp` would be "rms_prop"."""
+        """The name in the JSON: `Dense` is "dense", `EarlyBird` would be "early_bird"."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
     def to_dict(self) -> dict[str, Any]:
