@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -93,43 +95,60 @@ class Progress(Callback):
 
 
 class ProgressBar(Progress):
-    """A live line on standard error: epochs, scores, time left. Plain lines where that is no terminal.
+    """A live line on standard error: epochs done, scores, time left.
+
+    Where standard error is no terminal it writes a plain line every few seconds, and one at the end.
 
     Args:
         description: What stands before the bar.
     """
+
+    _SECONDS_BETWEEN_LINES = 5.0
 
     def __init__(self, description: str = "training") -> None:
         super().__init__(self._show)
         self._description = description
         self._bar: Any = None
         self._task: Any = None
+        self._begin = self._last_line = 0.0
 
     def on_train_begin(self, model: Sequential, epochs: int) -> None:
         """Start the bar."""
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
         super().on_train_begin(model, epochs)
+        self._begin = self._last_line = time.monotonic()
         console = Console(stderr=True)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[scores]}"),
-            TimeRemainingColumn(elapsed_when_finished=True),
-        )
-        self._bar = RichProgress(*columns, console=console)
-        self._task = self._bar.add_task(self._description, total=epochs, scores="")
-        self._bar.start()
+        if console.is_interactive:
+            status = TextColumn("{task.fields[status]}", markup=False)
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=28), status)
+            self._bar = RichProgress(*columns, console=console)
+            self._task = self._bar.add_task(self._description, total=epochs, status="")
+            self._bar.start()
 
     def _show(self, epoch: int, epochs: int, logs: dict[str, float]) -> None:
-        scores = "  ".join(f"{'cost' if name == 'loss' else name} {value:.4f}" for name, value in logs.items())
-        self._bar.update(self._task, completed=epoch, scores=scores)
+        now = time.monotonic()
+        spent = now - self._begin
+        left = f"{_duration(spent / epoch * (epochs - epoch))} left" if epoch < epochs else _duration(spent)
+        scores = (f"{'cost' if name == 'loss' else name} {value:.4f}" for name, value in logs.items())
+        status = "  ".join([f"{epoch:,}/{epochs:,}", *scores, left])
+        if self._bar is not None:
+            self._bar.update(self._task, completed=epoch, status=status)
+        elif epoch == epochs or now - self._last_line >= self._SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            print(f"{self._description}  {status}", file=sys.stderr, flush=True)
 
     def on_train_end(self) -> None:
         """Stop the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -6,6 +6,7 @@ model file.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,6 +19,13 @@ class Layer(Spec):
     """What all layers are; use one of the others."""
 
     kind: ClassVar[str] = "layer"
+
+    def brief(self) -> str:
+        """As `repr`, without the settings that are as usual: `Dense(units=20, activation='relu')`."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        values = ((field, getattr(self, field.name)) for field in fields)
+        settings = (f"{field.name}={value!r}" for field, value in values if value != field.default)
+        return f"{type(self).__name__}({', '.join(settings)})"
 
 
 @dataclass(frozen=True)

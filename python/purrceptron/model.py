@@ -290,7 +290,7 @@ class Sequential:
         for index, layer in enumerate(self._layers):
             width = layer.units if isinstance(layer, Dense) else width
             count = counts.get(f"layers.{index}", 0)
-            rows.append((f"layers.{index}", repr(layer), str(width), f"{count:,}"))
+            rows.append((f"layers.{index}", layer.brief(), str(width), f"{count:,}"))
         rows.append(("total", self._dtype, "", f"{sum(counts.values()):,}"))
         columns = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = (f"{a:<{columns[0]}}  {b:<{columns[1]}}  {c:>{columns[2]}}  {d:>{columns[3]}}" for a, b, c, d in rows)
@@ -334,24 +334,24 @@ class Sequential:
         self._core = None if weights is None else _core.Network.from_bytes(weights)
 
 
-def parse_network(text: str, *, last: str | None = None) -> tuple[int | None, list[Dense]]:
+def parse_network(text: str, *, has_input: bool = True) -> tuple[int | None, list[Dense]]:
     """The input's size, if the text begins with one of two or more sizes, and the layers of "64-100:tanh-10".
 
     Args:
         text: Sizes with a dash between, each layer's with an activation after a colon if it is not the usual one.
-        last: Activation of the last layer where the text names none.
+        has_input: Whether the first size is the input's; otherwise all are layers.
     """
     parts = text.strip().split("-")
     layers: list[Dense] = []
     for position, part in enumerate(parts):
         match = re.fullmatch(r"\s*([1-9]\d*)\s*(?::\s*(\w+)\s*)?", part)
-        if match is None or (position == 0 and match[2]):
+        if match is None or (has_input and position == 0 and match[2]):
             raise ValueError(
                 f"network {text!r}: {part!r} is no layer; expected sizes with a dash between, as in '64-100-10', "
                 "with an activation after a colon where it is not the usual one, as in '8-32:tanh-1:identity'"
             )
         units = int(match[1])
-        usual = "relu" if position + 1 < len(parts) else last or ("sigmoid" if units == 1 else "softmax")
-        if position > 0:
+        usual = "relu" if position + 1 < len(parts) else "sigmoid" if units == 1 else "softmax"
+        if position > 0 or not has_input:
             layers.append(Dense(units, match[2] or usual))
-    return (int(parts[0]) if layers else None), layers
+    return (int(parts[0]) if layers and has_input else None), layers

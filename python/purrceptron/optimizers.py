@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ._spec import Spec
 
@@ -51,8 +52,8 @@ class Adam(Optimizer):
     epsilon_hat: bool = False
 
 
-def as_optimizer(optimizer: str | Optimizer) -> Optimizer:
-    """The optimizer itself, or the one of that name with its default settings."""
+def as_optimizer(optimizer: str | Optimizer, **settings: Any) -> Optimizer:
+    """The optimizer itself, or the one of that name with these settings."""
     if isinstance(optimizer, Optimizer):
         return optimizer
     known = {kind.type_name(): kind for kind in Optimizer.__subclasses__()}
@@ -60,4 +61,4 @@ def as_optimizer(optimizer: str | Optimizer) -> Optimizer:
         raise ValueError(
             f"unknown optimizer {optimizer!r}; known: {', '.join(known)}, or an object such as purr.Adam(1e-3)"
         )
-    return known[optimizer]()
+    return known[optimizer](**settings)
