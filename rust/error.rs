@@ -67,6 +67,12 @@ pub enum Error {
     Callback(Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl From<ndarray::ShapeError> for Error {
+    fn from(error: ndarray::ShapeError) -> Error {
+        Error::shape("array", "a shape that holds its elements", error.to_string())
+    }
+}
+
 impl Error {
     pub(crate) fn shape(what: impl Into<String>, expected: impl Into<String>, got: impl Into<String>) -> Error {
         Error::Shape { what: what.into(), expected: expected.into(), got: got.into() }

@@ -148,6 +148,11 @@ impl<F: Float> Network<F> {
         &self.spec
     }
 
+    /// The layers that are run: all but a first `Rescale`.
+    pub(crate) fn run_layers(&self) -> &[LayerSpec] {
+        &self.spec.layers[self.first..]
+    }
+
     /// All parameters, flat, in the order of [`Network::named_parameters`].
     pub fn parameters(&self) -> &[F] {
         &self.parameters
@@ -280,7 +285,7 @@ impl<F: Float> Network<F> {
                 self.forward(Input::Rows(&rows), end - start, false, &mut outputs, &mut context)?;
                 predictions.extend_from_slice(outputs.last());
             }
-            Ok(())
+            Ok::<_, Error>(())
         })?;
         if probabilities && self.spec.last_activation() == Activation::Identity {
             let implied = if width == 1 { Activation::Sigmoid } else { Activation::Softmax };

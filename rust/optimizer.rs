@@ -78,6 +78,11 @@ impl Optimizer {
         }
     }
 
+    /// Whether a rotation of the parameters rotates every step with them: what row-space reduction needs.
+    pub fn commutes_with_rotation(&self) -> bool {
+        matches!(self, Optimizer::Sgd { .. })
+    }
+
     /// The state before the first step of `parameters` numbers.
     pub fn start<F: Float>(&self, parameters: usize) -> OptimizerState<F> {
         let slots = match self {

@@ -30,7 +30,8 @@ class History:
         loss: Mean over the epoch's samples, each batch before its step.
         val_loss: On the validation data after the epoch; empty without such data.
         metrics: Scores by name, "accuracy" and "val_accuracy", as lists like the losses.
-        solver: The solver that ran.
+        solver: The solver that ran, "direct" or "reduced".
+        solver_reason: Why it was chosen.
         seconds: Wall time.
     """
 
@@ -38,6 +39,7 @@ class History:
     val_loss: list[float] = field(default_factory=list)
     metrics: dict[str, list[float]] = field(default_factory=dict)
     solver: str = "direct"
+    solver_reason: str = ""
     seconds: float = 0.0
 
 
@@ -150,9 +152,9 @@ class Trainer:
             for callback in callbacks:
                 callback.on_train_end()
         loss, val_loss = result.pop("loss"), result.pop("val_loss")
-        solver, seconds = result.pop("solver"), result.pop("seconds")
+        ran = {name: result.pop(name) for name in ("solver", "solver_reason", "seconds")}
         scores = {name: values for name, values in result.items() if values}
-        return History(loss, val_loss, scores, solver, seconds)
+        return History(loss, val_loss, scores, **ran)
 
     def _arrays(self, x: ArrayLike, y: ArrayLike, prefix: str = "") -> tuple[Array, Array]:
         model = self._model

@@ -222,6 +222,10 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
         Ok(())
     }
 
+    fn reads_weights(&self) -> bool {
+        self.every_epoch
+    }
+
     fn epoch(&mut self, report: &EpochReport, network: &CoreNetwork<F>) -> Result<Flow> {
         let Some(watch) = &self.watch else { return Ok(Flow::Continue) };
         if !self.every_epoch && report.epoch + 1 < self.epochs && self.last_report.elapsed() < PAUSE {
@@ -256,6 +260,7 @@ fn history_to_dict<'py>(py: Python<'py>, history: History, options: &FitOptions)
     }
     let solver: &str = history.solver.into();
     dict.set_item("solver", solver)?;
+    dict.set_item("solver_reason", history.reason)?;
     dict.set_item("seconds", history.seconds)?;
     Ok(dict)
 }

@@ -3,8 +3,10 @@
 //! - `step.rs`: [`Trainer::step`], the unit that everything else uses.
 //! - `source.rs`: where batches come from.
 //! - `fit.rs`: epochs, validation, history.
+//! - `reduced.rs`: a wide first layer on few samples, in as many dimensions as there are samples.
 
 mod fit;
+mod reduced;
 mod source;
 mod step;
 

@@ -57,12 +57,17 @@ impl<F: Float> OwnedTargets<F> {
 }
 
 /// Checks training data against a network and its loss.
-fn check<F: Float>(network: &Network<F>, loss: Loss, x: &Samples<F>, targets: &OwnedTargets<F>) -> Result<()> {
+pub(super) fn check_data<F: Float>(
+    network: &Network<F>,
+    loss: Loss,
+    x: &Samples<F>,
+    targets: Targets<F>,
+) -> Result<()> {
     if x.is_empty() {
         return Err(Error::Data("training data: no samples".into()));
     }
     x.check(network.spec().inputs())?;
-    loss.check_targets(targets.view(), x.len(), network.spec().outputs())
+    loss.check_targets(targets, x.len(), network.spec().outputs())
 }
 
 /// All samples in every step. They are packed once, bytes as bytes, and read in that form from then on.
@@ -90,7 +95,7 @@ impl<F: Float> FullBatch<F> {
         targets: OwnedTargets<F>,
         threads: usize,
     ) -> Result<FullBatch<F>> {
-        check(network, loss, &x, &targets)?;
+        check_data(network, loss, &x, targets.view())?;
         let scale = network.input_scale();
         let data = match x {
             Samples::Bytes(x) if network.reads_packed() => {
@@ -166,7 +171,7 @@ impl<'a, F: Float> MiniBatches<'a, F> {
         batch_size: usize,
         order: Order,
     ) -> Result<MiniBatches<'a, F>> {
-        check(network, loss, &x, &targets)?;
+        check_data(network, loss, &x, targets.view())?;
         if batch_size == 0 {
             return Err(Error::value("batch_size", "at least 1", 0));
         }

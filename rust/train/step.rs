@@ -69,6 +69,16 @@ impl<F: Float> Trainer<F> {
         self.loss
     }
 
+    /// The optimizer and its settings.
+    pub fn optimizer(&self) -> Optimizer {
+        self.optimizer
+    }
+
+    /// What the optimizer remembers.
+    pub(super) fn state_mut(&mut self) -> &mut OptimizerState<F> {
+        &mut self.state
+    }
+
     /// Threads that a step uses.
     pub fn threads(&self) -> usize {
         self.context.threads

@@ -1,0 +1,237 @@
+//! Row-space reduction: training a wide first layer on few samples in as many dimensions as there are samples.
+//!
+//! With `n` samples of `d > n` features, `X (n, d) = L Qᵀ`: `L (n, r)` lower triangular, the columns of `Q (d, r)`
+//! orthonormal, `r ≤ n` the rank. Every gradient of the first kernel is `Xᵀ · dz = Q (Lᵀ · dz)`, so gradient descent
+//! moves the kernel `W` only within the span of `Q`, and a step on `W` is the same step on `W̃ = Qᵀ W`, for
+//! `X W = L W̃`. So: train the ordinary network on the rows of `L`, and put the kernel together at the end,
+//! `W_t = W_0 + Q (W̃_t - W̃_0)`. Exact in real arithmetic for every optimizer that does not care about rotation:
+//! gradient descent, with momentum and Nesterov's look-ahead, on any batches of the fixed rows. Not for Adam and its
+//! kind, which scale every coordinate by itself. (Hastie and Tibshirani, Efficient quadratic regularization for
+//! expression arrays, Biostatistics 2004.)
+//!
+//! `L` is the Cholesky factor of `X Xᵀ`, in double precision. A sample that depends on those before it (a photo that
+//! comes twice, say) adds a row to `L` but no column. `Q` is never formed: `Q = X_Pᵀ L_P⁻ᵀ`, where `P` are the samples
+//! that did add a column, and `L_P` their rows.
+
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+
+use crate::error::Result;
+use crate::isa::versions;
+use crate::math::Float;
+use crate::matmul::matmul;
+use crate::network::{Network, Samples};
+use crate::spec::NetworkSpec;
+
+/// A sample adds a column only if more than this share of its squared length lies outside the span of those before it:
+/// well above the rounding of the products in double precision.
+const DEPENDENT: f64 = 1e-13;
+
+/// Features that are converted to double precision at a time.
+const COLUMNS: usize = 1024;
+
+/// The data and the first kernel of a network, reduced to the span of the data.
+pub(super) struct Reduction<F> {
+    /// `L (n, r)`.
+    factor: Array2<f64>,
+    /// `X_P (r, d)`: the samples that added a column, a first `Rescale` applied.
+    pivots: Array2<F>,
+    /// `L_P (r, r)`.
+    triangle: Array2<f64>,
+    /// `W̃_0 (r, units)`.
+    start: Array2<F>,
+    units: usize,
+    threads: usize,
+}
+
+impl<F: Float> Reduction<F> {
+    /// Reduces `x` and the first kernel of `network`, a dense layer's; `None` if all samples are zero.
+    pub fn new(network: &Network<F>, x: Samples<F>, units: usize, threads: usize) -> Result<Option<Reduction<F>>> {
+        let data = rows(network, x)?;
+        let gram = double_product(&data.view(), &data.t(), threads)?;
+        let (factor, pivots) = triangular_factor(&gram);
+        if pivots.is_empty() {
+            return Ok(None);
+        }
+        let triangle = factor.select(Axis(0), &pivots);
+        let pivots = data.select(Axis(0), &pivots);
+        let mut reduction = Reduction { factor, pivots, triangle, start: Array2::default((0, 0)), units, threads };
+        reduction.start = reduction.project(&kernel(network, units)?)?;
+        Ok(Some(reduction))
+    }
+
+    /// The rows of `L`: what the reduced network is trained on, `(n, r)`.
+    pub fn samples(&self) -> Array2<F> {
+        self.factor.mapv(F::from_f64)
+    }
+
+    /// `Qᵀ · array` for an array `(d, units)`.
+    fn project(&self, array: &ArrayView2<F>) -> Result<Array2<F>> {
+        let mut reduced = double_product(&self.pivots.view(), array, self.threads)?;
+        solve_lower(&self.triangle, &mut reduced);
+        Ok(reduced.mapv(F::from_f64))
+    }
+
+    /// `Q · array` for an array `(r, units)`.
+    fn expand(&self, mut array: Array2<f64>) -> Result<Array2<f64>> {
+        solve_upper(&self.triangle, &mut array);
+        let features = self.pivots.ncols();
+        let mut expanded = Array2::zeros((features, array.ncols()));
+        for start in (0..features).step_by(COLUMNS) {
+            let part = s![start..features.min(start + COLUMNS), ..];
+            let pivots = self.pivots.t().slice(part).mapv(Into::into);
+            expanded.slice_mut(part).assign(&matmul(pivots.view(), array.view(), self.threads)?);
+        }
+        Ok(expanded)
+    }
+
+    /// The reduced network: that of `network` without its first `Rescale`, on `r` features.
+    pub fn network(&self, network: &Network<F>) -> Result<Network<F>> {
+        let parameters = self.start.iter().chain(&network.parameters()[self.kernel_size()..]).copied().collect();
+        small_network(network, self.start.nrows(), parameters)
+    }
+
+    fn kernel_size(&self) -> usize {
+        self.pivots.ncols() * self.units
+    }
+
+    /// Gives `network`, whose kernel is still `W_0`, the weights that `reduced` was trained to.
+    pub fn restore(&self, reduced: &Network<F>, network: &Network<F>) -> Result<Network<F>> {
+        let size = self.start.len();
+        let now = view(&reduced.parameters()[..size], self.units)?;
+        let moved = ndarray::Zip::from(&now).and(&self.start).map_collect(|now, start| (*now).into() - (*start).into());
+        let moved = self.expand(moved)?;
+        let mut restored = network.clone();
+        let (kernel, others) = restored.parameters_mut().split_at_mut(self.kernel_size());
+        for (weight, moved) in kernel.iter_mut().zip(&moved) {
+            *weight = F::from_f64((*weight).into() + moved);
+        }
+        others.copy_from_slice(&reduced.parameters()[size..]);
+        Ok(restored)
+    }
+
+    /// `Q · velocity`: the flat array of an optimizer, from that of the reduced network's.
+    pub fn restore_slot(&self, slot: &[F]) -> Result<Vec<F>> {
+        let (first, others) = slot.split_at(self.start.len());
+        let first = self.expand(view(first, self.units)?.mapv(Into::into))?;
+        Ok(first.iter().map(|value| F::from_f64(*value)).chain(others.iter().copied()).collect())
+    }
+
+    /// Validation data in the form that [`Reduction::validation_network`] reads, `(m, r + units)`: `X_v Q`, and what the
+    /// first kernel gives outside the span of the training data, `X_v W_0 - X_v Q W̃_0`, which never changes.
+    pub fn validation(&self, network: &Network<F>, x: Samples<F>) -> Result<Array2<F>> {
+        let data = rows(network, x)?;
+        let mut inside = double_product(&data.view(), &self.pivots.t(), self.threads)?.reversed_axes();
+        solve_lower(&self.triangle, &mut inside);
+        let inside = inside.reversed_axes();
+        let outside = double_product(&data.view(), &kernel(network, self.units)?, self.threads)?
+            - matmul(inside.view(), self.start.mapv(Into::into).view(), self.threads)?;
+        let both = concatenate(Axis(1), &[inside.view(), outside.view()])?;
+        Ok(both.mapv(F::from_f64))
+    }
+
+    /// The reduced network with a first kernel `[W̃; I]`: it adds what stands outside the span.
+    pub fn validation_network(&self, reduced: &Network<F>) -> Result<Network<F>> {
+        let (first, others) = reduced.parameters().split_at(self.start.len());
+        let identity = Array2::<F>::from_shape_fn((self.units, self.units), |(i, j)| F::from(u8::from(i == j)));
+        let parameters = first.iter().chain(&identity).chain(others).copied().collect();
+        small_network(reduced, self.start.nrows() + self.units, parameters)
+    }
+}
+
+/// A network of the layers that `like` runs, on another number of inputs.
+fn small_network<F: Float>(like: &Network<F>, inputs: usize, parameters: Vec<F>) -> Result<Network<F>> {
+    let spec = NetworkSpec { input_shape: vec![inputs], layers: like.run_layers().to_vec(), ..like.spec().clone() };
+    let mut network = Network::without_weights(spec)?;
+    network.set_parameters(parameters)?;
+    Ok(network)
+}
+
+/// The first kernel, `(d, units)`.
+fn kernel<F: Float>(network: &Network<F>, units: usize) -> Result<ArrayView2<'_, F>> {
+    view(&network.parameters()[..network.spec().inputs() * units], units)
+}
+
+fn view<F>(flat: &[F], width: usize) -> Result<ArrayView2<'_, F>> {
+    Ok(ArrayView2::from_shape((flat.len() / width, width), flat)?)
+}
+
+/// The samples, a first `Rescale` applied.
+fn rows<F: Float>(network: &Network<F>, x: Samples<F>) -> Result<Array2<F>> {
+    let mut rows = Vec::new();
+    x.gather(0..x.len(), network.input_scale(), &mut rows);
+    Ok(Array2::from_shape_vec((x.len(), network.spec().inputs()), rows)?)
+}
+
+/// `a · b` in double precision, converted some features at a time.
+fn double_product<F: Float>(a: &ArrayView2<F>, b: &ArrayView2<F>, threads: usize) -> Result<Array2<f64>> {
+    let mut sum = Array2::zeros((a.nrows(), b.ncols()));
+    for start in (0..a.ncols()).step_by(COLUMNS) {
+        let end = a.ncols().min(start + COLUMNS);
+        let (a, b) = (a.slice(s![.., start..end]).mapv(Into::into), b.slice(s![start..end, ..]).mapv(Into::into));
+        sum += &matmul(a.view(), b.view(), threads)?;
+    }
+    Ok(sum)
+}
+
+/// Cholesky factor of a Gram matrix `(n, n)`: `(n, r)`, and the rows that added a column.
+fn triangular_factor(gram: &Array2<f64>) -> (Array2<f64>, Vec<usize>) {
+    let n = gram.nrows();
+    let mut pivots: Vec<usize> = Vec::new();
+    // Row k: column k of L over the pivots so far; then all of a sample's row comes from additions along rows.
+    let mut transposed = Array2::<f64>::zeros((n, n));
+    let mut factor = Array2::<f64>::zeros((n, n));
+    let mut open = Vec::new();
+    for i in 0..n {
+        let rank = pivots.len();
+        open.clear();
+        open.extend(pivots.iter().map(|pivot| gram[(i, *pivot)]));
+        let mut left = gram[(i, i)];
+        for k in 0..rank {
+            let column = transposed.row(k);
+            let column = &column.as_slice().unwrap_or_default()[..rank];
+            let value = open[k] / column[k];
+            subtract_multiple(&mut open[k + 1..], &column[k + 1..], value);
+            factor[(i, k)] = value;
+            left -= value * value;
+        }
+        if left > DEPENDENT * gram[(i, i)] {
+            factor[(i, rank)] = left.sqrt();
+            for k in 0..=rank {
+                transposed[(k, rank)] = factor[(i, k)];
+            }
+            pivots.push(i);
+        }
+    }
+    (factor.slice_move(s![.., ..pivots.len()]), pivots)
+}
+
+/// Solves `L y = b` in place, for each column of `b (r, units)`.
+fn solve_lower(triangle: &Array2<f64>, b: &mut Array2<f64>) {
+    for k in 0..triangle.nrows() {
+        let (above, mut rest) = b.view_mut().split_at(Axis(0), k);
+        let mut row = rest.row_mut(0);
+        for (j, solved) in above.outer_iter().enumerate() {
+            row.scaled_add(-triangle[(k, j)], &solved);
+        }
+        row /= triangle[(k, k)];
+    }
+}
+
+/// Solves `Lᵀ y = b` in place, for each column of `b (r, units)`.
+fn solve_upper(triangle: &Array2<f64>, b: &mut Array2<f64>) {
+    for k in (0..triangle.nrows()).rev() {
+        let (mut before, below) = b.view_mut().split_at(Axis(0), k + 1);
+        let mut row = before.row_mut(k);
+        for (j, solved) in below.outer_iter().enumerate() {
+            row.scaled_add(-triangle[(k + 1 + j, k)], &solved);
+        }
+        row /= triangle[(k, k)];
+    }
+}
+
+versions! {
+    /// `out -= factor * row`
+    fn subtract_multiple[](out: &mut [f64], row: &[f64], factor: f64) {
+        for (out, row) in out.iter_mut().zip(row) { *out = row.mul_add(-factor, *out); }
+    }
+}
