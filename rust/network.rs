@@ -109,6 +109,9 @@ impl<F> Outputs<F> {
 /// Samples that one pass of [`Network::predict`] takes at a time: the memory it needs does not grow with the data.
 const CHUNK: usize = 512;
 
+/// Multiply-adds of a prediction that one thread has done before others would have begun.
+const SMALL: usize = 1 << 20;
+
 impl<F: Float> Network<F> {
     /// Builds the network that `spec` describes, with its first weights drawn.
     ///
@@ -276,6 +279,7 @@ impl<F: Float> Network<F> {
         x.check(self.spec.inputs())?;
         let (samples, width) = (x.len(), self.spec.outputs());
         let mut predictions = Vec::with_capacity(samples * width);
+        let threads = if samples * self.parameters.len() < SMALL { 1 } else { threads };
         parallel::install(threads, || {
             let mut context = Context { threads, ..Context::default() };
             let (mut rows, mut outputs) = (Vec::new(), Outputs::default());

@@ -2,7 +2,7 @@
 //!
 //! Work is always cut along its output, so that every element has one owner and no thread count can change a bit.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -19,9 +19,15 @@ pub fn thread_count(requested: Option<usize>) -> Result<usize> {
                 .ok()
                 .filter(|threads| *threads > 0)
                 .ok_or_else(|| Error::value("PURRCEPTRON_NUM_THREADS", "a whole number above 0", text)),
-            Err(_) => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+            Err(_) => Ok(cores()),
         },
     }
+}
+
+/// The cores that this process may use, by affinity and quota; asked once, for asking takes longer than a small network.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Runs `work` where [`split`] finds `threads` threads waiting. With one thread it runs right here.

@@ -7,10 +7,11 @@
 //! to the next number, it is below `(BLOCK + depth / BLOCK + 1) eps (|a| · |b|)` elementwise (Higham, Accuracy and
 //! Stability of Numerical Algorithms, 2002, section 3.1).
 //!
-//! - `pack.rs`: operands in panels.  `tile.rs`: the micro-kernel.  `naive.rs`: the twin.
+//! - `pack.rs`: operands in panels.  `tile.rs`: the micro-kernel.  `row.rs`: few rows.  `naive.rs`: the twin.
 
 mod naive;
 mod pack;
+mod row;
 mod tile;
 
 use std::ops::Range;
@@ -23,6 +24,7 @@ use crate::parallel;
 pub use naive::matmul_naive;
 pub use pack::LanePanels;
 use pack::RowPanels;
+use row::{FEW, multiply_row};
 use tile::{Tiling, multiply_block};
 
 /// Steps of the depth that share one chain of sums.
@@ -63,6 +65,7 @@ pub struct Product<F: Float> {
     rows: RowPanels<F>,
     lanes: LanePanels<F>,
     scratch: Vec<Scratch<F>>,
+    row_sums: Vec<F>,
 }
 
 #[derive(Default)]
@@ -83,6 +86,16 @@ impl<F: Float> Product<F> {
     /// `out (m, n) = a (m, k) · b (k, n)`. The caller has checked the shapes.
     pub fn multiply(&mut self, a: &ArrayView2<F>, b: &ArrayView2<F>, out: &mut [F], threads: usize) {
         let ((m, depth), n) = (a.dim(), b.ncols());
+        if m <= FEW
+            && depth > 0
+            && n > 0
+            && let (Some(a), Some(b)) = (a.as_slice(), b.as_slice())
+        {
+            for (a, out) in a.chunks_exact(depth).zip(out.chunks_exact_mut(n)) {
+                multiply_row(a, b, out, &mut self.row_sums);
+            }
+            return;
+        }
         let threads = if m * n * depth < SERIAL { 1 } else { threads };
         let (a_lanes, b_lanes) = (Tiling::of(n).cost * m.div_ceil(F::LANES), Tiling::of(m).cost * n.div_ceil(F::LANES));
         // Storing a transposed tile costs about as much as two steps of the depth.
