@@ -28,7 +28,8 @@ use crate::math::{Float, sum};
 pub enum Loss {
     /// `-y ln p - (1-y) ln(1-p)` with `p = sigmoid(z)`, mean over samples and outputs; targets within 0..=1
     BinaryCrossEntropy,
-    /// `-Σ_k y_k ln p_k` with `p = softmax(z)`; targets are classes 0..outputs or rows of probabilities
+    /// `-Σ_k y_k ln p_k` with `p = softmax(z)`; targets are classes 0..outputs or rows of probabilities (a row that sums
+    /// to 2 counts twice)
     CrossEntropy,
     /// `(a - y)²`, mean over samples and outputs
     MeanSquaredError,
@@ -71,16 +72,14 @@ impl Loss {
 
     /// Refuses targets that do not belong to `samples` rows of `outputs` numbers, or are outside the loss's range.
     pub fn check_targets<F: Float>(self, targets: Targets<F>, samples: usize, outputs: usize) -> Result<()> {
-        let (name, count): (&str, _) = match targets {
-            Targets::Values(values) => (self.into(), values.len() / outputs.max(1)),
-            Targets::Classes(classes) => (self.into(), classes.len()),
+        let name: &str = self.into();
+        let (expected, got) = match targets {
+            Targets::Values(values) => (samples * outputs, values.len()),
+            Targets::Classes(classes) => (samples, classes.len()),
         };
-        if count != samples {
-            return Err(Error::shape(
-                "targets",
-                format!("{samples} samples, as many as the inputs"),
-                count.to_string(),
-            ));
+        if expected != got {
+            let expected = format!("{expected} numbers for {samples} samples, as many as the inputs");
+            return Err(Error::shape("targets", expected, got.to_string()));
         }
         match targets {
             Targets::Classes(_) if self != Loss::CrossEntropy => {
@@ -113,7 +112,7 @@ impl Loss {
     }
 
     /// The mean loss of `outputs (samples, width)` (logits if [`Loss::on_logits`]), and its gradient with respect to
-    /// them in `gradient`. `terms` is working memory.
+    /// them in `gradient`. `terms` is working memory. The targets have passed [`Loss::check_targets`].
     pub fn forward_backward<F: Float>(
         self,
         outputs: &[F],
@@ -122,7 +121,10 @@ impl Loss {
         gradient: &mut [F],
         terms: &mut Vec<F>,
     ) -> f64 {
-        let samples = outputs.len() / width.max(1);
+        if outputs.is_empty() {
+            return f64::NAN; // the mean of nothing
+        }
+        let samples = outputs.len() / width;
         let count = if self == Loss::CrossEntropy { samples } else { outputs.len() };
         terms.resize(count, F::ZERO);
         let share = F::from_f64(1.0 / count as f64);

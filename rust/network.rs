@@ -205,7 +205,7 @@ impl<F: Float> Network<F> {
             hash.update(format!("{} {dtype} {:?}\n", parameter.name, parameter.shape));
             hash.update(&bytes);
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hexadecimal(&hash.finalize()))
     }
 
     /// The factor of a first `Rescale`, which whoever reads the input applies.
@@ -298,6 +298,11 @@ impl<F: Float> Network<F> {
         Array2::from_shape_vec((samples, width), predictions)
             .map_err(|error| Error::shape("predict", format!("({samples}, {width})"), error.to_string()))
     }
+}
+
+/// Bytes as people write them.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A network of either float type: the one place that chooses.

@@ -52,10 +52,14 @@ pub struct OptimizerState<F> {
 const RUN: usize = 1 << 14;
 
 impl Optimizer {
-    /// Refuses settings outside their range.
-    pub fn check(&self) -> Result<()> {
+    /// Refuses settings outside their range, or that `F` cannot hold.
+    pub fn check<F: Float>(&self) -> Result<()> {
         let positive = |name: &str, value: f64| {
-            if value > 0.0 && value.is_finite() { Ok(()) } else { Err(Error::value(name, "above 0 and finite", value)) }
+            let dtype: &str = F::DTYPE.into();
+            if value > 0.0 && F::DTYPE.holds(value) {
+                return Ok(());
+            }
+            Err(Error::value(name, format!("above 0 and finite in {dtype}"), value))
         };
         let share = |name: &str, value: f64| {
             if (0.0..1.0).contains(&value) { Ok(()) } else { Err(Error::value(name, "at least 0 and below 1", value)) }
@@ -148,7 +152,7 @@ fn for_each_run<F: Float, const SLOTS: usize>(
     update: impl Fn(&mut [F], &[F], [&mut [F]; SLOTS]) + Sync,
 ) {
     let mut slots = slots.map(|slot| slot.as_mut_slice());
-    if threads == 1 || parameters.len() < 2 * RUN {
+    if threads == 1 || parameters.len() < 2 * RUN || !crate::parallel::in_pool() {
         return update(parameters, gradient, slots);
     }
     let run = parameters.len().div_ceil(threads).max(RUN);

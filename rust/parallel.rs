@@ -30,6 +30,11 @@ fn cores() -> usize {
     *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
+/// Whether the caller runs where [`install`] has threads waiting.
+pub(crate) fn in_pool() -> bool {
+    rayon::current_thread_index().is_some()
+}
+
 /// Runs `work` where [`split`] finds `threads` threads waiting. With one thread it runs right here.
 pub fn install<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     match pool(threads) {
@@ -64,7 +69,7 @@ fn pool(threads: usize) -> Option<Arc<ThreadPool>> {
 
 /// Cuts `output` into at most `threads` runs of whole units (`unit` elements each) and works on all of them at once.
 ///
-/// `work` gets the index of its first unit, its run, and an element of `scratch` of its own, which is grown to fit.
+/// Outside of [`install`] there is one thread, the caller's. `work` gets the index of its first unit, its run, and an element of `scratch` of its own, which is grown to fit.
 pub fn split<T: Send, S: Default + Send>(
     threads: usize,
     output: &mut [T],
@@ -73,7 +78,7 @@ pub fn split<T: Send, S: Default + Send>(
     work: &(impl Fn(usize, &mut [T], &mut S) + Sync),
 ) {
     let unit = unit.max(1);
-    let threads = threads.clamp(1, output.len().div_ceil(unit).max(1));
+    let threads = if in_pool() { threads.clamp(1, output.len().div_ceil(unit).max(1)) } else { 1 };
     if scratch.len() < threads {
         scratch.resize_with(threads, S::default);
     }

@@ -65,7 +65,7 @@ impl NetworkSpec {
 
     /// Numbers of one sample.
     pub fn inputs(&self) -> usize {
-        self.input_shape.iter().product()
+        self.input_shape.iter().fold(1, |product, size| product.saturating_mul(*size))
     }
 
     /// Numbers of one output.
@@ -79,7 +79,8 @@ impl NetworkSpec {
             let all = sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
             all.filter(|product| *product <= MOST_PARAMETERS)
         };
-        let Some(mut inputs) = product(&self.input_shape).filter(|inputs| *inputs > 0) else {
+        let inputs = product(&self.input_shape).filter(|inputs| *inputs > 0 && !self.input_shape.is_empty());
+        let Some(mut inputs) = inputs else {
             return Err(Error::value("input_shape", "sizes above 0", format!("{:?}", self.input_shape)));
         };
         if self.layers.is_empty() {
@@ -91,13 +92,16 @@ impl NetworkSpec {
                 LayerSpec::Dense { units: 0, .. } => {
                     return Err(Error::value(format!("layers[{index}].units"), "at least 1", 0));
                 }
-                LayerSpec::Rescale { scale } if !scale.is_finite() || *scale == 0.0 => {
-                    return Err(Error::value(format!("layers[{index}].scale"), "finite and not 0", scale));
+                LayerSpec::Rescale { scale } if !self.dtype.holds(*scale) => {
+                    let dtype: &str = self.dtype.into();
+                    let expected = format!("finite and not 0 in {dtype}");
+                    return Err(Error::value(format!("layers[{index}].scale"), expected, scale));
                 }
                 _ => {}
             }
             let units = layer.outputs(inputs);
-            let Some(parameters) = product(&[inputs.saturating_add(1), units]) else {
+            let sizes = if layer.has_parameters() { [inputs.saturating_add(1), units] } else { [0, 0] };
+            let Some(parameters) = product(&sizes) else {
                 return Err(Error::value(
                     format!("layers[{index}]"),
                     "at most 2^40 parameters",
@@ -123,6 +127,10 @@ impl NetworkSpec {
 }
 
 impl LayerSpec {
+    fn has_parameters(&self) -> bool {
+        matches!(self, LayerSpec::Dense { .. })
+    }
+
     fn outputs(&self, inputs: usize) -> usize {
         match self {
             LayerSpec::Dense { units, .. } => *units,

@@ -101,9 +101,8 @@ fn flat<F: Float + Element>(view: ArrayView2<F>) -> Vec<F> {
     view.iter().copied().collect()
 }
 
-fn matrix<'py, F: Float + Element>(py: Python<'py>, flat: Vec<F>, width: usize) -> PyResult<Any<'py>> {
-    let rows = flat.len() / width.max(1);
-    Ok(PyArray1::from_vec(py, flat).reshape([rows, width])?.into_any())
+fn matrix<'py, F: Float + Element>(py: Python<'py>, flat: Vec<F>, dim: (usize, usize)) -> PyResult<Any<'py>> {
+    Ok(PyArray1::from_vec(py, flat).reshape(<[usize; 2]>::from(dim))?.into_any())
 }
 
 /// Outputs of an activation for rows z.
@@ -114,7 +113,7 @@ pub fn activation_forward<'py>(py: Python<'py>, name: &str, z: &Any<'py>) -> PyR
         let z = z.as_array();
         let mut a = flat(z);
         py.detach(|| activation.forward(&mut a, z.ncols()));
-        matrix(py, a, z.ncols())
+        matrix(py, a, z.dim())
     }
     by_type!(typed(py, z, by_name("activation", name)?))
 }
@@ -136,7 +135,7 @@ pub fn activation_backward<'py>(py: Python<'py>, name: &str, a: &Any<'py>, da: &
         }
         let (outputs, mut dz) = (flat(a), flat(da));
         py.detach(|| activation.backward(&outputs, &mut dz, a.ncols()));
-        matrix(py, dz, a.ncols())
+        matrix(py, dz, a.dim())
     }
     by_type!(typed(py, a, da, by_name("activation", name)?))
 }
@@ -159,10 +158,13 @@ pub fn loss_forward_backward<'py>(
         let (samples, width) = outputs.as_array().dim();
         let y = targets::<F>(y, width)?;
         loss.check_targets(y.view(), samples, width)?;
+        if samples * width == 0 {
+            return Err(crate::error::Error::Data(format!("{samples} samples of {width}: no mean loss")).into());
+        }
         let outputs = flat(outputs.as_array());
         let mut gradient = vec![F::ZERO; outputs.len()];
         let value = py.detach(|| loss.forward_backward(&outputs, width, y.view(), &mut gradient, &mut Vec::new()));
-        Ok((value, matrix(py, gradient, width)?))
+        Ok((value, matrix(py, gradient, (samples, width))?))
     }
     by_type!(typed(py, outputs, y, by_name("loss", name)?))
 }

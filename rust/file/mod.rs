@@ -15,10 +15,11 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::math::{DType, Float};
-use crate::network::{Model, Network};
+use crate::network::{Model, Network, hexadecimal};
 use crate::spec::NetworkSpec;
 use crate::with_network;
 pub use atomic::write_atomically;
@@ -40,6 +41,16 @@ struct Metadata {
     network: NetworkSpec,
     fingerprint: String,
     notes: BTreeMap<String, String>,
+    checksum: String,
+}
+
+impl Metadata {
+    /// SHA-256 of everything else in here: what the fingerprint is for the weights.
+    fn sum(&self) -> Result<String> {
+        let rest = (self.format_version, &self.library_version, &self.network, &self.fingerprint, &self.notes);
+        let text = serde_json::to_string(&rest).map_err(|error| Error::Spec(error.to_string()))?;
+        Ok(hexadecimal(&Sha256::digest(text)))
+    }
 }
 
 /// What is read first, to tell a newer format from a damaged one.
@@ -60,13 +71,15 @@ pub fn save(model: &Model, path: &Path, notes: &BTreeMap<String, String>) -> Res
 /// The bytes of a model file; `path` is for messages.
 pub fn to_bytes(model: &Model, notes: &BTreeMap<String, String>, path: &Path) -> Result<Vec<u8>> {
     with_network!(model, network => {
-        let metadata = Metadata {
+        let mut metadata = Metadata {
             format_version: FORMAT_VERSION,
             library_version: env!("CARGO_PKG_VERSION").into(),
             network: network.spec().clone(),
             fingerprint: network.fingerprint()?,
             notes: notes.clone(),
+            checksum: String::new(),
         };
+        metadata.checksum = metadata.sum()?;
         let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
         let metadata = serde_json::to_string(&metadata).map_err(|error| fail(error.to_string()))?;
         let data = little_endian(network);
@@ -110,48 +123,68 @@ fn header_length(bytes: &[u8]) -> Option<u64> {
 /// [`Error::Io`] if it cannot be read, [`Error::ModelFile`] if it is truncated, foreign, damaged, or too new.
 pub fn load(path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
     let io = |source| Error::Io { path: path.to_path_buf(), source };
-    let mut file = File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.is_dir() {
-        return Err(Error::ModelFile { path: path.into(), reason: "is a folder, not a model file".into() });
+    let fail = |reason: &str| Error::ModelFile { path: path.into(), reason: reason.into() };
+    // Opening a pipe would wait for its other end.
+    let kind = std::fs::metadata(path).map_err(io)?;
+    if !kind.is_file() {
+        return Err(fail(if kind.is_dir() { "is a folder, not a model file" } else { "is no regular file" }));
     }
-    // The header before the rest: a file that is no model is refused before it is read.
+    let mut file = File::open(path).map_err(io)?;
+    // The header first: a file that is no model is refused before the rest of it is read.
     let mut bytes = Vec::new();
     file.by_ref().take(8).read_to_end(&mut bytes).map_err(io)?;
-    let fail = |reason: &str| Error::ModelFile { path: path.into(), reason: reason.into() };
-    let foreign = "not a purrceptron model file (safetensors)";
-    match header_length(&bytes) {
-        None => return Err(fail(&format!("{foreign}: it has only {} bytes", bytes.len()))),
-        Some(length) if length > MOST_HEADER => return Err(fail(&format!("{foreign}: no header of at most 1 MiB"))),
-        Some(_) => {}
-    }
+    let length = header_length(&bytes).filter(|length| *length <= MOST_HEADER);
+    let length = length.ok_or_else(|| fail(&format!("{FOREIGN}: no header of at most 1 MiB")))?;
+    file.by_ref().take(length).read_to_end(&mut bytes).map_err(io)?;
+    describe(&bytes, path)?;
     file.read_to_end(&mut bytes).map_err(io)?;
     from_bytes(&bytes, path)
+}
+
+const FOREIGN: &str = "not a purrceptron model file (safetensors)";
+
+/// The metadata of a file that begins with `bytes`.
+fn describe(bytes: &[u8], path: &Path) -> Result<Metadata> {
+    /// A safetensors header, of which only this counts here.
+    #[derive(Deserialize)]
+    struct Header {
+        #[serde(rename = "__metadata__")]
+        metadata: Option<HashMap<String, String>>,
+    }
+    let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
+    let header = header_length(bytes).and_then(|length| bytes.get(8..)?.get(..usize::try_from(length).ok()?));
+    let header = header.ok_or_else(|| fail(format!("{FOREIGN}, or truncated: {} bytes", bytes.len())))?;
+    let header: Header = serde_json::from_slice(header).map_err(|error| fail(format!("{FOREIGN}: {error}")))?;
+    let text = header.metadata.and_then(|mut metadata| metadata.remove(KEY));
+    let text =
+        text.ok_or_else(|| fail("a safetensors file, but not a purrceptron model: no description in it".into()))?;
+    let bad = |error: serde_json::Error| fail(format!("the description of the network does not parse: {error}"));
+    let version: Version = serde_json::from_str(&text).map_err(bad)?;
+    if !(1..=FORMAT_VERSION).contains(&version.format_version) {
+        return Err(fail(format!(
+            "written by purrceptron {} in format {}; this version reads formats 1 to {FORMAT_VERSION}: upgrade purrceptron",
+            version.library_version.as_deref().unwrap_or("(unknown)"),
+            version.format_version
+        )));
+    }
+    serde_json::from_str(&text).map_err(bad)
 }
 
 /// Reads the bytes of a model file; `path` is for messages.
 pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
     let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
-    let damaged = |error: safetensors::SafeTensorError| fail(format!("truncated, damaged or no safetensors: {error}"));
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
-    let text =
-        text.ok_or_else(|| fail("a safetensors file, but not a purrceptron model: no description in it".into()))?;
-    let bad = |error: serde_json::Error| fail(format!("the description of the network does not parse: {error}"));
-    let version: Version = serde_json::from_str(text).map_err(bad)?;
-    if version.format_version > FORMAT_VERSION {
-        return Err(fail(format!(
-            "written by purrceptron {} in format {}; this version reads formats up to {FORMAT_VERSION}: upgrade purrceptron",
-            version.library_version.as_deref().unwrap_or("(unknown)"),
-            version.format_version
-        )));
-    }
-    let metadata: Metadata = serde_json::from_str(text).map_err(bad)?;
+    let metadata = describe(bytes, path)?;
+    let tensors = SafeTensors::deserialize(bytes);
+    let tensors = tensors.map_err(|error| fail(format!("truncated or damaged: {error}")))?;
     let explain = |error: Error| fail(error.to_string());
-    let model = match metadata.network.dtype {
-        DType::Float32 => Model::F32(read_weights(metadata.network, &tensors, &metadata.fingerprint).map_err(explain)?),
-        DType::Float64 => Model::F64(read_weights(metadata.network, &tensors, &metadata.fingerprint).map_err(explain)?),
+    let network = metadata.network.clone();
+    let model = match network.dtype {
+        DType::Float32 => Model::F32(read_weights(network, &tensors, &metadata.fingerprint).map_err(explain)?),
+        DType::Float64 => Model::F64(read_weights(network, &tensors, &metadata.fingerprint).map_err(explain)?),
     };
+    if metadata.sum()? != metadata.checksum {
+        return Err(fail("damaged: the description of the network does not have the checksum saved with it".into()));
+    }
     Ok((model, metadata.notes))
 }
 

@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::initializer::Initializer;
 use crate::isa::versions;
 use crate::math::{Float, column_sums};
-use crate::parallel;
+use crate::matmul::matmul;
 
 /// Affine map of one dense layer: `z = x · kernel + bias`.
 ///
@@ -44,11 +44,9 @@ pub fn dense_forward<F: Float>(
     let (inputs, units) = kernel.dim();
     check("dense_forward: columns of x", inputs, x.ncols())?;
     check("dense_forward: bias", units, bias.len())?;
-    let bias = bias.as_standard_layout();
-    let mut z = Array2::from_elem((x.nrows(), units), F::ZERO);
-    if let (Some(out), Some(bias)) = (z.as_slice_mut(), bias.as_slice()) {
-        parallel::install(threads, || Context::default().product.multiply(&x, &kernel, out, threads));
-        add_bias(out, bias);
+    let mut z = matmul(x, kernel, threads)?;
+    if let (Some(z), Some(bias)) = (z.as_slice_mut(), bias.as_standard_layout().as_slice()) {
+        add_bias(z, bias);
     }
     Ok(z)
 }
@@ -78,20 +76,12 @@ pub fn dense_backward<F: Float>(
     check("dense_backward: rows of x", samples, x.nrows())?;
     check("dense_backward: rows of kernel", inputs, kernel.nrows())?;
     check("dense_backward: columns of kernel", units, kernel.ncols())?;
-    let dz = dz.as_standard_layout();
-    let mut dx = Array2::from_elem((samples, inputs), F::ZERO);
-    let mut dkernel = Array2::from_elem((inputs, units), F::ZERO);
-    let mut dbias = Array1::from_elem(units, F::ZERO);
-    let outputs = (dx.as_slice_mut(), dkernel.as_slice_mut(), dbias.as_slice_mut(), dz.as_slice());
-    if let (Some(dx), Some(dkernel), Some(dbias), Some(rows)) = outputs {
-        let mut context = Context::default();
-        parallel::install(threads, || {
-            context.product.multiply(&x.t(), &dz.view(), dkernel, threads);
-            context.product.multiply(&dz.view(), &kernel.t(), dx, threads);
-        });
-        column_sums(rows, dbias, &mut context.block_sums);
+    let mut dbias = vec![F::ZERO; units];
+    if let Some(rows) = dz.as_standard_layout().as_slice() {
+        column_sums(rows, &mut dbias, &mut Vec::new());
     }
-    Ok(DenseGradients { dx, dkernel, dbias })
+    let (dkernel, dx) = (matmul(x.t(), dz, threads)?, matmul(dz, kernel.t(), threads)?);
+    Ok(DenseGradients { dx, dkernel, dbias: dbias.into() })
 }
 
 fn check(what: &str, expected: usize, got: usize) -> Result<()> {
@@ -163,8 +153,8 @@ impl Dense {
     ) -> Result<()> {
         let kernel = self.kernel(arena)?;
         match x {
-            Input::Rows(x) => context.product.multiply(&rows(x, self.inputs)?, &kernel, a, context.threads),
-            Input::Packed(x) => context.product.multiply_packed(&x.samples, &kernel, a, context.threads),
+            Input::Rows(x) => context.product.multiply(&rows(x, self.inputs)?, &kernel, a, context.threads)?,
+            Input::Packed(x) => context.product.multiply_packed(&x.samples, &kernel, a, context.threads)?,
         }
         add_bias(a, &arena[self.bias.clone()]);
         if !logits {
@@ -191,12 +181,12 @@ impl Dense {
         let dz = rows(da, self.units)?;
         let dkernel = &mut gradient[self.kernel.clone()];
         match x {
-            Input::Rows(x) => context.product.multiply(&rows(x, self.inputs)?.t(), &dz, dkernel, context.threads),
-            Input::Packed(x) => context.product.multiply_packed(&x.features, &dz, dkernel, context.threads),
+            Input::Rows(x) => context.product.multiply(&rows(x, self.inputs)?.t(), &dz, dkernel, context.threads)?,
+            Input::Packed(x) => context.product.multiply_packed(&x.features, &dz, dkernel, context.threads)?,
         }
         column_sums(da, &mut gradient[self.bias.clone()], &mut context.block_sums);
         if let Some(dx) = dx {
-            context.product.multiply(&dz, &self.kernel(arena)?.t(), dx, context.threads);
+            context.product.multiply(&dz, &self.kernel(arena)?.t(), dx, context.threads)?;
         }
         Ok(())
     }

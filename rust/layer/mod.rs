@@ -52,6 +52,12 @@ impl<F: Float> PackedInput<F> {
         packed
     }
 
+    /// Numbers of all samples.
+    pub(crate) fn len(&self) -> usize {
+        let (samples, features) = self.samples.dim();
+        samples * features
+    }
+
     /// Packs bytes that stand for `byte * scale`. They stay bytes until a panel's turn comes.
     pub fn bytes(x: ArrayView2<u8>, scale: F, threads: usize) -> Self {
         PackedInput {

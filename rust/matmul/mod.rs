@@ -48,15 +48,10 @@ const SUMS: usize = 1 << 15;
 /// # Ok::<(), purrceptron::error::Error>(())
 /// ```
 pub fn matmul<F: Float>(a: ArrayView2<F>, b: ArrayView2<F>, threads: usize) -> Result<Array2<F>> {
-    let ((m, k), (depth, n)) = (a.dim(), b.dim());
-    if k != depth {
-        return Err(Error::shape("matmul: rows of b", format!("{k}, the columns of a"), depth.to_string()));
-    }
-    let mut c = Array2::from_elem((m, n), F::ZERO);
-    if let Some(out) = c.as_slice_mut() {
-        parallel::install(threads, || Product::default().multiply(&a, &b, out, threads));
-    }
-    Ok(c)
+    let (m, n) = (a.nrows(), b.ncols());
+    let mut c = vec![F::ZERO; m * n];
+    parallel::install(threads, || Product::default().multiply(&a, &b, &mut c, threads))?;
+    Ok(Array2::from_shape_vec((m, n), c)?)
 }
 
 /// The memory of a multiplication, reused from call to call: panels of both operands, and each thread's sums.
@@ -83,8 +78,12 @@ enum Outer {
 }
 
 impl<F: Float> Product<F> {
-    /// `out (m, n) = a (m, k) · b (k, n)`. The caller has checked the shapes.
-    pub fn multiply(&mut self, a: &ArrayView2<F>, b: &ArrayView2<F>, out: &mut [F], threads: usize) {
+    /// `out (m, n) = a (m, k) · b (k, n)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if these do not fit together.
+    pub fn multiply(&mut self, a: &ArrayView2<F>, b: &ArrayView2<F>, out: &mut [F], threads: usize) -> Result<()> {
+        check(a.dim(), b.dim(), out.len())?;
         let ((m, depth), n) = (a.dim(), b.ncols());
         if m <= FEW
             && depth > 0
@@ -94,7 +93,7 @@ impl<F: Float> Product<F> {
             for (a, out) in a.chunks_exact(depth).zip(out.chunks_exact_mut(n)) {
                 multiply_row(a, b, out, &mut self.row_sums);
             }
-            return;
+            return Ok(());
         }
         let threads = if m * n * depth < SERIAL { 1 } else { threads };
         let (a_lanes, b_lanes) = (Tiling::of(n).cost * m.div_ceil(F::LANES), Tiling::of(m).cost * n.div_ceil(F::LANES));
@@ -111,14 +110,36 @@ impl<F: Float> Product<F> {
             }
         }
         multiply_panels(&self.rows, &self.lanes, outer, out, &mut self.scratch, threads);
+        Ok(())
     }
 
     /// `out (m, n) = a (m, k) · b (k, n)` with `a` packed beforehand.
-    pub fn multiply_packed(&mut self, a: &LanePanels<F>, b: &ArrayView2<F>, out: &mut [F], threads: usize) {
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if these do not fit together.
+    pub fn multiply_packed(
+        &mut self,
+        a: &LanePanels<F>,
+        b: &ArrayView2<F>,
+        out: &mut [F],
+        threads: usize,
+    ) -> Result<()> {
+        check(a.dim(), b.dim(), out.len())?;
         let threads = if a.lanes * a.depth * b.ncols() < SERIAL { 1 } else { threads };
         self.rows.pack(&b.t(), threads);
         multiply_panels(&self.rows, a, Outer::Lanes, out, &mut self.scratch, threads);
+        Ok(())
     }
+}
+
+fn check(a: (usize, usize), b: (usize, usize), out: usize) -> Result<()> {
+    if a.1 != b.0 {
+        return Err(Error::shape("matmul: rows of b", format!("{}, the columns of a", a.1), b.0.to_string()));
+    }
+    if out != a.0 * b.1 {
+        return Err(Error::shape("matmul: length of the output", (a.0 * b.1).to_string(), out.to_string()));
+    }
+    Ok(())
 }
 
 /// Cuts the product along its outer dimension between the threads, and each part into ranges of tiles and panels whose

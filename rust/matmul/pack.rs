@@ -168,6 +168,11 @@ impl<F: Float> LanePanels<F> {
         LanePanels { lanes, depth, data: Data::Bytes(data, scale) }
     }
 
+    /// Lanes and depth.
+    pub(crate) fn dim(&self) -> (usize, usize) {
+        (self.lanes, self.depth)
+    }
+
     /// Number of panels.
     pub(super) fn panels(&self) -> usize {
         self.lanes.div_ceil(F::LANES)

@@ -10,7 +10,7 @@ use super::source::{BatchSource, FullBatch, MiniBatches, Order, OwnedTargets, ch
 use super::step::{Evaluation, Trainer};
 use crate::error::{Error, Result};
 use crate::loss::Targets;
-use crate::math::Float;
+use crate::math::{Float, first_not_finite};
 use crate::metric::Metric;
 use crate::network::{Network, Samples};
 use crate::parallel;
@@ -301,7 +301,8 @@ impl<F: Float, W: Watch<F>> Watch<F> for ThroughReduction<'_, F, W> {
 /// Trains `network` for some epochs of `source`; of `options` it reads epochs and metrics.
 ///
 /// # Errors
-/// [`Error::Diverged`] if a loss is not finite, and whatever `watch` returns.
+/// [`Error::Diverged`] if a loss or a weight is not finite: the weights are then as before the call. Whatever `watch`
+/// returns: the weights are then those of the last step.
 pub fn fit<F: Float>(
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
@@ -311,8 +312,9 @@ pub fn fit<F: Float>(
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let start = Instant::now();
+    let before = network.parameters().to_vec();
     let mut epochs = Vec::with_capacity(options.epochs.min(1 << 20) as usize);
-    parallel::install(trainer.threads(), || {
+    let result = parallel::install(trainer.threads(), || {
         let mut last_loss = None;
         for epoch in 0..options.epochs {
             let training = run_epoch(trainer, network, source, epoch, &options.metrics, &mut last_loss, watch)?;
@@ -327,8 +329,17 @@ pub fn fit<F: Float>(
                 break;
             }
         }
-        Ok::<_, Error>(())
-    })?;
+        match first_not_finite(network.parameters()) {
+            Some(_) => Err(Error::Diverged { epoch: epochs.len().saturating_sub(1) as u64, last_loss }),
+            None => Ok(()),
+        }
+    });
+    if let Err(error) = result {
+        if let Error::Diverged { .. } = error {
+            network.parameters_mut().copy_from_slice(&before);
+        }
+        return Err(error);
+    }
     let seconds = start.elapsed().as_secs_f64();
     Ok(History { epochs, solver: Solver::Direct, reason: String::new(), seconds })
 }

@@ -48,7 +48,8 @@ impl<F: Float> Trainer<F> {
     /// # Errors
     /// [`Error::Value`] for settings out of range, or a loss that does not belong to the last activation.
     pub fn new(network: &Network<F>, optimizer: Optimizer, loss: Loss, threads: usize) -> Result<Trainer<F>> {
-        optimizer.check()?;
+        optimizer.check::<F>()?;
+        let threads = parallel::thread_count(Some(threads))?;
         loss.check_activation(network.spec().last_activation())?;
         let parameters = network.parameters().len();
         Ok(Trainer {
@@ -99,7 +100,8 @@ impl<F: Float> Trainer<F> {
     /// Call it inside [`parallel::install`]; the fit loop does.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if the loss is not finite; the weights then stay as they are.
+    /// [`Error::Diverged`] if the loss is not finite; the weights then stay as they are. [`Error::Shape`] and
+    /// [`Error::Data`] for a batch that does not fit the network and the loss.
     pub fn step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
         let loss = self.loss_and_gradient(network, batch)?;
         if !loss.is_finite() {
@@ -120,12 +122,30 @@ impl<F: Float> Trainer<F> {
 
     /// The mean loss of `batch`, with the outputs and the gradient with respect to them left in place.
     fn forward(&mut self, network: &Network<F>, batch: Batch<F>) -> Result<f64> {
+        self.check(network, &batch)?;
         let logits = self.loss.on_logits();
         network.forward(batch.input, batch.samples, logits, &mut self.outputs, &mut self.context)?;
         let outputs = self.outputs.last();
         self.dout.resize(outputs.len(), F::ZERO);
         let width = network.spec().outputs();
         Ok(self.loss.forward_backward(outputs, width, batch.targets, &mut self.dout, &mut self.terms))
+    }
+
+    fn check(&self, network: &Network<F>, batch: &Batch<F>) -> Result<()> {
+        if network.parameters().len() != self.gradient.len() {
+            let expected = format!("{} parameters, as the trainer was made for", self.gradient.len());
+            return Err(Error::shape("network", expected, network.parameters().len().to_string()));
+        }
+        let expected = batch.samples * network.spec().inputs();
+        let got = match batch.input {
+            Input::Rows(rows) => rows.len(),
+            Input::Packed(packed) => packed.len(),
+        };
+        if expected != got {
+            let expected = format!("{expected} numbers for {} samples", batch.samples);
+            return Err(Error::shape("inputs of the batch", expected, got.to_string()));
+        }
+        self.loss.check_targets(batch.targets, batch.samples, network.spec().outputs())
     }
 
     /// Sum of `metric` over the batch that was last run forward.
