@@ -54,6 +54,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// More memory than there is.
+    #[error("{what} needs {numbers} numbers: more memory than there is")]
+    Memory {
+        /// What was asked for.
+        what: &'static str,
+        /// Its size.
+        numbers: usize,
+    },
     /// The operating system said no.
     #[error("{}: {source}", path.display())]
     Io {
@@ -76,6 +84,15 @@ impl From<ndarray::ShapeError> for Error {
 impl Error {
     pub(crate) fn shape(what: impl Into<String>, expected: impl Into<String>, got: impl Into<String>) -> Error {
         Error::Shape { what: what.into(), expected: expected.into(), got: got.into() }
+    }
+
+    /// The same error, saying which data it is about.
+    pub(crate) fn of(self, whose: &str) -> Error {
+        match self {
+            Error::Shape { what, expected, got } => Error::Shape { what: format!("{whose}: {what}"), expected, got },
+            Error::Data(message) => Error::Data(format!("{whose}: {message}")),
+            other => other,
+        }
     }
 
     pub(crate) fn value(name: impl Into<String>, expected: impl Into<String>, got: impl ToString) -> Error {

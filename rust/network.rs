@@ -119,7 +119,7 @@ impl<F: Float> Network<F> {
     /// [`Error::Value`] if the spec makes no sense, or is for another float type.
     pub fn new(spec: NetworkSpec) -> Result<Network<F>> {
         let mut network = Network::without_weights(spec)?;
-        network.parameters = vec![F::ZERO; network.named.last().map_or(0, |parameter| parameter.range.end)];
+        network.parameters = zeros("a network", network.named.last().map_or(0, |parameter| parameter.range.end))?;
         for layer in &network.layers {
             layer.initialize(network.spec.seed, &mut network.parameters);
         }
@@ -298,6 +298,14 @@ impl<F: Float> Network<F> {
         Array2::from_shape_vec((samples, width), predictions)
             .map_err(|error| Error::shape("predict", format!("({samples}, {width})"), error.to_string()))
     }
+}
+
+/// Zeros, or an error where the memory is not to be had.
+pub(crate) fn zeros<F: Float>(what: &'static str, numbers: usize) -> Result<Vec<F>> {
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(numbers).map_err(|_| Error::Memory { what, numbers })?;
+    zeros.resize(numbers, F::ZERO);
+    Ok(zeros)
 }
 
 /// Bytes as people write them.

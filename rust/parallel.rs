@@ -2,6 +2,7 @@
 //!
 //! Work is always cut along its output, so that every element has one owner and no thread count can change a bit.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -11,18 +12,19 @@ use crate::error::{Error, Result};
 /// The number of threads to use: `requested`, else `PURRCEPTRON_NUM_THREADS`, else the cores this process may use.
 pub fn thread_count(requested: Option<usize>) -> Result<usize> {
     match requested {
-        Some(0) => Err(Error::value("n_threads", "at least 1", 0)),
-        Some(threads) => Ok(threads),
+        Some(threads @ 1..=MOST) => Ok(threads),
+        Some(other) => Err(Error::value("n_threads", format!("at least 1 and at most {MOST}"), other)),
         None => match std::env::var("PURRCEPTRON_NUM_THREADS") {
-            Ok(text) => text
-                .parse()
-                .ok()
-                .filter(|threads| *threads > 0)
-                .ok_or_else(|| Error::value("PURRCEPTRON_NUM_THREADS", "a whole number above 0", text)),
+            Ok(text) => text.parse().ok().filter(|threads| (1..=MOST).contains(threads)).ok_or_else(|| {
+                Error::value("PURRCEPTRON_NUM_THREADS", format!("a whole number from 1 to {MOST}"), text)
+            }),
             Err(_) => Ok(cores()),
         },
     }
 }
+
+/// Most threads that can be asked for: starting more would only cost memory.
+const MOST: usize = 1024;
 
 /// The cores that this process may use, by affinity and quota; asked once, for asking takes longer than a small network.
 fn cores() -> usize {
@@ -30,33 +32,74 @@ fn cores() -> usize {
     *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// Whether the caller runs where [`install`] has threads waiting.
-pub(crate) fn in_pool() -> bool {
-    rayon::current_thread_index().is_some()
-}
-
 /// Runs `work` where [`split`] finds `threads` threads waiting. With one thread it runs right here.
 pub fn install<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
-    match pool(threads) {
+    if threads < 2 || in_pool() || adopt(threads) {
+        return work();
+    }
+    match shared_pool(threads) {
         Some(pool) => pool.install(work),
         None => work(),
     }
 }
 
-/// A pool for `threads`, kept from call to call. A forked child has none of its parent's threads and gets its own;
-/// where no thread can be started the work runs on the caller's, with the same result.
-fn pool(threads: usize) -> Option<Arc<ThreadPool>> {
-    static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
-    if threads < 2 {
-        return None;
+/// Whether the caller is one of a pool's threads.
+pub(crate) fn in_pool() -> bool {
+    match ADOPTION.get() {
+        Adoption::Done(process) => process == std::process::id(),
+        _ => rayon::current_thread_index().is_some(),
     }
+}
+
+/// From now on [`install`] keeps work that the calling thread gives it on that thread, and others help. Python handles
+/// signals in its main thread only, so a training there must not move to another.
+pub fn stay_on_this_thread() {
+    if let Adoption::Never = ADOPTION.get() {
+        ADOPTION.set(Adoption::Wanted);
+    }
+}
+
+/// Whether a thread is itself a member of a pool, which it can become only once.
+#[derive(Clone, Copy)]
+enum Adoption {
+    Never,
+    Wanted,
+    /// In the process of this number: a forked child has none of its parent's other threads.
+    Done(u32),
+}
+
+thread_local! {
+    static ADOPTION: Cell<Adoption> = const { Cell::new(Adoption::Never) };
+}
+
+/// Makes the calling thread a member of a pool of its own, if that is wanted.
+fn adopt(threads: usize) -> bool {
+    let Adoption::Wanted = ADOPTION.get() else { return false };
+    let pool = ThreadPoolBuilder::new().num_threads(threads.max(cores())).use_current_thread();
+    match pool.thread_name(|i| format!("purrceptron-{i}")).build() {
+        Ok(pool) => {
+            std::mem::forget(pool); // it lives as long as the thread
+            ADOPTION.set(Adoption::Done(std::process::id()));
+            true
+        }
+        Err(_) => {
+            ADOPTION.set(Adoption::Never);
+            false
+        }
+    }
+}
+
+/// A pool for the threads that have none of their own, kept from call to call. A forked child gets a new one; where no
+/// thread can be started there is none, and the caller works alone, with the same result.
+fn shared_pool(threads: usize) -> Option<Arc<ThreadPool>> {
+    static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
     let process = std::process::id();
     let mut kept = POOL.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     match &*kept {
-        Some((owner, pool)) if *owner == process && pool.current_num_threads() == threads => Some(pool.clone()),
+        Some((owner, pool)) if *owner == process && pool.current_num_threads() >= threads => Some(pool.clone()),
         _ => {
-            let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("purrceptron-{i}"));
-            let pool = Arc::new(pool.build().ok()?);
+            let pool = ThreadPoolBuilder::new().num_threads(threads.max(cores()));
+            let pool = Arc::new(pool.thread_name(|i| format!("purrceptron-{i}")).build().ok()?);
             if let Some((owner, old)) = kept.replace((process, pool.clone()))
                 && owner != process
             {

@@ -251,9 +251,7 @@ def test_h5_train_part_never_passes_for_the_test_part(tmp_path: Path) -> None:
 
 def test_h5_without_the_names_lists_found_and_expected(tmp_path: Path) -> None:
     path = write_h5(tmp_path / "a.h5", photos=pictures(2), train_set_y=[1, 0])
-    with pytest.raises(
-        DataError, match=r"expected the arrays train_set_x and .*found 'photos', 'train_set_y'"
-    ):
+    with pytest.raises(DataError, match=r"expected the arrays train_set_x and .*found 'photos', 'train_set_y'"):
         load_data(path)
 
 
@@ -283,9 +281,7 @@ def test_damaged_h5_is_named(tmp_path: Path, keep: int) -> None:
         load_data(path)
 
 
-def test_without_h5py_the_message_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_h5py_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real_import = builtins.__import__
 
     def import_without_h5py(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -362,9 +358,7 @@ def test_csv_of_named_columns_is_a_table(tmp_path: Path) -> None:
 
 
 def test_csv_as_spreadsheets_write_it(tmp_path: Path) -> None:
-    (tmp_path / "a.CSV").write_bytes(
-        b'\xef\xbb\xbf"0","1","2","y"\r\n\r\n"1","2","3","1"\r\n4, 5,6,0\r\n\r\n'
-    )
+    (tmp_path / "a.CSV").write_bytes(b'\xef\xbb\xbf"0","1","2","y"\r\n\r\n"1","2","3","1"\r\n4, 5,6,0\r\n\r\n')
     data = load_data(tmp_path / "a.CSV")
     assert data.images.tolist() == [[[[1, 2, 3]]], [[[4, 5, 6]]]]
     assert data.labels.tolist() == [1, 0]

@@ -125,9 +125,7 @@ def test_half_transparent_red_is_pink(tmp_path: Path) -> None:
     ("mode", "suffix", "colour"),
     [("P", "gif", 1), ("P", "png", 1), ("1", "png", 1), ("L", "bmp", 255), ("CMYK", "tiff", (0, 0, 0, 0))],
 )
-def test_other_modes_become_rgb(
-    tmp_path: Path, mode: str, suffix: str, colour: int | tuple[int, ...]
-) -> None:
+def test_other_modes_become_rgb(tmp_path: Path, mode: str, suffix: str, colour: int | tuple[int, ...]) -> None:
     picture = Image.new(mode, (64, 64), colour)
     if mode == "P":
         picture.putpalette([0, 0, 0, *WHITE])
@@ -229,9 +227,7 @@ def test_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         ({"fit": "crop"}, ValueError, "'cover', 'stretch'; got 'crop'"),
     ],
 )
-def test_options_out_of_range_are_named(
-    option: dict[str, object], error: type[Exception], message: str
-) -> None:
+def test_options_out_of_range_are_named(option: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         images.load_image("unread.png", **option)  # type: ignore[arg-type]
 
@@ -241,9 +237,7 @@ def test_options_out_of_range_are_named(
     suffix=st.sampled_from(["png", "jpg", "gif", "webp", "tiff"]),
     spots=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
 )
-@pytest.mark.filterwarnings(
-    "ignore::UserWarning"
-)  # Pillow's word on a strange header; what counts is the result
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's word on a strange header; what counts is the result
 def test_damaged_bytes_give_a_picture_or_a_data_error(
     tmp_path: Path, suffix: str, spots: list[tuple[float, int]]
 ) -> None:

@@ -22,9 +22,14 @@ def as_samples(x: ArrayLike, dtype: str, input_shape: tuple[int, ...] | None = N
         ValueError: There is no axis of samples, or a sample has another shape than `input_shape`.
         TypeError: The numbers are not real.
     """
-    if type(x) is np.ndarray and x.ndim == 2 and x.dtype in _AS_THEY_ARE[dtype] and x.flags.aligned:
-        if input_shape is None or x.shape[1] == math.prod(input_shape):
-            return x  # as it is nearly always: one answer of a small network takes less time than what follows
+    if (
+        isinstance(x, np.ndarray)
+        and x.ndim == 2
+        and x.dtype in _AS_THEY_ARE[dtype]
+        and x.flags.aligned
+        and (input_shape is None or x.shape[1] == math.prod(input_shape))
+    ):
+        return x  # nearly always: one answer of a small network takes less time than what follows
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{what}: expected real numbers, got an array of {x.dtype}")
@@ -32,7 +37,9 @@ def as_samples(x: ArrayLike, dtype: str, input_shape: tuple[int, ...] | None = N
         hint = "; one sample is x.reshape(1, -1), one feature x.reshape(-1, 1)" if x.ndim == 1 else ""
         raise ValueError(f"{what}: expected (samples, features), got shape {x.shape}{hint}")
     features = math.prod(x.shape[1:])
-    if input_shape is not None and x.shape[1:] != input_shape and features != math.prod(input_shape):
+    flat = x.ndim == 2 or (input_shape is not None and len(input_shape) == 1)
+    fits = input_shape is None or x.shape[1:] == input_shape or (flat and features == math.prod(input_shape))
+    if input_shape is not None and not fits:
         expected = ", ".join(str(size) for size in input_shape)
         got = ", ".join(str(size) for size in x.shape[1:])
         raise ValueError(f"{what}: the network expects samples of shape ({expected}), got ({got})")
@@ -65,8 +72,8 @@ def as_targets(y: ArrayLike, dtype: str, outputs: int, loss: str, what: str = "y
 
 
 def _as_classes(y: Array, what: str) -> Array:
-    with np.errstate(invalid="ignore"):
-        wrong = np.flatnonzero(~((y >= 0) & (y < 2**32) & (y == np.floor(y))) if y.dtype.kind != "b" else [])
+    exact = y if y.dtype.kind in "iu" else y.astype(np.float64)
+    wrong = np.flatnonzero(~((exact >= 0) & (exact < 2**32) & (exact == np.floor(exact))))
     if wrong.size:
         raise DataError(f"{what}: sample {wrong[0]} has {y[wrong[0]]}, but a class is a whole number 0, 1, 2, ...")
-    return y.astype(np.uint32)
+    return exact.astype(np.uint32)

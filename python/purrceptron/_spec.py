@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import operator
 import re
 from typing import Any
+
+import numpy as np
 
 from . import _core
 
@@ -18,8 +22,16 @@ class Spec:
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object."""
+        """The JSON object.
+
+        Raises:
+            ValueError: A number is not finite, which JSON cannot say.
+        """
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        fields = {name: value.item() if isinstance(value, np.generic) else value for name, value in fields.items()}
+        for name, value in fields.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} must be finite, got {value}")
         return {"type": self.type_name(), **fields}
 
 
@@ -29,3 +41,25 @@ def check_name(kind: str, name: object) -> str:
     if not isinstance(name, str) or name not in known:
         raise ValueError(f"unknown {kind} {name!r}; known: {', '.join(known)}")
     return name
+
+
+def check_whole(name: str, value: object, least: int, most: int | None = None) -> int:
+    """Refuse what is no whole number, or one outside of `least` to `most`."""
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        whole = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, got {value!r}") from None
+    if whole < least or (most is not None and whole > most):
+        upper = "" if most is None else f" and at most {most}"
+        raise ValueError(f"{name} must be at least {least}{upper}, got {value}")
+    return whole
+
+
+def check_threads(n_threads: int | None) -> int | None:
+    """Refuse a number of threads below 1; None leaves the choice to the core."""
+    return None if n_threads is None else check_whole("n_threads", n_threads, 1)
+
+
+MOST_SEED = 2**64 - 1

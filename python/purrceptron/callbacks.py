@@ -82,16 +82,21 @@ class Progress(Callback):
         function: Gets the number of epochs done, of epochs in all, and the scores of the latest by name.
     """
 
+    _PAUSE = 0.05
+
     def __init__(self, function: Callable[[int, int, dict[str, float]], object]) -> None:
-        self._function, self._epochs = function, 0
+        self._function, self._epochs, self._last = function, 0, -math.inf
 
     def on_train_begin(self, model: Sequential, epochs: int) -> None:
         """Note how many epochs there are."""
         self._epochs = epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Pass it on."""
-        self._function(epoch + 1, self._epochs, logs)
+        """Pass it on, unless it was less than 1/20 s ago."""
+        now = time.monotonic()
+        if epoch + 1 == self._epochs or now - self._last >= self._PAUSE:
+            self._last = now
+            self._function(epoch + 1, self._epochs, logs)
 
 
 class ProgressBar(Progress):

@@ -12,7 +12,7 @@ class ModelFileError(ValueError):
 
 
 class DivergedError(ArithmeticError):
-    """Training left the finite numbers; the model keeps its weights as of the last finite epoch.
+    """Training left the finite numbers; the weights are those from before the call, or as a callback last saw them.
 
     Attributes:
         epoch: Epoch (from 0) in which the loss or a weight stopped being finite.

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._arrays import Array, as_targets
-from ._spec import check_name
+from ._spec import MOST_SEED, check_name, check_threads, check_whole
 
 __all__ = [
     "activation_backward",
@@ -46,8 +46,11 @@ def initialize(
     dtype: str = "float32",
 ) -> Array:
     """First values of a kernel `(inputs, units)`: those that `Sequential` gives the layer at place `layer`."""
+    check_name("initializer", initializer)
+    shape = (check_whole("inputs", inputs, 0), check_whole("units", units, 0))
+    check_whole("seed", seed, 0, MOST_SEED)
     return _core.initialize(
-        check_name("initializer", initializer), (inputs, units), seed, f"layers.{layer}.kernel", dtype
+        initializer, shape, seed, f"layers.{layer}.kernel", check_name("dtype", np.dtype(dtype).name)
     )
 
 
@@ -60,14 +63,14 @@ def matmul(a: ArrayLike, b: ArrayLike, *, n_threads: int | None = None) -> Array
         array([[11.]])
     """
     a, b = _arrays({"a": a, "b": b}, ndim=2)
-    return _core.matmul(a, b, n_threads)
+    return _core.matmul(a, b, check_threads(n_threads))
 
 
 def dense_forward(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike, *, n_threads: int | None = None) -> Array:
     """Affine map `z = x · kernel + bias`: `(samples, inputs)`, `(inputs, units)`, `(units,)` to `(samples, units)`."""
     x, kernel = _arrays({"x": x, "kernel": kernel}, ndim=2)
     (bias,) = _arrays({"bias": bias}, ndim=1, dtype=x.dtype)
-    return _core.dense_forward(x, kernel, bias, n_threads)
+    return _core.dense_forward(x, kernel, bias, check_threads(n_threads))
 
 
 def dense_backward(
@@ -78,7 +81,7 @@ def dense_backward(
     `dkernel = xᵀ · dz`, `dbias` the sums of dz's columns, `dx = dz · kernelᵀ`.
     """
     dz, x, kernel = _arrays({"dz": dz, "x": x, "kernel": kernel}, ndim=2)
-    return _core.dense_backward(dz, x, kernel, n_threads)
+    return _core.dense_backward(dz, x, kernel, check_threads(n_threads))
 
 
 def activation_forward(activation: str, z: ArrayLike) -> Array:
@@ -169,6 +172,7 @@ def _arrays(named: dict[str, ArrayLike], ndim: int, dtype: np.dtype[Any] | None 
         if array.ndim != ndim:
             raise ValueError(f"{name}: expected {ndim} axes, got shape {array.shape}")
         if dtype is None:
-            dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+            native = array.dtype.newbyteorder("=")
+            dtype = native if native in (np.float32, np.float64) else np.dtype(np.float64)
         arrays.append(np.require(array.astype(dtype, copy=False), requirements="A"))
     return arrays

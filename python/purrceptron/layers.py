@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ._spec import Spec, check_name
+from ._spec import Spec, check_name, check_whole
 
 __all__ = ["Dense", "Layer", "Rescale"]
 
@@ -54,11 +54,7 @@ class Dense(Layer):
     bias_initializer: str = "zeros"
 
     def __post_init__(self) -> None:
-        if isinstance(self.units, bool) or not hasattr(self.units, "__index__"):
-            raise TypeError(f"Dense: units must be a whole number, got {self.units!r}")
-        object.__setattr__(self, "units", self.units.__index__())
-        if self.units < 1:
-            raise ValueError(f"Dense: units must be at least 1, got {self.units}")
+        object.__setattr__(self, "units", check_whole("Dense: units", self.units, 1))
         check_name("activation", self.activation)
         check_name("initializer", self.kernel_initializer)
         check_name("initializer", self.bias_initializer)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._arrays import Array, as_samples
-from ._spec import check_name
+from ._spec import MOST_SEED, check_name, check_threads, check_whole
 from .callbacks import Callback
 from .layers import Dense, Layer, layer_from_dict
 from .optimizers import SGD, Optimizer
@@ -60,9 +60,7 @@ class Sequential:
                 raise TypeError(f"layers: expected layers such as purr.Dense(20), got {layer!r}")
         if not self._layers:
             raise ValueError("layers must be at least one layer, got none")
-        self._seed = operator.index(seed)
-        if not 0 <= self._seed < 2**64:
-            raise ValueError(f"seed must be 0 to 2^64 - 1, got {seed}")
+        self._seed = check_whole("seed", seed, 0, MOST_SEED)
         self._dtype = check_name("dtype", np.dtype(dtype).name)
         self._core: _core.Network | None = None
         self._input_shape: tuple[int, ...] | None = None
@@ -180,7 +178,8 @@ class Sequential:
             validation_data: `(x, y)` to evaluate after every epoch.
             callbacks: Called after epochs, see `purrceptron.callbacks`.
             n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS` or the cores. The result is the same bit for bit.
-            solver: "direct", or "auto", which picks the solver from the network and the shapes.
+            solver: "direct"; "reduced", which trains a wide first layer on few samples in the span of the data, for
+                optimizers that allow it (SGD); or "auto", which picks one from network, optimizer and shapes.
             verbose: 1 shows a progress bar.
 
         Returns:
@@ -192,31 +191,41 @@ class Sequential:
             DivergedError: The loss is no longer finite; the weights are as before the call (or as a callback last
                 saw them).
         """
-        if self._core is None:
+        first = self._core is None
+        if first:
             self.build(np.shape(x)[1:] if np.ndim(x) > 1 else as_samples(x, self._dtype).shape[1:])
-        trainer = Trainer(self, optimizer=optimizer, loss=loss, n_threads=n_threads)
-        return trainer.fit(
-            x,
-            y,
-            epochs=epochs,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            metrics=metrics,
-            validation_data=validation_data,
-            callbacks=callbacks,
-            solver=solver,
-            verbose=verbose,
-        )
+        try:
+            trainer = Trainer(self, optimizer=optimizer, loss=loss, n_threads=n_threads)
+            return trainer.fit(
+                x,
+                y,
+                epochs=epochs,
+                batch_size=batch_size,
+                shuffle=shuffle,
+                metrics=metrics,
+                validation_data=validation_data,
+                callbacks=callbacks,
+                solver=solver,
+                verbose=verbose,
+            )
+        except (TypeError, ValueError):
+            if first:  # what was refused says nothing of the shape to come
+                self._core = self._input_shape = None
+            raise
 
     def predict(self, x: ArrayLike, *, n_threads: int | None = None) -> Array:
         """Outputs of the last layer, `(samples, outputs)`."""
         core = self._built()
-        return core.predict(as_samples(x, self._dtype, self.input_shape), False, n_threads)
+        return core.predict(as_samples(x, self._dtype, self.input_shape), False, check_threads(n_threads))
 
     def predict_proba(self, x: ArrayLike, *, n_threads: int | None = None) -> Array:
-        """Probabilities `(samples, outputs)`: a network that ends in logits gets the sigmoid (one output) or softmax."""
+        """Probabilities `(samples, outputs)`.
+
+        A network that ends in logits ("identity") gets the sigmoid (one output) or the softmax (more) that its loss
+        implies; any other ending gives its outputs as they are.
+        """
         core = self._built()
-        return core.predict(as_samples(x, self._dtype, self.input_shape), True, n_threads)
+        return core.predict(as_samples(x, self._dtype, self.input_shape), True, check_threads(n_threads))
 
     def evaluate(
         self,
@@ -265,6 +274,8 @@ class Sequential:
             array = np.asarray(weight)
             if array.shape != tuple(shape):
                 raise ValueError(f"set_weights: {name} has shape {tuple(shape)}, got {array.shape}")
+            if array.dtype.kind not in "fiub":
+                raise TypeError(f"set_weights: {name} must be real numbers, got an array of {array.dtype}")
             flat.append(array.astype(self._dtype).ravel())
         core.set_parameters(np.concatenate(flat) if flat else np.empty(0, self._dtype))
 
@@ -341,6 +352,8 @@ def parse_network(text: str, *, has_input: bool = True) -> tuple[int | None, lis
         text: Sizes with a dash between, each layer's with an activation after a colon if it is not the usual one.
         has_input: Whether the first size is the input's; otherwise all are layers.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"network: expected text such as '64-100-10', got {text!r}")
     parts = text.strip().split("-")
     layers: list[Dense] = []
     for position, part in enumerate(parts):

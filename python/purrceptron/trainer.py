@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._arrays import Array, as_samples, as_targets
-from ._spec import check_name
+from ._spec import check_name, check_threads, check_whole
 from .callbacks import Callback, Progress, ProgressBar
 from .optimizers import Optimizer, as_optimizer
 
@@ -74,7 +73,10 @@ class Trainer:
         self._optimizer = as_optimizer(optimizer)
         self._loss = check_name("loss", loss) if loss is not None else _implied_loss(model._last_activation)
         self._core = _core.Trainer(
-            model._built(), json.dumps(self._optimizer.to_dict()), self._loss, _core.thread_count(n_threads)
+            model._built(),
+            json.dumps(self._optimizer.to_dict()),
+            self._loss,
+            _core.thread_count(check_threads(n_threads)),
         )
 
     @property
@@ -131,10 +133,10 @@ class Trainer:
     ) -> History:
         """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
         names = [check_name("metric", name) for name in _names(metrics)]
-        epochs = _whole("epochs", epochs, 0)
+        epochs = check_whole("epochs", epochs, 0)
         options = {
             "epochs": epochs,
-            "batch_size": None if batch_size is None else _whole("batch_size", batch_size, 1),
+            "batch_size": None if batch_size is None else check_whole("batch_size", batch_size, 1),
             "shuffle": bool(shuffle),
             "metrics": names,
             "solver": check_name("solver", solver),
@@ -144,12 +146,14 @@ class Trainer:
         callbacks = [*callbacks, *([ProgressBar()] if verbose else [])]
         watch = _watch(callbacks, names) if callbacks else None
         every_epoch = any(not isinstance(callback, Progress) for callback in callbacks)
-        for callback in callbacks:
-            callback.on_train_begin(self._model, epochs)
+        begun: list[Callback] = []
         try:
+            for callback in callbacks:
+                begun.append(callback)
+                callback.on_train_begin(self._model, epochs)
             result = self._core.fit(*arrays, json.dumps(options), validation, watch, every_epoch)
         finally:
-            for callback in callbacks:
+            for callback in begun:
                 callback.on_train_end()
         loss, val_loss = result.pop("loss"), result.pop("val_loss")
         ran = {name: result.pop(name) for name in ("solver", "solver_reason", "seconds")}
@@ -178,16 +182,6 @@ def _implied_loss(last_activation: str) -> str:
 
 def _names(metrics: Sequence[str]) -> Sequence[str]:
     return [metrics] if isinstance(metrics, str) else metrics
-
-
-def _whole(name: str, value: int, least: int) -> int:
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number, got {value!r}") from None
-    if whole < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return whole
 
 
 def _watch(callbacks: Sequence[Callback], names: Sequence[str]) -> Callable[..., bool]:

@@ -1,10 +1,11 @@
 //! Errors, names and arrays on their way between Python and Rust.
 
+use std::io;
 use std::str::FromStr;
 
 use numpy::{Element, PyArrayDyn, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::call::PyCallArgs;
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use strum::VariantNames;
 
@@ -18,24 +19,36 @@ impl From<Error> for PyErr {
         let message = error.to_string();
         match error {
             Error::Shape { .. } | Error::Value { .. } | Error::Spec(_) => PyValueError::new_err(message),
+            Error::Memory { .. } => PyMemoryError::new_err(message),
             Error::Data(_) => own_error("DataError", (message,)),
             Error::ModelFile { .. } => own_error("ModelFileError", (message,)),
             Error::Diverged { epoch, last_loss } => own_error("DivergedError", (message, epoch, last_loss)),
-            // Python picks the subclass (FileNotFoundError, PermissionError, ..) by the number.
-            Error::Io { path, source } => match source.raw_os_error() {
-                Some(number) => {
-                    let reason = source.to_string();
-                    let reason = reason.split(" (os error").next().unwrap_or_default().to_string();
-                    PyOSError::new_err((number, reason, path.display().to_string()))
-                }
-                None => PyOSError::new_err(message),
-            },
+            Error::Io { path, source } => os_error(&source, path.display().to_string()),
             Error::Callback(error) => match error.downcast::<PyErr>() {
                 Ok(error) => *error,
                 Err(other) => PyValueError::new_err(other.to_string()),
             },
         }
     }
+}
+
+/// Python's own error for a kind of failure: it picks the subclass (FileNotFoundError, PermissionError, ..) by a number
+/// that is the same on every platform, where the system's own differ.
+fn os_error(error: &io::Error, path: String) -> PyErr {
+    let number = match error.kind() {
+        io::ErrorKind::NotFound => 2,
+        io::ErrorKind::PermissionDenied => 13,
+        io::ErrorKind::AlreadyExists => 17,
+        io::ErrorKind::NotADirectory => 20,
+        io::ErrorKind::IsADirectory => 21,
+        io::ErrorKind::StorageFull => 28,
+        io::ErrorKind::ReadOnlyFilesystem => 30,
+        _ => return PyOSError::new_err(format!("{path}: {error}")),
+    };
+    Python::attach(|py| {
+        let reason = py.import("os").and_then(|os| os.call_method1("strerror", (number,))?.extract::<String>());
+        PyOSError::new_err((number, reason.unwrap_or_else(|_| error.to_string()), path))
+    })
 }
 
 /// An error class of `purrceptron.errors`.

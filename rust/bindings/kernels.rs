@@ -1,7 +1,7 @@
 //! The kernels as functions on arrays. The first array's type, float32 or float64, is that of all.
 
 use ndarray::ArrayView2;
-use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{Element, IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use super::convert::{by_name, is_single, targets};
@@ -10,6 +10,7 @@ use crate::initializer::Initializer;
 use crate::layer;
 use crate::loss::Loss;
 use crate::math::Float;
+use crate::network::zeros;
 use crate::parallel::thread_count;
 use crate::random::Stream;
 
@@ -185,11 +186,9 @@ pub fn initialize<'py>(
         (inputs, units): (usize, usize),
         mut stream: Stream,
     ) -> PyResult<Bound<'_, PyAny>> {
-        let array = PyArray2::<F>::zeros(py, [inputs, units], false);
-        let mut values = vec![F::ZERO; inputs.saturating_mul(units)];
+        let mut values = zeros::<F>("a kernel", inputs.saturating_mul(units))?;
         initializer.fill(&mut values, inputs, units, &mut stream);
-        array.readwrite().as_slice_mut()?.copy_from_slice(&values);
-        Ok(array.into_any())
+        matrix(py, values, (inputs, units))
     }
     let (initializer, stream) = (by_name("initializer", name)?, Stream::new(seed, stream, 0));
     match by_name("dtype", dtype)? {

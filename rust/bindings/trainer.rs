@@ -15,7 +15,7 @@ use crate::loss::{Loss, Targets};
 use crate::metric::Metric;
 use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
 use crate::optimizer::Optimizer;
-use crate::parallel::{install, thread_count};
+use crate::parallel::{install, stay_on_this_thread, thread_count};
 use crate::train::{
     Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, MiniBatches, Order, OwnedTargets,
     Trainer as CoreTrainer, Watch, fit_arrays,
@@ -88,7 +88,7 @@ impl Trainer {
     /// One step on a batch: the mean loss before it.
     fn step(&self, py: Python<'_>, x: &Bound<'_, PyAny>, y: &Bound<'_, PyAny>) -> PyResult<f64> {
         with_trainer!(&mut *self.lock()?, trainer => {
-            on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| trainer.step(network, batch))
+            on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| trainer.careful_step(network, batch))
         })
     }
 
@@ -141,6 +141,7 @@ impl Trainer {
         watch: Option<Py<PyAny>>,
         every_epoch: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
+        stay_on_main_thread(py)?;
         let options: FitOptions =
             serde_json::from_str(options).map_err(|error| Error::Spec(format!("fit: {error}")))?;
         let shared = self.network.get();
@@ -160,6 +161,15 @@ impl Trainer {
         });
         history_to_dict(py, history, &options)
     }
+}
+
+/// Signals reach Python in its main thread only: a training that begins there stays there.
+fn stay_on_main_thread(py: Python<'_>) -> PyResult<()> {
+    let threading = py.import("threading")?;
+    if threading.call_method0("current_thread")?.is(threading.call_method0("main_thread")?) {
+        stay_on_this_thread();
+    }
+    Ok(())
 }
 
 /// Trains a copy of the shared network, so that others can read it meanwhile, and gives the weights back.

@@ -135,7 +135,7 @@ pub fn fit_arrays<F: Float>(
     }
     check_data(network, trainer.loss(), &x, targets.view())?;
     if let Some((x, targets)) = &validation {
-        check_data(network, trainer.loss(), x, *targets)?;
+        check_data(network, trainer.loss(), x, *targets).map_err(|error| error.of("validation data"))?;
     }
     let (solver, reason) = choose_solver(trainer, network, x.len(), options)?;
     let mut history = match solver {
@@ -249,7 +249,7 @@ fn fit_reduced<F: Float>(
         reduction: &reduction,
         network,
         validation: validation_data.as_ref().zip(validation.map(|(_, targets)| targets)),
-        evaluator: Trainer::new(&small, trainer.optimizer(), trainer.loss(), threads)?,
+        evaluator: Trainer::new(&reduction.validation_network(&small)?, trainer.optimizer(), trainer.loss(), threads)?,
         metrics: &options.metrics,
     };
     let x = Samples::Floats(samples.view());

@@ -6,7 +6,8 @@
 //! `X W = L W̃`. So: train the ordinary network on the rows of `L`, and put the kernel together at the end,
 //! `W_t = W_0 + Q (W̃_t - W̃_0)`. Exact in real arithmetic for every optimizer that does not care about rotation:
 //! gradient descent, with momentum and Nesterov's look-ahead, on any batches of the fixed rows. Not for Adam and its
-//! kind, which scale every coordinate by itself. (Hastie and Tibshirani, Efficient quadratic regularization for
+//! kind, which scale every coordinate by itself. A sample closer than 3e-7 of its length to the span of others counts as
+//! within it. (Hastie and Tibshirani, Efficient quadratic regularization for
 //! expression arrays, Biostatistics 2004.)
 //!
 //! `L` is the Cholesky factor of `X Xᵀ`, in double precision. A sample that depends on those before it (a photo that

@@ -64,7 +64,7 @@ pub(super) fn check_data<F: Float>(
     targets: Targets<F>,
 ) -> Result<()> {
     if x.is_empty() {
-        return Err(Error::Data("training data: no samples".into()));
+        return Err(Error::Data("no samples".into()));
     }
     x.check(network.spec().inputs())?;
     loss.check_targets(targets, x.len(), network.spec().outputs())

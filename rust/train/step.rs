@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::layer::{Context, Input};
 use crate::loss::{Loss, Targets};
-use crate::math::Float;
+use crate::math::{Float, first_not_finite};
 use crate::metric::Metric;
 use crate::network::{Network, Outputs, Samples};
 use crate::optimizer::{Optimizer, OptimizerState};
@@ -109,6 +109,21 @@ impl<F: Float> Trainer<F> {
         }
         let threads = self.context.threads;
         self.optimizer.update(&mut self.state, network.parameters_mut(), &self.gradient, threads);
+        Ok(loss)
+    }
+
+    /// [`Trainer::step`], for a loop of the caller's own: where the step leads to weights that are not finite, it is
+    /// taken back.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`]; [`Error::Diverged`] also if a weight is not finite.
+    pub fn careful_step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
+        let before = network.parameters().to_vec();
+        let loss = self.step(network, batch)?;
+        if first_not_finite(network.parameters()).is_some() {
+            network.parameters_mut().copy_from_slice(&before);
+            return Err(Error::Diverged { epoch: 0, last_loss: Some(loss) });
+        }
         Ok(loss)
     }
 

@@ -83,9 +83,7 @@ def load_h5(path: PathLike, *, split: Split = "train") -> Data:
 
 
 def _class_names(values: NDArray[Any], name: str) -> tuple[str, ...]:
-    names = tuple(
-        value.decode() if isinstance(value, bytes) else str(value) for value in np.atleast_1d(values).ravel()
-    )
+    names = tuple(value.decode() if isinstance(value, bytes) else str(value) for value in np.atleast_1d(values).ravel())
     if len(set(names)) != len(names) or "" in names:
         raise DataError(f"{name}: list_classes must name each class once, got {listed(list(names))}")
     return names

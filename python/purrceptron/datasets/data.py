@@ -133,9 +133,7 @@ def _checked_images(images: NDArray[Any], source: str) -> NDArray[Any]:
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.ndim not in (2, 4):
-        raise DataError(
-            f"{source}: samples must have the shape (samples, height, width, channels), got {images.shape}"
-        )
+        raise DataError(f"{source}: samples must have the shape (samples, height, width, channels), got {images.shape}")
     if images.ndim == 4 and images.shape[3] not in (1, 3):
         raise DataError(
             f"{source}: pictures must have 1 or 3 channels, and these come last: "
@@ -175,9 +173,7 @@ def _checked_labels(
     if given.ndim != 1:
         raise DataError(f"{source}: labels must have the shape (samples,), got {given.shape}")
     if len(given) != samples:
-        raise DataError(
-            f"{source}: {samples} samples but {len(given)} labels; there must be one label a sample"
-        )
+        raise DataError(f"{source}: {samples} samples but {len(given)} labels; there must be one label a sample")
     most = len(class_names) if class_names is not None else _MOST_CLASSES
     good = (given >= 0) & (given < most) & (given == np.floor(given))  # NaN compares false
     if not good.all():

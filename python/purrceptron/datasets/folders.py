@@ -15,9 +15,7 @@ from purrceptron.images.reading import Color, PathLike, channels_of, check_image
 __all__ = ["load_image_folder", "write_image_folder"]
 
 
-def load_image_folder(
-    path: PathLike, *, image_size: int = 64, color: Color = "rgb", skip_bad: bool = False
-) -> Data:
+def load_image_folder(path: PathLike, *, image_size: int = 64, color: Color = "rgb", skip_bad: bool = False) -> Data:
     """Read a folder of class folders as one array.
 
     Hidden files and folders (a name that starts with a dot) are passed over; the order is that of the
@@ -57,9 +55,7 @@ def load_image_folder(
             else:
                 misplaced.append((photo, "is no regular file"))
     if not classes:
-        raise DataError(
-            f"{path}: there is no class; expected one folder of photos per class, such as {path}/cat"
-        )
+        raise DataError(f"{path}: there is no class; expected one folder of photos per class, such as {path}/cat")
     if misplaced and not skip_bad:
         entry, why = misplaced[0]
         raise DataError(f"{entry}: {why}, where only photos in class folders belong; {_REMEDY}")
@@ -77,18 +73,14 @@ def load_image_folder(
         else:
             labels.append(label)
     for label in sorted(set(range(len(classes))).difference(labels)):
-        raise DataError(
-            f"{classes[label]}: the class has no photo that can be read; add photos or remove the folder"
-        )
+        raise DataError(f"{classes[label]}: the class has no photo that can be read; add photos or remove the folder")
     names = tuple(folder.name for folder in classes)
     return Data.from_arrays(
         images[: len(labels)], labels, names, source=os.fspath(path), skipped=tuple(sorted(skipped))
     )
 
 
-def write_image_folder(
-    path: PathLike, images: NDArray[Any], labels: ArrayLike, class_names: tuple[str, ...]
-) -> None:
+def write_image_folder(path: PathLike, images: NDArray[Any], labels: ArrayLike, class_names: tuple[str, ...]) -> None:
     """Write pictures as PNG files, one folder per class: `cat/00000.png`, `cat/00001.png`, ...
 
     Numbers count within a class, in the order of `images`. A file appears under its name only when it is
@@ -147,9 +139,7 @@ def _listing(folder: Path) -> tuple[list[Path], list[Path]]:
 def _check_folder_names(names: tuple[str, ...]) -> None:
     for name in names:
         if not name or name.startswith(".") or any(sign in name for sign in '/\\:*?"<>|\0'):
-            raise DataError(
-                f"the class name {name!r} cannot be a folder's name; it must not be hidden or hold / \\ :"
-            )
+            raise DataError(f"the class name {name!r} cannot be a folder's name; it must not be hidden or hold / \\ :")
     if len({name.casefold() for name in names}) != len(names):
         raise DataError(f"class names must differ, also without regard to case, got {names!r}")
 

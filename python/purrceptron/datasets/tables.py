@@ -67,9 +67,7 @@ def _feature_order(columns: list[str], name: str) -> list[int]:
         )
     if "" in columns:
         position = columns.index("") + 1
-        raise DataError(
-            f"{name}: column {position} has no name; if it is an index, save the table without it"
-        )
+        raise DataError(f"{name}: column {position} has no name; if it is an index, save the table without it")
     if len(set(columns)) != len(columns):
         twice = next(column for column in columns if columns.count(column) > 1)
         raise DataError(f"{name}: the column {twice!r} stands there twice")
@@ -110,9 +108,7 @@ def _refuse_first_bad_field(name: str, columns: list[str], otherwise: str) -> No
                 continue
             where = f"{name}: line {reader.line_num}"
             if len(fields) != len(columns):
-                raise DataError(
-                    f"{where} has {len(fields)} fields, expected {len(columns)} as in the first line"
-                )
+                raise DataError(f"{where} has {len(fields)} fields, expected {len(columns)} as in the first line")
             for column, field in zip(columns, fields, strict=True):
                 try:
                     number = float(field)

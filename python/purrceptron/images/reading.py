@@ -27,9 +27,7 @@ _EXIF_ORIENTATION = 0x0112
 _JPEG_MARGIN = 3
 
 
-def load_image(
-    path: PathLike, *, image_size: int = 64, color: Color = "rgb", fit: Fit = "cover"
-) -> NDArray[np.uint8]:
+def load_image(path: PathLike, *, image_size: int = 64, color: Color = "rgb", fit: Fit = "cover") -> NDArray[np.uint8]:
     """Read a photo file as a square array.
 
     The camera's orientation (EXIF) is applied; transparent parts are laid on white; palette, CMYK, grey and
@@ -133,9 +131,7 @@ def _refusal(path: PathLike, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return f"{name}: no image that can be read (known are {', '.join(_FORMATS)})"
     if isinstance(error, Image.DecompressionBombError):
-        return (
-            f"{name}: refused, so many pixels may be a decompression bomb ({error}); scale a photo down first"
-        )
+        return f"{name}: refused, so many pixels may be a decompression bomb ({error}); scale a photo down first"
     return f"{name}: the image is damaged or truncated, or of a kind that cannot be read ({error})"
 
 

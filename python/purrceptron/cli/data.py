@@ -1,0 +1,68 @@
+"""`purr data`: photos to learn from."""
+
+from __future__ import annotations
+
+import errno
+import shlex
+from pathlib import Path
+
+import click
+
+from ..datasets import make_cats, write_image_folder
+from ..datasets.cats import SMALLEST
+from ..datasets.data import DEFAULT_CLASS_NAMES
+from .options import checked_seed
+from .output import Output, amount, output_options
+
+__all__ = ["data"]
+
+
+_EXAMPLES = """\b
+Examples:
+  purr data make pictures
+  purr data make pictures --count 2000 --seed 7
+"""
+
+
+@click.group(short_help="Make photos to learn from.")
+def data() -> None:
+    """Photos to learn from."""
+
+
+@data.command(short_help="Draw cats and other things into a folder.", epilog=_EXAMPLES)
+@click.argument("folder", metavar="DIR", type=click.Path())
+@click.option("--count", type=click.IntRange(1), default=400, show_default=True, metavar="N", help="Pictures to draw.")
+@click.option(
+    "--seed",
+    type=int,
+    callback=checked_seed,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="The same seed draws the same pictures; `purr train` without DATA learns from those of its own seed.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(SMALLEST),
+    default=64,
+    show_default=True,
+    metavar="PIXELS",
+    help="Side of a picture; models see 64.",
+)
+@output_options
+def make(folder: str, count: int, seed: int, size: int, output: Output) -> None:
+    """Draw pictures, half of them cats, as PNG files in class folders under DIR, a new or empty folder."""
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    if any(place.iterdir()):
+        raise FileExistsError(errno.EEXIST, "the folder is not empty; name a new one", folder)
+    output.say(f"drawing {amount(count, 'picture')}")
+    images, labels = make_cats(count, size=size, seed=seed)
+    write_image_folder(place, images, labels, DEFAULT_CLASS_NAMES)
+    photos = {name: int((labels == label).sum()) for label, name in enumerate(DEFAULT_CLASS_NAMES)}
+    folders = ", ".join(f"{n:,} in {place / name}" for name, n in photos.items() if n)
+    output.result(
+        {"folder": folder, "count": count, "seed": seed, "size": size, "photos": photos},
+        [f"{amount(count, 'picture')} of {size} x {size}: {folders}"],
+    )
+    output.say(f"\nNext, learn from them:\n  purr train {shlex.quote(folder)}")

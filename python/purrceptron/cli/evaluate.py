@@ -1,0 +1,55 @@
+"""`purr evaluate`: how good a model is on labelled photos."""
+
+from __future__ import annotations
+
+import click
+
+from ..photos.pictures import as_pictures, data_hash
+from .output import Output, amount, facts, output_options
+from .predict import load_classifier
+from .score import Evaluation
+from .sources import counts, describe, indices_of, read_test_data
+
+__all__ = ["evaluate"]
+
+
+_EXAMPLES = """\b
+Examples:
+  purr evaluate cats.safetensors photos/
+  purr evaluate cats.safetensors test_catvnoncat.h5 --json
+"""
+
+
+@click.command(short_help="Score a model on labelled photos.", epilog=_EXAMPLES)
+@click.argument("model", type=click.Path())
+@click.argument("data", type=click.Path())
+@click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
+@output_options
+def evaluate(model: str, data: str, skip_bad: bool, output: Output) -> None:
+    """Score MODEL on DATA, photos with their classes.
+
+    Shows the accuracy with its 95 % interval (Wilson) beside two baselines, the class that was most frequent in
+    training and the best constant answer, and how often each class was taken for which. The score says something about
+    other photos only if the model has not learnt from these.
+
+    DATA is as for `purr train`; of an .h5 with two parts the test set counts. Classes are matched by name.
+    """
+    classifier = load_classifier(model)
+    photos = read_test_data(data, image_size=classifier.image_size, color=classifier.color, skip_bad=skip_bad)
+    if photos.skipped:
+        output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
+    labels = indices_of(photos, classifier.class_names_)
+    pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
+    predicted = classifier.predict_proba(pictures).argmax(axis=1)
+    evaluation = Evaluation(classifier.class_names_, labels, predicted, classifier.training_["photos"])
+    trained_on = data_hash(pictures, labels) == classifier.training_["data_sha256"]
+    fields = {
+        "model": model,
+        "data": {"source": photos.source, "photos": counts(photos), "skipped": [str(p) for p in photos.skipped]},
+        "trained_on": trained_on,
+        **evaluation.to_dict(),
+    }
+    rows = [("model", model), ("photos", describe(photos)), *evaluation.rows("accuracy", "photos")]
+    if trained_on:
+        rows.insert(2, ("", "the photos that it was trained on: the score says nothing about others"))
+    output.result(fields, [*facts(rows), "", *evaluation.confusion_rows()])

@@ -1,0 +1,75 @@
+"""How the command fails: one clear line on standard error, and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Any
+
+import click
+
+__all__ = ["DEBUG", "Purr", "failure_line"]
+
+DEBUG = "purrceptron.debug"
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+# What bad input and a full or forbidden disk raise. Anything else is a defect, and is said to be one.
+_EXPECTED = (OSError, ValueError, ArithmeticError, ImportError, MemoryError, TypeError)
+
+
+class Purr(click.Group):
+    """A group whose commands fail with one line; click itself answers wrong usage, with status 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand, and turn what it raises into a line and a status."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt as interrupt:
+            _say(ctx, "interrupted" + "".join(f"; {argument}" for argument in interrupt.args))
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            _discard_output()
+            ctx.exit(PIPE_CLOSED)
+        except Exception as error:
+            if ctx.meta.get(DEBUG):
+                raise
+            _say(ctx, failure_line(error))
+            ctx.exit(1)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the subcommands, in the order in which one uses them."""
+        return list(self.commands)
+
+
+def failure_line(error: Exception) -> str:
+    """What went wrong, in one line."""
+    match error:
+        case FileNotFoundError(filename=str(name)):
+            text = f"{name}: no such file"
+        case IsADirectoryError(filename=str(name)):
+            text = f"{name}: is a folder, expected a file"
+        case NotADirectoryError(filename=str(name)):
+            text = f"{name}: is no folder"
+        case OSError(filename=str(name), strerror=str(reason)):
+            text = f"{name}: {reason[:1].lower()}{reason[1:]}"
+        case MemoryError():
+            text = f"not enough memory ({error})" if str(error) else "not enough memory"
+        case _ if isinstance(error, _EXPECTED):
+            text = str(error) or type(error).__name__
+        case _:
+            text = f"internal error, please report it: {type(error).__name__}: {error} (--debug shows where)"
+    return " ".join(text.split())
+
+
+def _say(ctx: click.Context, line: str) -> None:
+    click.echo(f"{ctx.info_name}: {line}", err=True)
+
+
+def _discard_output() -> None:
+    """Nobody reads any more; without this Python would complain when it flushes at the end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,234 @@
+"""`purr train`: learn to tell classes of photos apart, and save a model file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import _core
+from ..callbacks import Callback, ProgressBar
+from ..datasets import Data
+from ..errors import DataError
+from ..optimizers import as_optimizer
+from ..photos import CatClassifier, PhotoClassifier
+from ..photos.pictures import as_pictures
+from .options import checked_network, checked_seed
+from .output import Output, amount, output_options
+from .score import Evaluation
+from .sources import draw, indices_of, picture_form, read_data, read_test_data, split
+from .training_report import TrainingReport, next_steps
+
+__all__ = ["train"]
+
+_DRAWN, _DRAWN_HELD_OUT = 400, 1000
+_USUAL = PhotoClassifier().get_params()
+
+_EXAMPLES = """\b
+Examples:
+  purr train
+  purr train photos/ --output pets.safetensors
+  purr train train_catvnoncat.h5 --test test_catvnoncat.h5
+  purr train photos/ --network 64-16-1 --optimizer adam --epochs 200 --batch-size 32
+"""
+
+
+@click.command(short_help="Learn from photos and save a model.", epilog=_EXAMPLES)
+@click.argument("data", required=False, type=click.Path())
+@click.option("--test", "test", metavar="DATA", type=click.Path(), help="Photos to score on, instead of --holdout.")
+@click.option(
+    "--holdout",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.2,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of each class in DATA that is not trained on but scored on; 0 trains on all, without such a score.",
+)
+@click.option(
+    "--network",
+    callback=checked_network,
+    metavar="SIZES",
+    help="Sizes from the input to the output; the input's may be left out.  [default: 12288-20-7-5-1; the input "
+    "follows the photos, the output the classes]",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=_USUAL["epochs"],
+    show_default=True,
+    metavar="N",
+    help="Passes over the photos.",
+)
+@click.option("--batch-size", type=click.IntRange(1), metavar="N", help="Photos of one step.  [default: all of them]")
+@click.option(
+    "--optimizer",
+    type=click.Choice(_core.names("optimizer")),
+    default=_USUAL["optimizer"],
+    show_default=True,
+    help="Gradient descent or Adam.",
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    metavar="R",
+    help=f"Length of a step.  [default: {_USUAL['learning_rate']} for {_USUAL['optimizer']}, else the optimizer's own]",
+)
+@click.option(
+    "--solver",
+    type=click.Choice(_core.names("solver")),
+    default=_USUAL["solver"],
+    show_default=True,
+    help="How the first layer is trained; auto decides from the network and the photos.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    callback=checked_seed,
+    default=_USUAL["seed"],
+    show_default=True,
+    metavar="N",
+    help="Seed of everything random: drawn pictures, first weights, the holdout. The same seed gives the same model.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Threads to use; the model is the same bit for bit.  [default: PURRCEPTRON_NUM_THREADS, or the cores]",
+)
+@click.option(
+    "--output",
+    "model_file",
+    type=click.Path(),
+    default="cats.safetensors",
+    show_default=True,
+    metavar="FILE",
+    help="The model file to write.",
+)
+@click.option(
+    "--positive-class",
+    metavar="NAME",
+    help="Of two classes the one that is asked for.  [default: cat if there is one, else the second]",
+)
+@click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
+@output_options
+@click.pass_context
+def train(
+    ctx: click.Context,
+    data: str | None,
+    test: str | None,
+    holdout: float,
+    network: str | None,
+    epochs: int,
+    batch_size: int | None,
+    optimizer: str,
+    learning_rate: float | None,
+    solver: str,
+    seed: int,
+    threads: int | None,
+    model_file: str,
+    positive_class: str | None,
+    skip_bad: bool,
+    output: Output,
+) -> None:
+    """Learn to tell photos apart, score on photos not learnt from, and save a model.
+
+    DATA is a folder with one folder of photos per class, an .h5 in the layout of the course, a .csv of pixel columns
+    and y, or an .npz with x and y. Without DATA, 400 pictures are drawn, half of them cats, and 1,000 more to score on
+    (from seed + 2^64, which no training has).
+
+    Two classes give the probability of the positive one; more give a probability each.
+    """
+    if ctx.get_parameter_source("holdout") is not click.core.ParameterSource.DEFAULT and (test or not data):
+        raise click.UsageError("--holdout sets a part of DATA aside: give DATA, and no --test.", ctx)
+    _check_writable(model_file)
+    training, held_out = _photos(data, test, holdout, seed, skip_bad, output)
+    if learning_rate is None:
+        usual = optimizer == _USUAL["optimizer"]
+        learning_rate = _USUAL["learning_rate"] if usual else as_optimizer(optimizer).to_dict()["learning_rate"]
+    image_size, color = picture_form(training)
+    settings: dict[str, Any] = {
+        "network": network or _USUAL["network"],
+        "image_size": image_size,
+        "color": color,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+        "seed": seed,
+        "n_threads": threads,
+        "solver": solver,
+    }
+    names = training.class_names
+    classifier = PhotoClassifier(**settings)
+    if len(names) == 2:
+        positive = positive_class or next((n for n in names if n.casefold() in ("cat", "cats")), names[1])
+        names = (*(name for name in names if name != positive), positive)
+        classifier = CatClassifier(**settings, positive_class=positive)
+    elif positive_class is not None:
+        raise DataError(f"{training.source}: --positive-class is for two classes, but there are {len(names)}")
+    if held_out is not None:  # all that can be refused is refused before the training
+        held_out_labels = indices_of(held_out, names)
+        held_out_pictures = as_pictures(held_out.images, image_size, color, held_out.source)
+    _learn(classifier, training, [] if output.quiet else [ProgressBar()])
+    classifier.save(model_file)
+
+    evaluation = None
+    if held_out is not None:
+        predicted = classifier.predict_proba(held_out_pictures).argmax(axis=1)
+        evaluation = Evaluation(classifier.class_names_, held_out_labels, predicted, classifier.training_["photos"])
+    output.say("")
+    report = TrainingReport(classifier, training, held_out, evaluation, model_file)
+    output.result(report.to_dict(), report.lines())
+    output.say("\n".join(next_steps(model_file, data, classifier.class_names_[-1], seed)))
+
+
+def _check_writable(model_file: str) -> None:
+    """Find out before the training whether its result can be saved."""
+    path = Path(model_file)
+    if path.is_dir():
+        raise IsADirectoryError(None, None, model_file)
+    folder = path.parent
+    if not folder.is_dir():
+        raise DataError(f"{model_file}: there is no folder {str(folder)!r} to save in")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, model_file) from error
+
+
+def _photos(
+    data: str | None, test: str | None, holdout: float, seed: int, skip_bad: bool, output: Output
+) -> tuple[Data, Data | None]:
+    """Photos to train on, and photos held out."""
+    held_out: Data | None = None
+    if data is None:
+        more = "" if test else f", and {_DRAWN_HELD_OUT:,} to score on"
+        output.say(f"drawing {_DRAWN:,} pictures to train on{more}")
+        training = draw(_DRAWN, seed)
+        held_out = None if test else draw(_DRAWN_HELD_OUT, seed, held_out=True)
+    else:
+        output.say(f"reading {data}")
+        training = read_data(data, skip_bad=skip_bad)
+    if test is not None:
+        output.say(f"reading {test}")
+        image_size, color = picture_form(training)
+        held_out = read_test_data(test, image_size=image_size, color=color, skip_bad=skip_bad)
+    elif data is not None:
+        whole = training
+        training, held_out = split(whole, holdout, seed)
+    skipped = [*training.skipped, *(held_out.skipped if test and held_out else ())]
+    if skipped:
+        output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(str, skipped[:5]))}")
+    return training, held_out
+
+
+def _learn(classifier: PhotoClassifier, training: Data, callbacks: list[Callback]) -> None:
+    try:
+        classifier.fit(training.images, training.labels, class_names=training.class_names, callbacks=callbacks)
+    except DataError as error:
+        raise DataError(f"{training.source}: {error}") from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("nothing was saved") from None

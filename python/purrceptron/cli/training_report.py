@@ -1,0 +1,138 @@
+"""What `purr train` says at the end."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from .. import _core
+from ..datasets import Data
+from ..layers import Dense
+from ..photos import PhotoClassifier
+from .output import amount, facts
+from .score import Evaluation, Score
+from .sources import counts, describe
+
+__all__ = ["TrainingReport", "next_steps"]
+
+
+class TrainingReport:
+    """A training and its scores.
+
+    Args:
+        classifier: What was trained.
+        training: The photos that it was trained on.
+        held_out: Photos that it was not trained on, if there are any.
+        evaluation: How it does on these.
+        model_file: Where it was saved.
+    """
+
+    def __init__(
+        self,
+        classifier: PhotoClassifier,
+        training: Data,
+        held_out: Data | None,
+        evaluation: Evaluation | None,
+        model_file: str,
+    ) -> None:
+        self.classifier = classifier
+        self.training, self.held_out, self.evaluation = training, held_out, evaluation
+        self.model_file, self.bytes = model_file, os.path.getsize(model_file)
+        model = classifier.model_
+        sizes = [layer.units for layer in model.layers if isinstance(layer, Dense)]
+        weights = model.get_weights()
+        self.network = "-".join(map(str, [len(weights[0]), *sizes]))
+        self.weights = sum(weight.size for weight in weights)
+        self.fingerprint = model.fingerprint()
+        self.threads = _core.thread_count(classifier.n_threads)
+        photos = len(training)
+        self.on_training = Score.of_share(classifier.training_["accuracy"], photos)
+        batch_size = classifier.batch_size or photos
+        self.batch = f"batches of {batch_size:,}" if batch_size < photos else "full batch"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, for --json."""
+        classifier, history, summary = self.classifier, self.classifier.history_, self.classifier.training_
+        held_out = self.held_out
+        return {
+            "data": {
+                "source": self.training.source,
+                "photos": counts(self.training),
+                "skipped": list(map(str, self.training.skipped)),
+                "sha256": summary["data_sha256"],
+            },
+            "held_out": held_out and {"source": held_out.source, "photos": counts(held_out)},
+            "classes": list(classifier.class_names_),
+            "network": self.network,
+            "weights": self.weights,
+            "epochs": summary["epochs"],
+            "batch_size": classifier.batch_size,
+            "optimizer": classifier.optimizer,
+            "learning_rate": classifier.learning_rate,
+            "seed": classifier.seed,
+            "solver": history.solver,
+            "solver_reason": history.solver_reason,
+            "threads": self.threads,
+            "seconds": history.seconds,
+            "cost": {"first": summary["first_cost"], "last": summary["last_cost"]},
+            "training_accuracy": self.on_training.to_dict(),
+            "held_out_score": self.evaluation and self.evaluation.to_dict(),
+            "model": self.model_file,
+            "bytes": self.bytes,
+            "fingerprint": self.fingerprint,
+        }
+
+    def lines(self) -> list[str]:
+        """All of it, for people."""
+        classifier, history, summary = self.classifier, self.classifier.history_, self.classifier.training_
+        names = classifier.class_names_
+        rows = [("trained on", describe(self.training))]
+        if self.held_out is not None:
+            rows.append(("held out", describe(self.held_out)))
+        if len(names) == 2 and names[-1] != "cat":
+            rows.append(("positive", f"{names[-1]!r} (--positive-class says otherwise)"))
+        rate = f"{classifier.optimizer} at {classifier.learning_rate:g}"
+        rows += [
+            ("network", f"{self.network}, {self.weights:,} weights, seed {classifier.seed}"),
+            ("training", f"{summary['epochs']:,} epochs of {rate}, {self.batch}"),
+            ("solver", f"{history.solver}: {history.solver_reason}"),
+            ("time", f"{history.seconds:.1f} s on {amount(self.threads, 'thread')}"),
+            ("cost", f"{summary['first_cost']:.4f} at the start, {summary['last_cost']:.4f} at the end"),
+            ("", ""),
+            ("accuracy", f"{self.on_training} of the {amount(self.on_training.n, 'photo')} trained on"),
+        ]
+        if self.evaluation is None:
+            rows.append(("", "No photos were held out, so nothing can be said about unseen ones."))
+        else:
+            rows += self.evaluation.rows("", "photos held out")
+        rows += [
+            ("", ""),
+            ("saved", f"{self.model_file}, {self.bytes / 1000:,.0f} kB"),
+            ("fingerprint", self.fingerprint),
+        ]
+        return facts(rows)
+
+
+def next_steps(model_file: str, data: str | None, positive: str, seed: int) -> list[str]:
+    """What to type next.
+
+    Args:
+        model_file: The model that was saved.
+        data: What it was trained on, None for drawn pictures.
+        positive: Name of the positive class.
+        seed: Seed of the training.
+    """
+    predict = f"  purr predict {shlex.quote(model_file)}"
+    lines = ["", "Next, ask it about a photo:", f"{predict} photo.jpg"]
+    if data is None:
+        return [
+            *lines,
+            "or about drawn pictures that it has never seen:",
+            f"  purr data make pictures --count 10 --seed {seed + 1}",
+            f"{predict} pictures/cat/00000.png",
+        ]
+    folder = Path(data) / positive
+    photos = sorted(file for file in folder.iterdir() if file.name[0] != ".") if folder.is_dir() else []
+    return [*lines[:2], f"{predict} {shlex.quote(str(photos[0]))}"] if photos else lines

@@ -1,0 +1,349 @@
+"""`PhotoClassifier`, and its two-class form `CatClassifier`."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._arrays import Array
+from ..callbacks import Callback
+from ..errors import DataError
+from ..images.reading import Color, channels_of, check_image_options
+from ..metrics import accuracy
+from ..model import Sequential
+from ..optimizers import Optimizer, as_optimizer
+from ..trainer import History
+from .classes import Classes, Indices
+from .network import photo_layers
+from .pictures import Pictures, as_pictures, data_hash
+
+__all__ = ["CatClassifier", "PhotoClassifier", "TrainingSummary"]
+
+
+class TrainingSummary(TypedDict):
+    """What a classifier was trained on, and how it went; it stands in the model file."""
+
+    photos: list[int]
+    epochs: int
+    first_cost: float | None
+    last_cost: float | None
+    accuracy: float
+    data_sha256: str
+
+
+class PhotoClassifier:
+    """Learns to tell classes of photos apart.
+
+    Of two classes the network gives the probability of the second (one sigmoid output), of more a probability each
+    (softmax). It is trained by full-batch gradient descent on all photos, if you do not say otherwise.
+
+    Args:
+        network: Hidden sizes, such as (20, 7, 5), the default; or a string of sizes up to the output, "20-7-5-3",
+            with the input's before them if you like, "12288-20-7-5-3", and activations as in
+            `Sequential.from_string`. Hidden layers have ReLU.
+        image_size: Side in pixels to which photo files are scaled; arrays must have it.
+        color: "rgb", or "grey" for one channel.
+        epochs: Passes over the photos.
+        learning_rate: Length of a step, if `optimizer` is a name.
+        batch_size: Photos of one step, all by default.
+        optimizer: "sgd" (gradient descent, the default), "adam", or an object such as `purr.SGD(0.01, momentum=0.9)`,
+            whose own settings count.
+        kernel_initializer: First values of the weights, see `purr.Dense`.
+        seed: Seed of the first weights and of the order of batches.
+        n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS` or the cores. The result is the same bit for bit.
+        solver: "auto" or "direct", as in `Sequential.fit`.
+
+    Attributes:
+        model_ (Sequential): The trained network.
+        classes_ (Array): The classes as `predict` answers them, in the order of the outputs.
+        class_names_ (tuple[str, ...]): Their names, in the same order.
+        history_ (History): Cost after cost of the training; not there in a classifier that was loaded.
+        training_ (TrainingSummary): What it was trained on: photos of each class, epochs, costs, accuracy on these
+            photos, SHA-256 of the data.
+
+    Example:
+        >>> import numpy as np, purrceptron as purr
+        >>> colours = np.zeros((30, 8, 8, 3), dtype="uint8")
+        >>> names = ["red", "green", "blue"] * 10
+        >>> for photo, name in zip(colours, names):
+        ...     photo[..., ["red", "green", "blue"].index(name)] = 200
+        >>> classifier = purr.PhotoClassifier((8,), image_size=8, epochs=200, learning_rate=0.5)
+        >>> classifier.fit(colours, names).predict(colours[:3]).tolist()
+        ['red', 'green', 'blue']
+    """
+
+    _positive: str | None = None
+
+    def __init__(
+        self,
+        network: str | Sequence[int] = (20, 7, 5),
+        *,
+        image_size: int = 64,
+        color: Color = "rgb",
+        epochs: int = 2500,
+        learning_rate: float = 0.0075,
+        batch_size: int | None = None,
+        optimizer: str | Optimizer = "sgd",
+        kernel_initializer: str = "scaled_uniform",
+        seed: int = 0,
+        n_threads: int | None = None,
+        solver: str = "auto",
+    ) -> None:
+        self.network = network
+        self.image_size = image_size
+        self.color: Color = color
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.kernel_initializer = kernel_initializer
+        self.seed = seed
+        self.n_threads = n_threads
+        self.solver = solver
+
+    model_: Sequential
+    history_: History
+    training_: TrainingSummary
+    _classes: Classes
+
+    def fit(
+        self,
+        images: Pictures,
+        labels: ArrayLike,
+        *,
+        class_names: Sequence[str] | None = None,
+        validation_data: tuple[Pictures, ArrayLike] | None = None,
+        callbacks: Sequence[Callback] = (),
+        verbose: int = 0,
+    ) -> Self:
+        """Train a new network.
+
+        Args:
+            images: Photos `(photos, image_size, image_size, channels)`, bytes or floats 0..255, or rows of so many
+                pixels; or paths of photo files.
+            labels: Class of each photo `(photos,)`: its name, or a number from 0.
+            class_names: Names of the classes 0, 1, ..., such as a folder's. Predictions are then names.
+            validation_data: `(images, labels)` to evaluate after every epoch, for the history and callbacks.
+            callbacks: Called after epochs, see `purrceptron.callbacks`.
+            verbose: 1 shows a progress bar.
+
+        Raises:
+            DataError: There are no photos, or of one class only; a label is no class; a pixel is no number 0 to 255; a
+                file is no image.
+            ValueError: Shapes or settings do not fit.
+            DivergedError: The cost is no longer finite. What was learnt before this call stays.
+            KeyboardInterrupt: The weights of the last epoch are kept.
+        """
+        check_image_options(self.image_size, self.color)
+        classes = Classes.learn(labels, class_names, self._positive)
+        targets = classes.indices(labels)
+        layers = photo_layers(
+            self.network,
+            image_size=self.image_size,
+            channels=channels_of(self.color),
+            classes=len(classes.names),
+            kernel_initializer=self.kernel_initializer,
+        )
+        optimizer = as_optimizer(self.optimizer, learning_rate=self.learning_rate)
+        shape = (self.image_size, self.image_size, channels_of(self.color))
+        model = Sequential(layers, input_shape=shape, seed=self.seed)
+        pictures = self._pictures(images, targets)
+        if validation_data is not None:
+            validation_targets = classes.indices(validation_data[1])
+            validation_pictures = self._pictures(validation_data[0], validation_targets, "validation images")
+            validation_data = validation_pictures, validation_targets
+        history: History | None = None
+        try:
+            history = model.fit(
+                pictures,
+                targets,
+                epochs=self.epochs,
+                batch_size=self.batch_size,
+                optimizer=optimizer,
+                loss="binary_cross_entropy" if model.outputs == 1 else "cross_entropy",
+                validation_data=validation_data,
+                callbacks=callbacks,
+                n_threads=self.n_threads,
+                solver=self.solver,
+                verbose=verbose,
+            )
+        except KeyboardInterrupt:
+            self._learnt(model, classes, pictures, targets, None)
+            raise
+        self._learnt(model, classes, pictures, targets, history)
+        return self
+
+    def _learnt(
+        self, model: Sequential, classes: Classes, pictures: Array, targets: Indices, history: History | None
+    ) -> None:
+        self.model_, self._classes = model, classes
+        if history is not None:
+            self.history_ = history
+        losses = history.loss if history else []
+        self.training_ = {
+            "photos": np.bincount(targets, minlength=len(classes.names)).tolist(),
+            "epochs": len(losses),
+            "first_cost": losses[0] if losses else None,
+            "last_cost": losses[-1] if losses else None,
+            "accuracy": accuracy(targets, self._probabilities(pictures).argmax(axis=1)),
+            "data_sha256": data_hash(pictures, targets),
+        }
+
+    @property
+    def classes_(self) -> Array:
+        """The classes as `predict` answers them: names if `fit` knew names, else numbers."""
+        return self._fitted().answers
+
+    @property
+    def class_names_(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the outputs."""
+        return self._fitted().names
+
+    def predict(self, images: Pictures) -> Array:
+        """Class of each photo, `(photos,)`.
+
+        Names if the labels of `fit` were names or it was given `class_names`, else numbers as they were; of two classes
+        1 is then the positive one.
+
+        Args:
+            images: As for `fit`.
+        """
+        answers: Array = self.classes_[self.predict_proba(images).argmax(axis=1)]
+        return answers
+
+    def predict_proba(self, images: Pictures) -> Array:
+        """Probability of each class, `(photos, classes)`, in the order of `classes_`."""
+        self._fitted()
+        return self._probabilities(as_pictures(images, self.image_size, self.color))
+
+    def score(self, images: Pictures, labels: ArrayLike) -> float:
+        """Share of photos that are classified as labelled; labels as for `fit`."""
+        targets = self._fitted().indices(labels)
+        pictures = self._pictures(images, targets)
+        return accuracy(targets, self._probabilities(pictures).argmax(axis=1))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a model file (.safetensors), whole or not at all; `purr.load` gives the classifier back.
+
+        Raises:
+            OSError: The file cannot be written; an older file of that name is then as it was.
+        """
+        from .notes import to_notes
+
+        self._fitted()
+        self.model_.save(path, notes=to_notes(self))
+
+    @classmethod
+    def _from_file(cls, model: Sequential, notes: Mapping[str, str], path: str | os.PathLike[str]) -> PhotoClassifier:
+        from .notes import from_notes
+
+        return from_notes(model, notes, path)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The settings by name, as they were given."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change settings by name; they count from the next `fit`.
+
+        Raises:
+            ValueError: There is no such setting (lists those that there are).
+        """
+        known = self.get_params()
+        for name, value in params.items():
+            if name not in known:
+                raise ValueError(f"{type(self).__name__} has no setting {name!r}; it has {', '.join(known)}")
+            setattr(self, name, value)
+        return self
+
+    def _fitted(self) -> Classes:
+        if not hasattr(self, "model_"):
+            raise ValueError(f"this {type(self).__name__} has learnt nothing yet: call fit first, or load a model file")
+        return self._classes
+
+    def _pictures(self, images: Pictures, targets: Indices, what: str = "images") -> Array:
+        pictures = as_pictures(images, self.image_size, self.color, what)
+        if len(pictures) != len(targets):
+            raise DataError(f"{what}: {len(pictures)} photos, but {len(targets)} labels; every photo needs one")
+        return pictures
+
+    def _probabilities(self, pictures: Array) -> Array:
+        probabilities = self.model_.predict_proba(pictures, n_threads=self.n_threads)
+        return probabilities if self.model_.outputs > 1 else np.hstack([1 - probabilities, probabilities])
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({settings})"
+
+    def __eq__(self, other: object) -> bool:
+        """Equal settings (threads aside, which change nothing) and equal networks."""
+        if not isinstance(other, PhotoClassifier) or type(self) is not type(other):
+            return NotImplemented
+        return self._state() == other._state()
+
+    __hash__ = None  # type: ignore[assignment]  # it learns
+
+    def _state(self) -> list[Any]:
+        settings = self.get_params() | {"n_threads": None}
+        if not isinstance(self.network, str):
+            settings["network"] = tuple(self.network)
+        return [settings, *(getattr(self, name, None) for name in ("_classes", "training_", "model_"))]
+
+
+class CatClassifier(PhotoClassifier):
+    """Learns to tell photos of a cat, or of whatever else, from others: two classes, and 1 is the cat.
+
+    Args:
+        network: Sizes up to the one output, "20-7-5-1", with the input's before them if you like; or as for
+            `PhotoClassifier`.
+        positive_class: Name of class 1. Labels that are names, or that count `class_names`, are put in that order.
+
+    All else is as in `PhotoClassifier`.
+
+    Example:
+        >>> import purrceptron as purr
+        >>> images, labels = purr.datasets.make_cats(40, seed=0)
+        >>> cats = purr.CatClassifier(network="12288-20-7-5-1", epochs=20, seed=0)
+        >>> cats.fit(images, labels).predict_proba(images).shape
+        (40, 2)
+    """
+
+    def __init__(
+        self,
+        network: str | Sequence[int] = "20-7-5-1",
+        *,
+        image_size: int = 64,
+        color: Color = "rgb",
+        positive_class: str = "cat",
+        epochs: int = 2500,
+        learning_rate: float = 0.0075,
+        batch_size: int | None = None,
+        optimizer: str | Optimizer = "sgd",
+        kernel_initializer: str = "scaled_uniform",
+        seed: int = 0,
+        n_threads: int | None = None,
+        solver: str = "auto",
+    ) -> None:
+        super().__init__(
+            network,
+            image_size=image_size,
+            color=color,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            kernel_initializer=kernel_initializer,
+            seed=seed,
+            n_threads=n_threads,
+            solver=solver,
+        )
+        self.positive_class = positive_class
+
+    @property
+    def _positive(self) -> str:  # type: ignore[override]
+        return self.positive_class

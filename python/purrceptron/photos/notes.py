@@ -1,0 +1,96 @@
+"""A photo classifier as the notes of a model file: one JSON object, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelFileError
+from ..images.reading import channels_of, check_image_options
+from ..model import Sequential
+from ..optimizers import Optimizer, as_optimizer
+from .classes import Classes
+from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
+
+_KEY = "photo_classifier"
+# Settings of the machine, which say nothing about the model.
+_LEFT_OUT = ("n_threads",)
+
+
+def to_notes(classifier: PhotoClassifier) -> dict[str, str]:
+    """Everything of a classifier but its network."""
+    settings = {name: value for name, value in classifier.get_params().items() if name not in _LEFT_OUT}
+    fields = {
+        "kind": "CatClassifier" if isinstance(classifier, CatClassifier) else "PhotoClassifier",
+        "settings": settings,
+        "classes": dataclasses.asdict(classifier._classes),
+        "training": classifier.training_,
+    }
+    return {_KEY: json.dumps(fields, default=_to_json)}
+
+
+def from_notes(model: Sequential, notes: Mapping[str, str], path: str | os.PathLike[str]) -> PhotoClassifier:
+    """The classifier of a model file.
+
+    Raises:
+        ModelFileError: The notes do not parse, or do not fit the network.
+    """
+    try:
+        return _from_json(model, json.loads(notes[_KEY]))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
+        raise ModelFileError(
+            f"{os.fspath(path)}: its notes on the photo classifier do not make sense ({error})"
+        ) from error
+
+
+def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
+    kind = {"PhotoClassifier": PhotoClassifier, "CatClassifier": CatClassifier}[fields["kind"]]
+    settings = dict(fields["settings"])
+    if isinstance(settings["network"], list):
+        settings["network"] = tuple(settings["network"])
+    if isinstance(settings["optimizer"], dict):
+        described = dict(settings["optimizer"])
+        settings["optimizer"] = as_optimizer(described.pop("type"), **described)
+    classifier = kind(**settings)
+    check_image_options(classifier.image_size, classifier.color)
+    shape = (classifier.image_size, classifier.image_size, channels_of(classifier.color))
+    if model.input_shape != shape:
+        raise ValueError(f"photos of {shape}, but a network for {model.input_shape}")
+    classes = Classes(**fields["classes"])
+    classes = Classes(tuple(classes.names), tuple(classes.numbered), bool(classes.answers_names))
+    names = classes.names
+    if not all(isinstance(name, str) for name in names) or sorted(names) != sorted(set(classes.numbered)):
+        raise ValueError("the class names are no list of different names")
+    if len(names) < 2 or model.outputs != (1 if len(names) == 2 else len(names)):
+        raise ValueError(f"{len(names)} classes, but a network of {model.outputs} outputs")
+    classifier.model_, classifier._classes = model, classes
+    classifier.training_ = _summary(fields["training"], len(names))
+    return classifier
+
+
+def _summary(fields: dict[str, Any], classes: int) -> TrainingSummary:
+    costs = [None if fields[name] is None else float(fields[name]) for name in ("first_cost", "last_cost")]
+    photos = [int(count) for count in fields["photos"]]
+    if len(photos) != classes:
+        raise ValueError(f"{classes} classes, but photos of {len(photos)}")
+    return {
+        "photos": photos,
+        "epochs": int(fields["epochs"]),
+        "first_cost": costs[0],
+        "last_cost": costs[1],
+        "accuracy": float(fields["accuracy"]),
+        "data_sha256": str(fields["data_sha256"]),
+    }
+
+
+def _to_json(value: object) -> object:
+    if isinstance(value, Optimizer):
+        return value.to_dict()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a setting of {type(value)} cannot be saved: {value!r}")

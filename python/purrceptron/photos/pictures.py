@@ -1,0 +1,80 @@
+"""Pictures as a classifier takes them: files, or arrays of 0..255."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from typing import TypeAlias, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._arrays import Array
+from ..errors import DataError
+from ..images.reading import Color, PathLike, channels_of, load_images
+
+Pictures: TypeAlias = ArrayLike | Iterable[PathLike]
+
+
+def as_pictures(images: Pictures, image_size: int, color: Color, what: str = "images") -> Array:
+    """Pictures as `(photos, image_size, image_size, channels)`: bytes where they are whole, else floats 0..255.
+
+    Args:
+        images: Paths, or an array `(photos, height, width, channels)`, or one row of pixels a photo.
+        image_size: Side in pixels. Files are scaled to it; arrays must have it.
+        color: "rgb" or "grey".
+        what: What to call the images in messages.
+
+    Raises:
+        DataError: A file is no image; or a value is not finite or not in 0..255.
+        ValueError: The shape is another (says which was expected).
+    """
+    if isinstance(images, str | os.PathLike):
+        raise TypeError(f"{what}: expected several paths, got the one path {os.fspath(images)!r}; write [path]")
+    if not isinstance(images, np.ndarray):
+        images = list(cast(Iterable[PathLike], images)) if isinstance(images, Iterable) else images
+        if isinstance(images, list) and all(isinstance(image, str | os.PathLike) for image in images):
+            return load_images(images, image_size=image_size, color=color)
+    pixels = np.asarray(images)
+    if pixels.dtype.kind == "U":
+        return load_images(pixels.tolist(), image_size=image_size, color=color)
+    if pixels.dtype.kind not in "fiu":
+        raise TypeError(f"{what}: expected numbers 0 to 255 or paths, got an array of {pixels.dtype}")
+    return _in_range(_in_shape(pixels, image_size, channels_of(color), what), what)
+
+
+def data_hash(pictures: Array, labels: Array) -> str:
+    """SHA-256 of training data: types, shapes and values of pictures and labels."""
+    digest = hashlib.sha256()
+    for array in (pictures, labels):
+        array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def _in_shape(pixels: Array, size: int, channels: int, what: str) -> Array:
+    shape, features = (size, size, channels), size * size * channels
+    photo = pixels.shape[1:]
+    if photo == shape or photo == (features,) or (channels == 1 and photo == (size, size)):
+        return pixels.reshape(len(pixels), *shape)
+    hint = "; one picture is images[None]" if pixels.shape == shape else ""
+    raise ValueError(
+        f"{what}: expected {features:,} features a photo, {size} x {size} x {channels}, "
+        f"got {int(np.prod(photo)):,}, shape {photo}{hint}"
+    )
+
+
+def _in_range(pixels: Array, what: str) -> Array:
+    if pixels.dtype == np.uint8 or not len(pixels):
+        return pixels
+    inside = (pixels >= 0) & (pixels <= 255)  # NaN compares false
+    if not inside.all():
+        where = tuple(int(i) for i in np.unravel_index(int(np.argmin(inside)), pixels.shape))
+        raise DataError(f"{what}: {pixels[where]} in photo {where[0]}, at index {where}; pixels are numbers 0 to 255")
+    if pixels.dtype.kind != "f":
+        return pixels.astype(np.uint8)
+    if 0 < pixels.max() <= 1 and (pixels != np.floor(pixels)).any():
+        raise DataError(f"{what}: pixels are numbers 0 to 255, but all of these are 0 to 1; multiply them by 255")
+    return pixels

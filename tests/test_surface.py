@@ -1,0 +1,209 @@
+"""What the package shows: names, documentation, imports, and one truth in Python and in Rust."""
+
+import dataclasses
+import importlib
+import inspect
+import json
+import pkgutil
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import purrceptron as purr
+from purrceptron import _core
+from purrceptron._spec import Spec
+
+SAMPLES: dict[str, Any] = {"int": 3, "float": 0.5, "str": "zeros", "bool": False}  # for fields without a default
+
+
+MODULES = [
+    "purrceptron",
+    *(m.name for m in pkgutil.walk_packages(purr.__path__, "purrceptron.") if not m.name.endswith("__main__")),
+]
+
+
+def specs(base: type[Spec]) -> list[Any]:
+    """An instance of every subclass, with a value of the right type where there is no default."""
+    found = []
+    for kind in base.__subclasses__():
+        required = [field for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]  # type: ignore[arg-type]
+        found.append(kind(**{field.name: SAMPLES[str(field.type)] for field in required}))
+    return found
+
+
+LAYERS, OPTIMIZERS = specs(purr.Layer), specs(purr.Optimizer)
+
+
+def build(layer: dict[str, Any], **changes: Any) -> _core.Network:
+    spec = {"input_shape": [4], "layers": [layer], "dtype": "float32", "seed": 0, **changes}
+    return _core.Network(json.dumps({name: value for name, value in spec.items() if value is not None}))
+
+
+def train(optimizer: dict[str, Any]) -> _core.Trainer:
+    network = build(purr.Dense(2).to_dict())
+    return _core.Trainer(network, json.dumps(optimizer), "mean_squared_error", 1)
+
+
+# Imports
+
+
+def test_import_loads_numpy_and_itself_only(run_python: Callable[..., str]) -> None:
+    script = """
+import sys
+before = set(sys.modules)
+import purrceptron
+new = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(*sorted(new - {"purrceptron", "numpy"} - set(sys.stdlib_module_names)))
+lazy = {"purrceptron.datasets", "purrceptron.images", "purrceptron.metrics", "purrceptron.photos", "purrceptron.cli"}
+print(*sorted(lazy & set(sys.modules)))
+"""
+    assert run_python(script) == ""
+
+
+def test_lazy_names_load_when_asked_for(run_python: Callable[..., str]) -> None:
+    script = "import purrceptron as purr; print(purr.datasets.__name__, purr.CatClassifier.__name__)"
+    assert run_python(script) == "purrceptron.datasets CatClassifier"
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"purrceptron.*no_such_name"):
+        purr.no_such_name  # noqa: B018
+
+
+def test_every_module_imports_alone(run_python: Callable[..., str]) -> None:
+    script = """
+import importlib, sys
+for name in sys.argv[1:]:
+    for loaded in [m for m in sys.modules if m.startswith("purrceptron.") and m != "purrceptron._core"]:
+        del sys.modules[loaded]
+    importlib.import_module(name)
+"""
+    run_python(script, *MODULES)
+
+
+# Names and documentation
+
+
+@pytest.mark.parametrize("module_name", MODULES)
+def test_every_public_name_is_there_and_documented(module_name: str) -> None:
+    module = importlib.import_module(module_name)
+    assert module.__doc__
+    for name in getattr(module, "__all__", []):
+        thing = getattr(module, name)
+        if inspect.isclass(thing) or inspect.isroutine(thing):
+            assert inspect.getdoc(thing), name
+    for name, thing in vars(module).items():
+        if name.startswith("_") or getattr(thing, "__module__", None) != module.__name__:
+            continue
+        if inspect.isclass(thing):
+            for member, value in vars(thing).items():
+                if not member.startswith("_") and (inspect.isroutine(value) or isinstance(value, property)):
+                    assert inspect.getdoc(value), f"{name}.{member}"
+
+
+def test_the_core_documents_everything() -> None:
+    for name, thing in vars(_core).items():
+        if not name.startswith("_"):
+            assert thing.__doc__, name
+            for member, value in vars(thing).items() if inspect.isclass(thing) else ():
+                assert member.startswith("_") or value.__doc__, f"{name}.{member}"
+
+
+def test_dir_and_all_name_what_there_is() -> None:
+    assert len(set(purr.__all__)) == len(purr.__all__)
+    assert set(dir(purr)) == set(purr.__all__)
+    assert all(hasattr(purr, name) for name in purr.__all__)
+
+
+def test_version_is_that_of_the_crate() -> None:
+    cargo = Path(__file__).parents[1] / "Cargo.toml"
+    assert purr.__version__ == _core.version() == tomllib.loads(cargo.read_text())["package"]["version"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["activation", "initializer", "loss", "optimizer", "metric", "solver", "dtype", "layer"]
+)
+def test_closed_sets_have_names(kind: str) -> None:
+    names = _core.names(kind)
+    assert names
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() and name == name.lower() for name in names)
+
+
+def test_every_loss_and_every_closed_set_of_the_design_is_reachable() -> None:
+    for name in _core.names("loss"):
+        assert name in purr.kernels.__all__
+    assert {"identity", "relu", "sigmoid", "softmax"} <= set(_core.names("activation"))
+    assert {"zeros", "scaled_uniform", "glorot_uniform", "he_uniform"} <= set(_core.names("initializer"))
+    assert {"direct", "auto"} <= set(_core.names("solver"))
+    assert _core.names("dtype") == ["float32", "float64"]
+
+
+# One truth in Python and in Rust
+
+
+def test_python_and_rust_have_the_same_layers_and_optimizers() -> None:
+    assert sorted(layer.type_name() for layer in LAYERS) == sorted(_core.names("layer"))
+    assert sorted(optimizer.type_name() for optimizer in OPTIMIZERS) == sorted(_core.names("optimizer"))
+    for spec in [*LAYERS, *OPTIMIZERS]:
+        assert getattr(purr, type(spec).__name__) is type(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "use"), [*((s, build) for s in LAYERS), *((s, train) for s in OPTIMIZERS)], ids=lambda s: type(s).__name__
+)
+def test_python_and_rust_have_the_same_fields(spec: Spec, use: Callable[[dict[str, Any]], Any]) -> None:
+    description = spec.to_dict()
+    assert set(description) == {"type", *(field.name for field in dataclasses.fields(spec))}  # type: ignore[arg-type]
+    use(description)
+    for name in description:
+        with pytest.raises(ValueError, match=f"missing field `{name}`"):
+            use({field: value for field, value in description.items() if field != name})
+    with pytest.raises(ValueError, match="unknown field `colour`"):
+        use({**description, "colour": 1})
+    with pytest.raises(ValueError, match="unknown variant `cat`"):
+        use({**description, "type": "cat"})
+
+
+@pytest.mark.parametrize("name", ["input_shape", "layers", "dtype", "seed"])
+def test_the_description_of_a_network_is_whole_or_refused(name: str) -> None:
+    layer = purr.Dense(2).to_dict()
+    assert set(json.loads(build(layer).spec())) == {"input_shape", "layers", "dtype", "seed"}
+    with pytest.raises(ValueError, match=f"missing field `{name}`"):
+        build(layer, **{name: None})
+    with pytest.raises(ValueError, match="unknown field `colour`"):
+        build(layer, colour=1)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=repr)
+def test_a_description_comes_back_from_the_core_as_it_went_in(layer: purr.Layer) -> None:
+    net = purr.Sequential([layer], input_shape=(2, 2), seed=3, dtype="float64")
+    assert net._core is not None
+    assert json.loads(net._core.spec())["layers"] == [layer.to_dict()]
+
+
+@pytest.mark.parametrize(
+    "value", [1 / 255, 0.1, 1e-300, 6.410848372305022e299, 2.2250738585072014e-308, 1.7976931348623157e308]
+)
+def test_numbers_reach_the_core_with_all_their_bits(value: float) -> None:
+    spec = json.loads(build({"type": "rescale", "scale": value}, dtype="float64").spec())
+    assert spec["layers"][0]["scale"] == value
+
+
+def test_a_learning_rate_reaches_the_core_with_all_its_bits() -> None:
+    x, y = np.ones((1, 1)), np.zeros((1, 1))
+    for rate in np.random.default_rng(0).random(300) * 10.0 ** np.random.default_rng(1).integers(-20, 20, 300):
+        net = purr.Sequential([purr.Dense(1)], input_shape=1, dtype="float64")
+        net.set_weights([[[0.5]], [0.0]])
+        purr.Trainer(net, optimizer=purr.SGD(float(rate)), loss="mean_squared_error").step(x, y)
+        assert net.get_weights()[0][0, 0] == 0.5 - rate
+
+
+def test_the_core_can_use_its_processor() -> None:
+    assert _core.instruction_set() in ("portable", "avx2", "avx512")
+    assert _core.thread_count() >= 1
+    assert _core.thread_count(3) == 3
