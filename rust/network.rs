@@ -1,87 +1,16 @@
 //! Layers in order, with all parameters in one flat arena.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use sha2::{Digest, Sha256};
 
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::layer::{Context, Input, Layer, Parameter};
-use crate::math::{DType, Float, first_not_finite};
+use crate::math::{Float, first_not_finite};
+pub use crate::model::{InModel, Model};
 use crate::parallel;
+pub use crate::samples::Samples;
 use crate::spec::{LayerSpec, NetworkSpec};
-
-/// Samples as they come: one in each row. Bytes stay bytes until a kernel reads them.
-#[derive(Clone, Copy)]
-pub enum Samples<'a, F> {
-    /// Numbers of the network's own type, `(samples, features)`.
-    Floats(ArrayView2<'a, F>),
-    /// Bytes that stand for 0..=255, `(samples, features)`.
-    Bytes(ArrayView2<'a, u8>),
-}
-
-impl<F: Float> Samples<'_, F> {
-    /// Number of samples.
-    pub fn len(&self) -> usize {
-        self.dim().0
-    }
-
-    /// Whether there is no sample.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn dim(&self) -> (usize, usize) {
-        match self {
-            Samples::Floats(x) => x.dim(),
-            Samples::Bytes(x) => x.dim(),
-        }
-    }
-
-    /// Refuses another number of features than `features`, and numbers that are not finite.
-    pub fn check(&self, features: usize) -> Result<()> {
-        if self.dim().1 != features {
-            let got = format!("(.., {})", self.dim().1);
-            return Err(Error::shape("inputs (samples, features)", format!("(.., {features})"), got));
-        }
-        let Samples::Floats(x) = self else { return Ok(()) };
-        for (i, row) in x.outer_iter().enumerate() {
-            let row = row.as_standard_layout();
-            if let Some(j) = row.as_slice().and_then(first_not_finite) {
-                return Err(Error::Data(format!("inputs: sample {i}, feature {j} is {}, not a finite number", row[j])));
-            }
-        }
-        Ok(())
-    }
-
-    /// Copies the samples `indices`, times `scale`, into `rows`.
-    pub fn gather(&self, indices: impl ExactSizeIterator<Item = usize>, scale: Option<F>, rows: &mut Vec<F>) {
-        let features = self.dim().1;
-        rows.resize(indices.len() * features, F::ZERO);
-        if features == 0 {
-            return;
-        }
-        for (out, i) in rows.chunks_exact_mut(features).zip(indices) {
-            match self {
-                Samples::Bytes(x) => {
-                    let row = x.row(i);
-                    match row.as_slice() {
-                        Some(row) => crate::math::scale_bytes(row, scale.unwrap_or(F::ONE), out),
-                        None => out.iter_mut().zip(row).for_each(|(o, x)| *o = F::from(*x) * scale.unwrap_or(F::ONE)),
-                    }
-                }
-                Samples::Floats(x) => {
-                    match x.row(i).as_slice() {
-                        Some(row) => out.copy_from_slice(row),
-                        None => out.iter_mut().zip(x.row(i)).for_each(|(o, x)| *o = *x),
-                    }
-                    if let Some(scale) = scale {
-                        out.iter_mut().for_each(|x| *x *= scale);
-                    }
-                }
-            }
-        }
-    }
-}
 
 /// A network with its weights.
 #[derive(Clone, Debug)]
@@ -311,78 +240,4 @@ pub(crate) fn zeros<F: Float>(what: &'static str, numbers: usize) -> Result<Vec<
 /// Bytes as people write them.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A network of either float type: the one place that chooses.
-#[derive(Clone, Debug)]
-pub enum Model {
-    /// Single precision.
-    F32(Network<f32>),
-    /// Double precision.
-    F64(Network<f64>),
-}
-
-impl Model {
-    /// Builds the network that `spec` describes, in its float type.
-    ///
-    /// # Errors
-    /// [`Error::Value`] if the spec makes no sense.
-    pub fn new(spec: NetworkSpec) -> Result<Model> {
-        Ok(match spec.dtype {
-            DType::Float32 => Model::F32(Network::new(spec)?),
-            DType::Float64 => Model::F64(Network::new(spec)?),
-        })
-    }
-
-    /// Its float type.
-    pub fn dtype(&self) -> DType {
-        match self {
-            Model::F32(_) => DType::Float32,
-            Model::F64(_) => DType::Float64,
-        }
-    }
-}
-
-/// A float type that a [`Model`] can have.
-pub trait InModel: Float {
-    /// The network, if it is of this type.
-    fn network(model: &Model) -> Result<&Network<Self>>;
-    /// The network, to be changed, if it is of this type.
-    fn network_mut(model: &mut Model) -> Result<&mut Network<Self>>;
-}
-
-macro_rules! in_model {
-    ($float:ident, $variant:ident, $other:ident) => {
-        impl InModel for $float {
-            fn network(model: &Model) -> Result<&Network<Self>> {
-                match model {
-                    Model::$variant(network) => Ok(network),
-                    Model::$other(_) => {
-                        Err(Error::value("dtype of the network", stringify!($float), stringify!($other)))
-                    }
-                }
-            }
-            fn network_mut(model: &mut Model) -> Result<&mut Network<Self>> {
-                match model {
-                    Model::$variant(network) => Ok(network),
-                    Model::$other(_) => {
-                        Err(Error::value("dtype of the network", stringify!($float), stringify!($other)))
-                    }
-                }
-            }
-        }
-    };
-}
-in_model!(f32, F32, F64);
-in_model!(f64, F64, F32);
-
-/// Evaluates an expression with the network of a [`Model`], whichever float type it has.
-#[macro_export]
-macro_rules! with_network {
-    ($model:expr, $network:ident => $body:expr) => {
-        match $model {
-            $crate::network::Model::F32($network) => $body,
-            $crate::network::Model::F64($network) => $body,
-        }
-    };
 }

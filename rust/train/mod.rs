@@ -3,13 +3,16 @@
 //! - `step.rs`: [`Trainer::step`], the unit that everything else uses.
 //! - `source.rs`: where batches come from.
 //! - `fit.rs`: epochs, validation, history.
+//! - `solver.rs`: training on arrays: all at once or batch by batch, directly or reduced.
 //! - `reduced.rs`: a wide first layer on few samples, in as many dimensions as there are samples.
 
 mod fit;
 mod reduced;
+mod solver;
 mod source;
 mod step;
 
-pub use fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit, fit_arrays};
+pub use fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
+pub use solver::fit_arrays;
 pub use source::{BatchSource, FullBatch, MiniBatches, Order, OwnedTargets};
 pub use step::{Batch, Evaluation, Trainer};

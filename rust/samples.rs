@@ -1,0 +1,79 @@
+//! Samples as a caller has them: views on floats or bytes, checked, and gathered into rows.
+
+use ndarray::ArrayView2;
+
+use crate::error::{Error, Result};
+use crate::math::{Float, first_not_finite};
+
+/// Samples as they come: one in each row. Bytes stay bytes until a kernel reads them.
+#[derive(Clone, Copy)]
+pub enum Samples<'a, F> {
+    /// Numbers of the network's own type, `(samples, features)`.
+    Floats(ArrayView2<'a, F>),
+    /// Bytes that stand for 0..=255, `(samples, features)`.
+    Bytes(ArrayView2<'a, u8>),
+}
+
+impl<F: Float> Samples<'_, F> {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.dim().0
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn dim(&self) -> (usize, usize) {
+        match self {
+            Samples::Floats(x) => x.dim(),
+            Samples::Bytes(x) => x.dim(),
+        }
+    }
+
+    /// Refuses another number of features than `features`, and numbers that are not finite.
+    pub fn check(&self, features: usize) -> Result<()> {
+        if self.dim().1 != features {
+            let got = format!("(.., {})", self.dim().1);
+            return Err(Error::shape("inputs (samples, features)", format!("(.., {features})"), got));
+        }
+        let Samples::Floats(x) = self else { return Ok(()) };
+        for (i, row) in x.outer_iter().enumerate() {
+            let row = row.as_standard_layout();
+            if let Some(j) = row.as_slice().and_then(first_not_finite) {
+                return Err(Error::Data(format!("inputs: sample {i}, feature {j} is {}, not a finite number", row[j])));
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the samples `indices`, times `scale`, into `rows`.
+    pub fn gather(&self, indices: impl ExactSizeIterator<Item = usize>, scale: Option<F>, rows: &mut Vec<F>) {
+        let features = self.dim().1;
+        rows.resize(indices.len() * features, F::ZERO);
+        if features == 0 {
+            return;
+        }
+        for (out, i) in rows.chunks_exact_mut(features).zip(indices) {
+            match self {
+                Samples::Bytes(x) => {
+                    let row = x.row(i);
+                    match row.as_slice() {
+                        Some(row) => crate::math::scale_bytes(row, scale.unwrap_or(F::ONE), out),
+                        None => out.iter_mut().zip(row).for_each(|(o, x)| *o = F::from(*x) * scale.unwrap_or(F::ONE)),
+                    }
+                }
+                Samples::Floats(x) => {
+                    match x.row(i).as_slice() {
+                        Some(row) => out.copy_from_slice(row),
+                        None => out.iter_mut().zip(x.row(i)).for_each(|(o, x)| *o = *x),
+                    }
+                    if let Some(scale) = scale {
+                        out.iter_mut().for_each(|x| *x *= scale);
+                    }
+                }
+            }
+        }
+    }
+}
