@@ -249,9 +249,9 @@ def test_damaged_bytes_give_a_picture_or_a_data_error(
     for place, value in spots:
         content[int(place * len(content))] = value
     path.write_bytes(content)
+    loaded = refused = None
     try:
         loaded = images.load_image(path, image_size=8)
     except DataError as error:
-        assert path.name in str(error)
-    else:
-        assert loaded.shape == (8, 8, 3)
+        refused = str(error)
+    assert path.name in refused if refused else loaded.shape == (8, 8, 3)
