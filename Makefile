@@ -10,7 +10,7 @@ RUST := $(wildcard rust/*.rs rust/*/*.rs) Cargo.toml Cargo.lock
 TOOLS := .venv/.tools
 BUILT := .venv/.built
 
-.PHONY: help cats test lint format wheel clean
+.PHONY: help cats test bench lint format wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,11 @@ cats: $(BUILT) ## build the package into .venv and train the cat classifier
 test: $(BUILT) ## build the package and run all tests, Rust and Python
 	cargo test
 	$(BIN)/python -m pytest
+
+bench: $(BUILT) ## time it beside NumPy, scikit-learn and JAX, into target/benchmarks (up to ten minutes)
+	PIP_QUIET=1 $(BIN)/maturin develop --release --extras bench
+	cargo bench --bench matmul --bench math
+	$(BIN)/python benches/compare.py --output target/benchmarks
 
 lint: $(BUILT) ## formatting, clippy, ruff, mypy, and the stub against the extension module
 	cargo fmt --check

@@ -34,6 +34,7 @@ fn cores() -> usize {
 
 /// Runs `work` where [`split`] finds `threads` threads waiting. With one thread it runs right here.
 pub fn install<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    lose_after_fork();
     if threads < 2 || in_pool() || adopt(threads) {
         return work();
     }
@@ -46,7 +47,8 @@ pub fn install<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
 /// Whether the caller is one of a pool's threads.
 pub(crate) fn in_pool() -> bool {
     match ADOPTION.get() {
-        Adoption::Done(process) => process == std::process::id(),
+        Adoption::Done(_) => true,
+        Adoption::Lost => false,
         _ => rayon::current_thread_index().is_some(),
     }
 }
@@ -64,12 +66,21 @@ pub fn stay_on_this_thread() {
 enum Adoption {
     Never,
     Wanted,
-    /// In the process of this number: a forked child has none of its parent's other threads.
+    /// In the process of this number.
     Done(u32),
+    /// In the parent process: a forked child has none of its other threads.
+    Lost,
 }
 
 thread_local! {
     static ADOPTION: Cell<Adoption> = const { Cell::new(Adoption::Never) };
+}
+
+/// Notices a fork since the adoption. Asked here, once for a whole training, and not for every product.
+fn lose_after_fork() {
+    if matches!(ADOPTION.get(), Adoption::Done(process) if process != std::process::id()) {
+        ADOPTION.set(Adoption::Lost);
+    }
 }
 
 /// Makes the calling thread a member of a pool of its own, if that is wanted.
@@ -121,7 +132,7 @@ pub fn split<T: Send, S: Default + Send>(
     work: &(impl Fn(usize, &mut [T], &mut S) + Sync),
 ) {
     let unit = unit.max(1);
-    let threads = if in_pool() { threads.clamp(1, output.len().div_ceil(unit).max(1)) } else { 1 };
+    let threads = if threads > 1 && in_pool() { threads.clamp(1, output.len().div_ceil(unit).max(1)) } else { 1 };
     if scratch.len() < threads {
         scratch.resize_with(threads, S::default);
     }
