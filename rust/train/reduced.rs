@@ -1,7 +1,7 @@
 //! Row-space reduction: training a wide first layer on few samples in as many dimensions as there are samples.
 //!
-//! With `n` samples of `d > n` features, `X (n, d) = L Qᵀ`: `L (n, r)` lower triangular, the columns of `Q (d, r)`
-//! orthonormal, `r ≤ n` the rank. Every gradient of the first kernel is `Xᵀ · dz = Q (Lᵀ · dz)`, so gradient descent
+//! With `n` samples of `d > n` features, `X (n, d) = L Qᵀ`: `L (n, r)` lower triangular once its rows are put in the
+//! right order, the columns of `Q (d, r)` orthonormal, `r ≤ n` the rank. Every gradient of the first kernel is `Xᵀ · dz = Q (Lᵀ · dz)`, so gradient descent
 //! moves the kernel `W` only within the span of `Q`, and a step on `W` is the same step on `W̃ = Qᵀ W`, for
 //! `X W = L W̃`. So: train the ordinary network on the rows of `L`, and put the kernel together at the end,
 //! `W_t = W_0 + Q (W̃_t - W̃_0)`. Exact in real arithmetic for every optimizer that does not care about rotation:
@@ -10,8 +10,8 @@
 //! within it. (Hastie and Tibshirani, Efficient quadratic regularization for
 //! expression arrays, Biostatistics 2004.)
 //!
-//! `L` is the Cholesky factor of `X Xᵀ`, in double precision. A sample that depends on those before it (a photo that
-//! comes twice, say) adds a row to `L` but no column. `Q` is never formed: `Q = X_Pᵀ L_P⁻ᵀ`, where `P` are the samples
+//! `L` is the Cholesky factor of `X Xᵀ`, in double precision. A sample that depends on others (a photo that comes twice,
+//! say) adds a row to `L` but no column. `Q` is never formed: `Q = X_Pᵀ L_P⁻ᵀ`, where `P` are the samples
 //! that did add a column, and `L_P` their rows.
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
@@ -23,8 +23,8 @@ use crate::matmul::matmul;
 use crate::network::{Network, Samples};
 use crate::spec::NetworkSpec;
 
-/// A sample adds a column only if more than this share of its squared length lies outside the span of those before it:
-/// well above the rounding of the products in double precision.
+/// A sample adds a column only if more than this share of its squared length lies outside the span of the others that
+/// did: well above the rounding of the products in double precision.
 const DEPENDENT: f64 = 1e-13;
 
 /// Features that are converted to double precision at a time.
@@ -174,36 +174,33 @@ fn double_product<F: Float>(a: &ArrayView2<F>, b: &ArrayView2<F>, threads: usize
     Ok(sum)
 }
 
-/// Cholesky factor of a Gram matrix `(n, n)`: `(n, r)`, and the rows that added a column.
+/// Cholesky factor of a Gram matrix `(n, n)` with pivoting: `(n, r)`, and the samples that added a column, each time the
+/// one of which the largest share lies outside the span of those before it. That keeps `L_P` well conditioned.
 fn triangular_factor(gram: &Array2<f64>) -> (Array2<f64>, Vec<usize>) {
-    let n = gram.nrows();
-    let mut pivots: Vec<usize> = Vec::new();
-    // Row k: column k of L over the pivots so far; then all of a sample's row comes from additions along rows.
-    let mut transposed = Array2::<f64>::zeros((n, n));
-    let mut factor = Array2::<f64>::zeros((n, n));
-    let mut open = Vec::new();
-    for i in 0..n {
-        let rank = pivots.len();
-        open.clear();
-        open.extend(pivots.iter().map(|pivot| gram[(i, *pivot)]));
-        let mut left = gram[(i, i)];
-        for k in 0..rank {
-            let column = transposed.row(k);
-            let column = &column.as_slice().unwrap_or_default()[..rank];
-            let value = open[k] / column[k];
-            subtract_multiple(&mut open[k + 1..], &column[k + 1..], value);
-            factor[(i, k)] = value;
-            left -= value * value;
+    let lengths = gram.diag().to_vec(); // squared
+    let mut left = lengths.clone();
+    let mut pivots = Vec::new();
+    let mut columns: Vec<Vec<f64>> = Vec::new();
+    let share = |left: &[f64], i: usize| if lengths[i] > 0.0 { left[i] / lengths[i] } else { 0.0 };
+    while pivots.len() < left.len() {
+        let pivot = (1..left.len()).fold(0, |best, i| if share(&left, i) > share(&left, best) { i } else { best });
+        if share(&left, pivot) <= DEPENDENT {
+            break;
         }
-        if left > DEPENDENT * gram[(i, i)] {
-            factor[(i, rank)] = left.sqrt();
-            for k in 0..=rank {
-                transposed[(k, rank)] = factor[(i, k)];
-            }
-            pivots.push(i);
+        let mut column = gram.row(pivot).to_vec();
+        for earlier in &columns {
+            subtract_multiple(&mut column, earlier, earlier[pivot]);
         }
+        let root = left[pivot].sqrt();
+        column.iter_mut().for_each(|value| *value /= root);
+        pivots.iter().for_each(|earlier| column[*earlier] = 0.0);
+        column[pivot] = root;
+        left.iter_mut().zip(&column).for_each(|(left, value)| *left -= value * value);
+        pivots.push(pivot);
+        left[pivot] = 0.0;
+        columns.push(column);
     }
-    (factor.slice_move(s![.., ..pivots.len()]), pivots)
+    (Array2::from_shape_fn((left.len(), columns.len()), |(i, k)| columns[k][i]), pivots)
 }
 
 /// Solves `L y = b` in place, for each column of `b (r, units)`.
