@@ -56,7 +56,7 @@ class PhotoClassifier:
         kernel_initializer: First values of the weights, see `purr.Dense`.
         seed: Seed of the first weights and of the order of batches.
         n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS` or the cores. The result is the same bit for bit.
-        solver: "auto" or "direct", as in `Sequential.fit`.
+        solver: "auto", "direct" or "reduced", as in `Sequential.fit`.
 
     Attributes:
         model_ (Sequential): The trained network.
