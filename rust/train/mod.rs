@@ -4,9 +4,11 @@
 //! - `source.rs`: where batches come from.
 //! - `fit.rs`: epochs, validation, history.
 //! - `solver.rs`: training on arrays: all at once or batch by batch, directly or reduced.
+//! - `prepared.rs`: the data as steps read it, made once for all networks that share it.
 //! - `reduced.rs`: a wide first layer on few samples, in as many dimensions as there are samples.
 
 mod fit;
+mod prepared;
 mod reduced;
 mod solver;
 mod source;
