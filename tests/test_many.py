@@ -1,7 +1,9 @@
 """`fit_many`: each network gets the bits, the history and the errors that it would get alone."""
 
 import dataclasses
+import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -201,3 +203,70 @@ thread.join()
 print(one == two, len(one))
 """
     assert run_python(script) == "True 4"
+
+
+# Ensembles
+
+
+def cats(**settings: Any) -> Any:
+    return purr.CatClassifier("4-1", image_size=5, epochs=60, optimizer=SLOW, **settings)
+
+
+def test_an_ensemble_averages_the_probabilities_of_consecutive_seeds() -> None:
+    x, y = pictures()
+    ensemble, alone = cats(seed=7, ensemble=3).fit(x, y), [cats(seed=seed).fit(x, y) for seed in (7, 8, 9)]
+    assert list(ensemble.models_) == [classifier.model_ for classifier in alone]
+    assert ensemble.model_ == alone[0].model_
+    mean = np.mean([classifier.predict_proba(x) for classifier in alone], axis=0)
+    np.testing.assert_allclose(ensemble.predict_proba(x), mean, rtol=1e-6)
+    assert ensemble.score(x, y) == ensemble.training_["accuracy"] == np.mean(mean.argmax(axis=1) == y)
+    costs = [classifier.training_["last_cost"] for classifier in alone]
+    assert ensemble.training_["last_cost"] == pytest.approx(np.mean(costs), rel=1e-12)
+    assert ensemble.history_.loss == alone[0].history_.loss
+
+
+def test_an_ensemble_of_more_classes_averages_too() -> None:
+    x, y = pictures()[0], np.arange(30) % 3
+    ensemble, *alone = (
+        purr.PhotoClassifier((4,), image_size=5, epochs=3, seed=seed, ensemble=count).fit(x, y)
+        for seed, count in [(0, 2), (0, 1), (1, 1)]
+    )
+    mean = np.mean([classifier.predict_proba(x) for classifier in alone], axis=0)
+    np.testing.assert_allclose(ensemble.predict_proba(x), mean, rtol=1e-6)
+
+
+def test_an_ensemble_is_pickled_but_not_saved(tmp_path: Path) -> None:
+    ensemble = cats(ensemble=2).fit(*pictures())
+    copy = pickle.loads(pickle.dumps(ensemble))
+    assert copy == ensemble != cats(ensemble=1).fit(*pictures())
+    with pytest.raises(ValueError, match="a model file holds one network, but this CatClassifier is an ensemble of 2"):
+        ensemble.save(tmp_path / "cats.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_ensemble_that_diverges_leaves_what_was_learnt_before() -> None:
+    classifier = cats().fit(*pictures())
+    before = classifier.model_.fingerprint()
+    classifier.set_params(ensemble=2, optimizer=purr.SGD(1e30))
+    with pytest.raises(purr.DivergedError, match=r"models\[0\]: training diverged"):
+        classifier.fit(*pictures())
+    assert [model.fingerprint() for model in classifier.models_] == [before]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"ensemble": 0}, ValueError, "ensemble must be at least 1, got 0"),
+        ({"ensemble": 1.5}, TypeError, "ensemble must be a whole number"),
+        ({"ensemble": 2, "seed": 2**64 - 1}, ValueError, "seed must be at least 0 and at most"),
+    ],
+    ids=str,
+)
+def test_an_ensemble_out_of_range_is_refused(settings: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        cats(**settings).fit(*pictures())
+
+
+def test_callbacks_watch_one_network() -> None:
+    with pytest.raises(ValueError, match="callbacks watch one network, but ensemble is 2"):
+        cats(ensemble=2).fit(*pictures(), callbacks=[purr.EarlyStopping()])
