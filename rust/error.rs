@@ -86,10 +86,11 @@ impl Error {
         Error::Shape { what: what.into(), expected: expected.into(), got: got.into() }
     }
 
-    /// The same error, saying which data it is about.
+    /// The same error, saying which data or which network it is about.
     pub(crate) fn of(self, whose: &str) -> Error {
         match self {
             Error::Shape { what, expected, got } => Error::Shape { what: format!("{whose}: {what}"), expected, got },
+            Error::Value { name, expected, got } => Error::Value { name: format!("{whose}: {name}"), expected, got },
             Error::Data(message) => Error::Data(format!("{whose}: {message}")),
             other => other,
         }

@@ -15,6 +15,14 @@ pub enum Samples<'a, F> {
 }
 
 impl<F: Float> Samples<'_, F> {
+    /// The same samples, borrowed for a shorter time.
+    pub(crate) fn view(&self) -> Samples<'_, F> {
+        match self {
+            Samples::Floats(x) => Samples::Floats(x.view()),
+            Samples::Bytes(x) => Samples::Bytes(x.view()),
+        }
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.dim().0

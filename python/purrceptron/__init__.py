@@ -10,6 +10,7 @@ from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
 from .errors import DataError, DivergedError, ModelFileError
 from .files import load
 from .layers import Dense, Layer, Rescale
+from .many import fit_many
 from .model import Sequential
 from .optimizers import SGD, Adam, Optimizer
 from .trainer import History, Trainer
@@ -42,6 +43,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "datasets",
+    "fit_many",
     "images",
     "kernels",
     "load",

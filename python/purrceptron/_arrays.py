@@ -30,9 +30,7 @@ def as_samples(x: ArrayLike, dtype: str, input_shape: tuple[int, ...] | None = N
         and (input_shape is None or x.shape[1] == math.prod(input_shape))
     ):
         return x  # nearly always: one answer of a small network takes less time than what follows
-    x = np.asarray(x)
-    if x.dtype.kind not in "fiub":
-        raise TypeError(f"{what}: expected real numbers, got an array of {x.dtype}")
+    x = as_numbers(x, dtype, what)
     if x.ndim < 2:
         hint = "; one sample is x.reshape(1, -1), one feature x.reshape(-1, 1)" if x.ndim == 1 else ""
         raise ValueError(f"{what}: expected (samples, features), got shape {x.shape}{hint}")
@@ -43,11 +41,22 @@ def as_samples(x: ArrayLike, dtype: str, input_shape: tuple[int, ...] | None = N
         expected = ", ".join(str(size) for size in input_shape)
         got = ", ".join(str(size) for size in x.shape[1:])
         raise ValueError(f"{what}: the network expects samples of shape ({expected}), got ({got})")
-    x = x.reshape(len(x), features)
-    if x.dtype != np.uint8:
-        with np.errstate(over="ignore"):  # what does not fit becomes infinite and is refused by name
-            x = x.astype(dtype, copy=False)
-    return np.require(x, requirements="A")
+    return np.require(x.reshape(len(x), features), requirements="A")
+
+
+def as_numbers(x: ArrayLike, dtype: str, what: str = "x") -> Array:
+    """An array of any shape: bytes stay bytes, the rest becomes `dtype`.
+
+    Raises:
+        TypeError: The numbers are not real.
+    """
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"{what}: expected real numbers, got an array of {x.dtype}")
+    if x.dtype == np.uint8:
+        return x
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite and is refused by name
+        return x.astype(dtype, copy=False)
 
 
 def as_targets(y: ArrayLike, dtype: str, outputs: int, loss: str, what: str = "y") -> Array:

@@ -13,6 +13,7 @@ __all__ = [
     "activation_forward",
     "dense_backward",
     "dense_forward",
+    "fit_many",
     "initialize",
     "instruction_set",
     "loss_forward_backward",
@@ -30,6 +31,14 @@ def dense_backward(
     dz: _Array, x: _Array, kernel: _Array, n_threads: int | None = None
 ) -> tuple[_Array, _Array, _Array]: ...
 def dense_forward(x: _Array, kernel: _Array, bias: _Array, n_threads: int | None = None) -> _Array: ...
+def fit_many(
+    jobs: list[tuple[Network, str, _Array, _Array | None]],
+    x: _Array,
+    optimizer: str,
+    options: str,
+    validation: _Array | None = None,
+    n_threads: int | None = None,
+) -> list[dict[str, Any] | Exception]: ...
 def initialize(name: str, shape: tuple[int, int], seed: int, stream: str, dtype: str) -> _Array: ...
 def instruction_set() -> str: ...
 def loss_forward_backward(name: str, outputs: _Array, y: _Array) -> tuple[float, _Array]: ...

@@ -7,7 +7,8 @@ import math
 import operator
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -191,10 +192,7 @@ class Sequential:
             DivergedError: The loss is no longer finite; the weights are as before the call (or as a callback last
                 saw them).
         """
-        first = self._core is None
-        if first:
-            self.build(np.shape(x)[1:] if np.ndim(x) > 1 else as_samples(x, self._dtype).shape[1:])
-        try:
+        with self._built_for(x):
             trainer = Trainer(self, optimizer=optimizer, loss=loss, n_threads=n_threads)
             return trainer.fit(
                 x,
@@ -208,6 +206,15 @@ class Sequential:
                 solver=solver,
                 verbose=verbose,
             )
+
+    @contextmanager
+    def _built_for(self, x: ArrayLike) -> Iterator[None]:
+        """Within it the network has weights. If it had none before, and what comes is refused, it has none again."""
+        first = self._core is None
+        if first:
+            self.build(np.shape(x)[1:] if np.ndim(x) > 1 else as_samples(x, self._dtype).shape[1:])
+        try:
+            yield
         except (TypeError, ValueError):
             if first:  # what was refused says nothing of the shape to come
                 self._core = self._input_shape = None

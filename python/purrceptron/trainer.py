@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import ArrayLike
 
@@ -40,6 +40,13 @@ class History:
     solver: str = "direct"
     solver_reason: str = ""
     seconds: float = 0.0
+
+    @classmethod
+    def _from_core(cls, result: dict[str, Any]) -> Self:
+        loss, val_loss = result.pop("loss"), result.pop("val_loss")
+        ran = {name: result.pop(name) for name in ("solver", "solver_reason", "seconds")}
+        scores = {name: values for name, values in result.items() if values}
+        return cls(loss, val_loss, scores, **ran)
 
 
 class Trainer:
@@ -132,15 +139,8 @@ class Trainer:
         verbose: int = 0,
     ) -> History:
         """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
-        names = [check_name("metric", name) for name in _names(metrics)]
-        epochs = check_whole("epochs", epochs, 0)
-        options = {
-            "epochs": epochs,
-            "batch_size": None if batch_size is None else check_whole("batch_size", batch_size, 1),
-            "shuffle": bool(shuffle),
-            "metrics": names,
-            "solver": check_name("solver", solver),
-        }
+        options = fit_options(epochs, batch_size, shuffle, metrics, solver)
+        epochs, names = options["epochs"], options["metrics"]
         arrays = self._arrays(x, y)
         validation = None if validation_data is None else self._arrays(*validation_data, prefix="validation ")
         callbacks = [*callbacks, *([ProgressBar()] if verbose else [])]
@@ -155,10 +155,7 @@ class Trainer:
         finally:
             for callback in begun:
                 callback.on_train_end()
-        loss, val_loss = result.pop("loss"), result.pop("val_loss")
-        ran = {name: result.pop(name) for name in ("solver", "solver_reason", "seconds")}
-        scores = {name: values for name, values in result.items() if values}
-        return History(loss, val_loss, scores, **ran)
+        return History._from_core(result)
 
     def _arrays(self, x: ArrayLike, y: ArrayLike, prefix: str = "") -> tuple[Array, Array]:
         model = self._model
@@ -170,6 +167,19 @@ class Trainer:
 
     def __repr__(self) -> str:
         return f"Trainer({self._model!r}, optimizer={self._optimizer!r}, loss={self._loss!r})"
+
+
+def fit_options(
+    epochs: int, batch_size: int | None, shuffle: bool, metrics: Sequence[str], solver: str
+) -> dict[str, Any]:
+    """What the core reads of the settings of `fit`, each checked."""
+    return {
+        "epochs": check_whole("epochs", epochs, 0),
+        "batch_size": None if batch_size is None else check_whole("batch_size", batch_size, 1),
+        "shuffle": bool(shuffle),
+        "metrics": [check_name("metric", name) for name in _names(metrics)],
+        "solver": check_name("solver", solver),
+    }
 
 
 def _implied_loss(last_activation: str) -> str:

@@ -2,6 +2,7 @@
 
 mod convert;
 mod kernels;
+mod many;
 mod network;
 mod trainer;
 
@@ -15,6 +16,8 @@ mod _core {
         activation_backward, activation_forward, dense_backward, dense_forward, initialize, loss_forward_backward,
         matmul,
     };
+    #[pymodule_export]
+    use super::many::fit_many;
     #[pymodule_export]
     use super::network::Network;
     #[pymodule_export]

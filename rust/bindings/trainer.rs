@@ -165,7 +165,7 @@ impl Trainer {
 }
 
 /// Signals reach Python in its main thread only: a training that begins there stays there.
-fn stay_on_main_thread(py: Python<'_>) -> PyResult<()> {
+pub(super) fn stay_on_main_thread(py: Python<'_>) -> PyResult<()> {
     let threading = py.import("threading")?;
     if threading.call_method0("current_thread")?.is(threading.call_method0("main_thread")?) {
         stay_on_this_thread();
@@ -259,7 +259,11 @@ fn callback_error(error: PyErr) -> Error {
 }
 
 /// Lists by name: loss, each metric, the same of the validation data with `val_` before them; solver and seconds.
-fn history_to_dict<'py>(py: Python<'py>, history: History, options: &FitOptions) -> PyResult<Bound<'py, PyDict>> {
+pub(super) fn history_to_dict<'py>(
+    py: Python<'py>,
+    history: History,
+    options: &FitOptions,
+) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     let column = |get: &dyn Fn(&EpochReport) -> Option<f64>| history.epochs.iter().filter_map(get).collect::<Vec<_>>();
     dict.set_item("loss", column(&|epoch| Some(epoch.training.loss)))?;

@@ -30,24 +30,21 @@ const DEPENDENT: f64 = 1e-13;
 /// Features that are converted to double precision at a time.
 const COLUMNS: usize = 1024;
 
-/// The data and the first kernel of a network, reduced to the span of the data.
-pub(super) struct Reduction<F> {
+/// The span of some samples, with a basis in which they are lower triangular. It knows no network: all that read the
+/// samples alike share it.
+pub(super) struct Span<F> {
     /// `L (n, r)`.
     factor: Array2<f64>,
-    /// `X_P (r, d)`: the samples that added a column, a first `Rescale` applied.
+    /// `X_P (r, d)`: the samples that added a column, times the scale.
     pivots: Array2<F>,
     /// `L_P (r, r)`.
     triangle: Array2<f64>,
-    /// `W̃_0 (r, units)`.
-    start: Array2<F>,
-    units: usize,
-    threads: usize,
 }
 
-impl<F: Float> Reduction<F> {
-    /// Reduces `x` and the first kernel of `network`, a dense layer's; `None` if all samples are zero.
-    pub fn new(network: &Network<F>, x: Samples<F>, units: usize, threads: usize) -> Result<Option<Reduction<F>>> {
-        let data = rows(network, x)?;
+impl<F: Float> Span<F> {
+    /// Factors `x` times `scale`, what a first `Rescale` multiplies by; `None` if all samples are zero.
+    pub fn new(x: Samples<F>, scale: Option<F>, threads: usize) -> Result<Option<Span<F>>> {
+        let data = rows(x, scale)?;
         let gram = double_product(&data.view(), &data.t(), threads)?;
         let (factor, pivots) = triangular_factor(&gram);
         if pivots.is_empty() {
@@ -55,34 +52,55 @@ impl<F: Float> Reduction<F> {
         }
         let triangle = factor.select(Axis(0), &pivots);
         let pivots = data.select(Axis(0), &pivots);
-        let mut reduction = Reduction { factor, pivots, triangle, start: Array2::default((0, 0)), units, threads };
-        reduction.start = reduction.project(&kernel(network, units)?)?;
-        Ok(Some(reduction))
+        Ok(Some(Span { factor, pivots, triangle }))
     }
 
-    /// The rows of `L`: what the reduced network is trained on, `(n, r)`.
+    /// The rows of `L`: what a reduced network is trained on, `(n, r)`.
     pub fn samples(&self) -> Array2<F> {
         self.factor.mapv(F::from_f64)
     }
 
+    /// Other samples within the span: `X_v Q (m, r)`.
+    pub fn within(&self, x: Samples<F>, scale: Option<F>, threads: usize) -> Result<Array2<f64>> {
+        let mut inside = double_product(&rows(x, scale)?.view(), &self.pivots.t(), threads)?.reversed_axes();
+        solve_lower(&self.triangle, &mut inside);
+        Ok(inside.reversed_axes())
+    }
+
     /// `Qᵀ · array` for an array `(d, units)`.
-    fn project(&self, array: &ArrayView2<F>) -> Result<Array2<F>> {
-        let mut reduced = double_product(&self.pivots.view(), array, self.threads)?;
+    fn project(&self, array: &ArrayView2<F>, threads: usize) -> Result<Array2<F>> {
+        let mut reduced = double_product(&self.pivots.view(), array, threads)?;
         solve_lower(&self.triangle, &mut reduced);
         Ok(reduced.mapv(F::from_f64))
     }
 
     /// `Q · array` for an array `(r, units)`.
-    fn expand(&self, mut array: Array2<f64>) -> Result<Array2<f64>> {
+    fn expand(&self, mut array: Array2<f64>, threads: usize) -> Result<Array2<f64>> {
         solve_upper(&self.triangle, &mut array);
         let features = self.pivots.ncols();
         let mut expanded = Array2::zeros((features, array.ncols()));
         for start in (0..features).step_by(COLUMNS) {
             let part = s![start..features.min(start + COLUMNS), ..];
             let pivots = self.pivots.t().slice(part).mapv(Into::into);
-            expanded.slice_mut(part).assign(&matmul(pivots.view(), array.view(), self.threads)?);
+            expanded.slice_mut(part).assign(&matmul(pivots.view(), array.view(), threads)?);
         }
         Ok(expanded)
+    }
+}
+
+/// The first kernel of a network, reduced to the span of the data.
+pub(super) struct Reduction<'a, F> {
+    span: &'a Span<F>,
+    /// `W̃_0 (r, units)`.
+    start: Array2<F>,
+    units: usize,
+    threads: usize,
+}
+
+impl<'a, F: Float> Reduction<'a, F> {
+    /// Reduces the first kernel of `network`, a dense layer's.
+    pub fn new(span: &'a Span<F>, network: &Network<F>, units: usize, threads: usize) -> Result<Reduction<'a, F>> {
+        Ok(Reduction { span, start: span.project(&kernel(network, units)?, threads)?, units, threads })
     }
 
     /// The reduced network: that of `network` without its first `Rescale`, on `r` features.
@@ -92,7 +110,7 @@ impl<F: Float> Reduction<F> {
     }
 
     fn kernel_size(&self) -> usize {
-        self.pivots.ncols() * self.units
+        self.span.pivots.ncols() * self.units
     }
 
     /// Gives `network`, whose kernel is still `W_0`, the weights that `reduced` was trained to.
@@ -100,7 +118,7 @@ impl<F: Float> Reduction<F> {
         let size = self.start.len();
         let now = view(&reduced.parameters()[..size], self.units)?;
         let moved = ndarray::Zip::from(&now).and(&self.start).map_collect(|now, start| (*now).into() - (*start).into());
-        let moved = self.expand(moved)?;
+        let moved = self.span.expand(moved, self.threads)?;
         let mut restored = network.clone();
         let (kernel, others) = restored.parameters_mut().split_at_mut(self.kernel_size());
         for (weight, moved) in kernel.iter_mut().zip(&moved) {
@@ -113,17 +131,15 @@ impl<F: Float> Reduction<F> {
     /// `Q · velocity`: the flat array of an optimizer, from that of the reduced network's.
     pub fn restore_slot(&self, slot: &[F]) -> Result<Vec<F>> {
         let (first, others) = slot.split_at(self.start.len());
-        let first = self.expand(view(first, self.units)?.mapv(Into::into))?;
+        let first = self.span.expand(view(first, self.units)?.mapv(Into::into), self.threads)?;
         Ok(first.iter().map(|value| F::from_f64(*value)).chain(others.iter().copied()).collect())
     }
 
-    /// Validation data in the form that [`Reduction::validation_network`] reads, `(m, r + units)`: `X_v Q`, and what the
-    /// first kernel gives outside the span of the training data, `X_v W_0 - X_v Q W̃_0`, which never changes.
-    pub fn validation(&self, network: &Network<F>, x: Samples<F>) -> Result<Array2<F>> {
-        let data = rows(network, x)?;
-        let mut inside = double_product(&data.view(), &self.pivots.t(), self.threads)?.reversed_axes();
-        solve_lower(&self.triangle, &mut inside);
-        let inside = inside.reversed_axes();
+    /// Validation data in the form that [`Reduction::validation_network`] reads, `(m, r + units)`: `X_v Q`, which is
+    /// `inside`, and what the first kernel gives outside the span of the training data, `X_v W_0 - X_v Q W̃_0`, which
+    /// never changes.
+    pub fn validation(&self, network: &Network<F>, x: Samples<F>, inside: &Array2<f64>) -> Result<Array2<F>> {
+        let data = rows(x, network.input_scale())?;
         let outside = double_product(&data.view(), &kernel(network, self.units)?, self.threads)?
             - matmul(inside.view(), self.start.mapv(Into::into).view(), self.threads)?;
         let both = concatenate(Axis(1), &[inside.view(), outside.view()])?;
@@ -156,11 +172,11 @@ fn view<F>(flat: &[F], width: usize) -> Result<ArrayView2<'_, F>> {
     Ok(ArrayView2::from_shape((flat.len() / width, width), flat)?)
 }
 
-/// The samples, a first `Rescale` applied.
-fn rows<F: Float>(network: &Network<F>, x: Samples<F>) -> Result<Array2<F>> {
+/// The samples, times `scale`.
+fn rows<F: Float>(x: Samples<F>, scale: Option<F>) -> Result<Array2<F>> {
     let mut rows = Vec::new();
-    x.gather(0..x.len(), network.input_scale(), &mut rows);
-    Ok(Array2::from_shape_vec((x.len(), network.spec().inputs()), rows)?)
+    x.gather(0..x.len(), scale, &mut rows);
+    Ok(Array2::from_shape_vec((x.len(), rows.len() / x.len().max(1)), rows)?)
 }
 
 /// `a · b` in double precision, converted some features at a time.

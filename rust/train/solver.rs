@@ -5,7 +5,8 @@ use std::time::Instant;
 use ndarray::Array2;
 
 use super::fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
-use super::reduced::Reduction;
+use super::prepared::{Form, Prepared};
+use super::reduced::{Reduction, Span};
 use super::source::{FullBatch, MiniBatches, Order, OwnedTargets, check_data};
 use super::step::{Evaluation, Trainer};
 use crate::error::{Error, Result};
@@ -31,20 +32,65 @@ pub fn fit_arrays<F: Float>(
     options: &FitOptions,
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
+    let start = Instant::now();
+    let choice = check(trainer, network, x, targets.view(), validation, options)?;
+    let (validation_x, validation_targets) = validation.unzip();
+    let held_out = validation_x.as_ref().map(Samples::view);
+    let data = Prepared::new(Form::of(network, choice.solver), x.view(), held_out, options, trainer.threads())?;
+    let history = fit_prepared(trainer, network, &data, targets, validation_targets, choice, options, watch)?;
+    Ok(History { seconds: start.elapsed().as_secs_f64(), ..history })
+}
+
+/// The solver that will train a network, and why.
+pub(super) struct Choice {
+    pub solver: Solver,
+    reason: String,
+}
+
+/// Refuses what cannot be trained on, and chooses the solver.
+pub(super) fn check<F: Float>(
+    trainer: &Trainer<F>,
+    network: &Network<F>,
+    x: Samples<F>,
+    targets: Targets<F>,
+    validation: Option<(Samples<F>, Targets<F>)>,
+    options: &FitOptions,
+) -> Result<Choice> {
     if options.batch_size == Some(0) {
         return Err(Error::value("batch_size", "at least 1", 0));
     }
-    check_data(network, trainer.loss(), &x, targets.view())?;
-    if let Some((x, targets)) = &validation {
-        check_data(network, trainer.loss(), x, *targets).map_err(|error| error.of("validation data"))?;
+    check_data(network, trainer.loss(), &x, targets)?;
+    if let Some((x, targets)) = validation {
+        check_data(network, trainer.loss(), &x, targets).map_err(|error| error.of("validation data"))?;
     }
     let (solver, reason) = choose_solver(trainer, network, x.len(), options)?;
-    let mut history = match solver {
-        Solver::Reduced => fit_reduced(trainer, network, x, targets, validation, options, watch)?,
-        _ => fit_direct(trainer, network, x, targets, validation, options, watch)?,
-    };
-    history.reason = if history.solver == solver { reason } else { "all samples are zero".into() };
-    Ok(history)
+    Ok(Choice { solver, reason })
+}
+
+/// Trains `network` on data in its [`Form`], which [`check`] found to fit.
+pub(super) fn fit_prepared<F: Float>(
+    trainer: &mut Trainer<F>,
+    network: &mut Network<F>,
+    data: &Prepared<F>,
+    targets: OwnedTargets<F>,
+    validation_targets: Option<Targets<F>>,
+    choice: Choice,
+    options: &FitOptions,
+    watch: &mut (impl Watch<F> + Send),
+) -> Result<History> {
+    let Choice { solver, reason } = choice;
+    match &data.span {
+        Some(span) => {
+            let history = fit_reduced(trainer, network, span, data, targets, validation_targets, options, watch)?;
+            Ok(History { solver: Solver::Reduced, reason, ..history })
+        }
+        None => {
+            let history =
+                fit_steps(trainer, network, data, targets, data.validation.zip(validation_targets), options, watch)?;
+            let reason = if solver == Solver::Reduced { "all samples are zero".into() } else { reason };
+            Ok(History { solver: Solver::Direct, reason, ..history })
+        }
+    }
 }
 
 /// Direct or reduced, and why: from network, optimizer and shapes alone, so that the choice is the same everywhere.
@@ -99,62 +145,56 @@ fn first_units<F: Float>(network: &Network<F>) -> Option<usize> {
     }
 }
 
-fn fit_direct<F: Float>(
+/// Trains on all prepared samples in every step, or batch by batch.
+fn fit_steps<F: Float>(
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
-    x: Samples<F>,
+    data: &Prepared<F>,
     targets: OwnedTargets<F>,
     validation: Option<(Samples<F>, Targets<F>)>,
     options: &FitOptions,
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
-    let (loss, threads) = (trainer.loss(), trainer.threads());
-    match options.batch_size {
-        Some(size) if size < x.len() => {
-            let order = if options.shuffle { Order::Shuffled(network.spec().seed) } else { Order::Sequential };
-            let mut batches = MiniBatches::new(network, loss, x, targets, size, order)?;
-            fit(trainer, network, &mut batches, validation, options, watch)
-        }
-        _ => {
-            let mut batch = parallel::install(threads, || FullBatch::new(network, loss, x, targets, threads))?;
-            fit(trainer, network, &mut batch, validation, options, watch)
-        }
+    let x = data.samples();
+    if let Some(held) = &data.held {
+        let mut batch = FullBatch::sharing(held.clone(), x.len(), targets);
+        return fit(trainer, network, &mut batch, validation, options, watch);
     }
+    let size = options.batch_size.unwrap_or(x.len());
+    let order = if options.shuffle { Order::Shuffled(network.spec().seed) } else { Order::Sequential };
+    let mut batches = MiniBatches::new(network, trainer.loss(), x, targets, size, order)?;
+    fit(trainer, network, &mut batches, validation, options, watch)
 }
 
 /// The same training in the span of the data; see [`super::reduced`].
 fn fit_reduced<F: Float>(
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
-    x: Samples<F>,
+    span: &Span<F>,
+    data: &Prepared<F>,
     targets: OwnedTargets<F>,
-    validation: Option<(Samples<F>, Targets<F>)>,
+    validation_targets: Option<Targets<F>>,
     options: &FitOptions,
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
-    let (start, threads) = (Instant::now(), trainer.threads());
+    let threads = trainer.threads();
     let units = first_units(network).unwrap_or(0);
-    let reduction = parallel::install(threads, || Reduction::new(network, x, units, threads))?;
-    let Some(reduction) = reduction else {
-        return fit_direct(trainer, network, x, targets, validation, options, watch);
-    };
+    let reduction = parallel::install(threads, || Reduction::new(span, network, units, threads))?;
     let mut small = reduction.network(network)?;
     let mut small_trainer = Trainer::new(&small, trainer.optimizer(), trainer.loss(), threads)?;
-    let samples = reduction.samples();
-    let validation_data = match &validation {
-        Some((x, _)) => Some(reduction.validation(network, *x)?),
+    let validation_data = match data.validation.zip(data.inside.as_ref()) {
+        Some((x, inside)) => Some(reduction.validation(network, x, inside)?),
         None => None,
     };
     let mut through = ThroughReduction {
         watch,
         reduction: &reduction,
         network,
-        validation: validation_data.as_ref().zip(validation.map(|(_, targets)| targets)),
+        validation: validation_data.as_ref().zip(validation_targets),
         evaluator: Trainer::new(&reduction.validation_network(&small)?, trainer.optimizer(), trainer.loss(), threads)?,
         metrics: &options.metrics,
     };
-    let x = Samples::Floats(samples.view());
-    let result = fit_direct(&mut small_trainer, &mut small, x, targets, None, options, &mut through);
+    let result = fit_steps(&mut small_trainer, &mut small, data, targets, None, options, &mut through);
     // Also after an interrupt: the weights of the last finished step.
     *network = reduction.restore(&small, network)?;
     let state = small_trainer.state_mut();
@@ -162,14 +202,13 @@ fn fit_reduced<F: Float>(
     for (slot, small) in trainer.state_mut().slots.iter_mut().zip(&state.slots) {
         *slot = reduction.restore_slot(small)?;
     }
-    let history = result?;
-    Ok(History { solver: Solver::Reduced, seconds: start.elapsed().as_secs_f64(), ..history })
+    result
 }
 
 /// Shows a reduced training to whoever watches the whole network.
 struct ThroughReduction<'a, F: Float, W> {
     watch: &'a mut W,
-    reduction: &'a Reduction<F>,
+    reduction: &'a Reduction<'a, F>,
     network: &'a Network<F>,
     validation: Option<(&'a Array2<F>, Targets<'a, F>)>,
     evaluator: Trainer<F>,

@@ -1,5 +1,7 @@
 //! Where batches come from.
 
+use std::sync::Arc;
+
 use super::step::Batch;
 use crate::error::{Error, Result};
 use crate::layer::{Input, PackedInput};
@@ -72,15 +74,34 @@ pub(super) fn check_data<F: Float>(
 
 /// All samples in every step. They are packed once, bytes as bytes, and read in that form from then on.
 pub struct FullBatch<F: Float> {
-    data: Held<F>,
+    data: Arc<Held<F>>,
     targets: OwnedTargets<F>,
     samples: usize,
     done: bool,
 }
 
-enum Held<F: Float> {
+/// All samples as a first layer reads them. Networks that read them alike share them.
+pub(super) enum Held<F: Float> {
     Packed(PackedInput<F>),
     Rows(Vec<F>),
+}
+
+impl<F: Float> Held<F> {
+    /// Takes over `x` times `scale`, packed for a first layer that can read that.
+    pub fn new(x: Samples<F>, scale: Option<F>, packed: bool, threads: usize) -> Held<F> {
+        match x {
+            Samples::Bytes(x) if packed => Held::Packed(PackedInput::bytes(x, scale.unwrap_or(F::ONE), threads)),
+            Samples::Floats(x) if packed => Held::Packed(match scale {
+                Some(scale) => PackedInput::floats(x.mapv(|x| x * scale).view(), threads),
+                None => PackedInput::floats(x, threads),
+            }),
+            _ => {
+                let mut rows = Vec::new();
+                x.gather(0..x.len(), scale, &mut rows);
+                Held::Rows(rows)
+            }
+        }
+    }
 }
 
 impl<F: Float> FullBatch<F> {
@@ -96,22 +117,13 @@ impl<F: Float> FullBatch<F> {
         threads: usize,
     ) -> Result<FullBatch<F>> {
         check_data(network, loss, &x, targets.view())?;
-        let scale = network.input_scale();
-        let data = match x {
-            Samples::Bytes(x) if network.reads_packed() => {
-                Held::Packed(PackedInput::bytes(x, scale.unwrap_or(F::ONE), threads))
-            }
-            Samples::Floats(x) if network.reads_packed() => Held::Packed(match scale {
-                Some(scale) => PackedInput::floats(x.mapv(|x| x * scale).view(), threads),
-                None => PackedInput::floats(x, threads),
-            }),
-            _ => {
-                let mut rows = Vec::new();
-                x.gather(0..x.len(), scale, &mut rows);
-                Held::Rows(rows)
-            }
-        };
-        Ok(FullBatch { data, targets, samples: x.len(), done: true })
+        let held = Held::new(x, network.input_scale(), network.reads_packed(), threads);
+        Ok(FullBatch::sharing(Arc::new(held), x.len(), targets))
+    }
+
+    /// All of `samples` that were packed before, with targets that were checked before.
+    pub(super) fn sharing(data: Arc<Held<F>>, samples: usize, targets: OwnedTargets<F>) -> FullBatch<F> {
+        FullBatch { data, targets, samples, done: true }
     }
 }
 
@@ -124,7 +136,7 @@ impl<F: Float> BatchSource<F> for FullBatch<F> {
         if std::mem::replace(&mut self.done, true) {
             return None;
         }
-        let input = match &self.data {
+        let input = match &*self.data {
             Held::Packed(packed) => Input::Packed(packed),
             Held::Rows(rows) => Input::Rows(rows),
         };

@@ -5,15 +5,18 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any, Self, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arrays import Array
+from .._spec import MOST_SEED, check_whole
 from ..callbacks import Callback
 from ..errors import DataError
 from ..images.reading import Color, channels_of, check_image_options
+from ..many import fit_many
 from ..metrics import accuracy
 from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
@@ -57,14 +60,18 @@ class PhotoClassifier:
         seed: Seed of the first weights and of the order of batches.
         n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS` or the cores. The result is the same bit for bit.
         solver: "auto", "direct" or "reduced", as in `Sequential.fit`.
+        ensemble: Networks that are trained side by side, see `purr.fit_many`, with the seeds `seed`, `seed` + 1, ...;
+            their probabilities are averaged. A model file holds one network: an ensemble can be pickled, but not saved.
 
     Attributes:
-        model_ (Sequential): The trained network.
+        model_ (Sequential): The trained network; of an ensemble the first.
+        models_ (tuple[Sequential, ...]): All of them.
         classes_ (Array): The classes as `predict` answers them, in the order of the outputs.
         class_names_ (tuple[str, ...]): Their names, in the same order.
-        history_ (History): Cost after cost of the training; not there in a classifier that was loaded.
-        training_ (TrainingSummary): What it was trained on: photos of each class, epochs, costs, accuracy on these
-            photos, SHA-256 of the data.
+        history_ (History): Cost after cost of the training, of an ensemble that of the first network; not there in a
+            classifier that was loaded.
+        training_ (TrainingSummary): What it was trained on: photos of each class, epochs, costs (means over an
+            ensemble), accuracy on these photos, SHA-256 of the data.
 
     Example:
         >>> import numpy as np, purrceptron as purr
@@ -93,6 +100,7 @@ class PhotoClassifier:
         seed: int = 0,
         n_threads: int | None = None,
         solver: str = "auto",
+        ensemble: int = 1,
     ) -> None:
         self.network = network
         self.image_size = image_size
@@ -105,8 +113,9 @@ class PhotoClassifier:
         self.seed = seed
         self.n_threads = n_threads
         self.solver = solver
+        self.ensemble = ensemble
 
-    model_: Sequential
+    models_: tuple[Sequential, ...]
     history_: History
     training_: TrainingSummary
     _classes: Classes
@@ -129,15 +138,15 @@ class PhotoClassifier:
             labels: Class of each photo `(photos,)`: its name, or a number from 0.
             class_names: Names of the classes 0, 1, ..., such as a folder's. Predictions are then names.
             validation_data: `(images, labels)` to evaluate after every epoch, for the history and callbacks.
-            callbacks: Called after epochs, see `purrceptron.callbacks`.
-            verbose: 1 shows a progress bar.
+            callbacks: Called after epochs, see `purrceptron.callbacks`; not for an ensemble.
+            verbose: 1 shows a progress bar; an ensemble has none.
 
         Raises:
             DataError: There are no photos, or of one class only; a label is no class; a pixel is no number 0 to 255; a
                 file is no image.
             ValueError: Shapes or settings do not fit.
             DivergedError: The cost is no longer finite. What was learnt before this call stays.
-            KeyboardInterrupt: The weights of the last epoch are kept.
+            KeyboardInterrupt: The weights of the last epoch are kept; of an ensemble, what was learnt before.
         """
         check_image_options(self.image_size, self.color)
         classes = Classes.learn(labels, class_names, self._positive)
@@ -151,48 +160,61 @@ class PhotoClassifier:
         )
         optimizer = as_optimizer(self.optimizer, learning_rate=self.learning_rate)
         shape = (self.image_size, self.image_size, channels_of(self.color))
-        model = Sequential(layers, input_shape=shape, seed=self.seed)
+        ensemble = check_whole("ensemble", self.ensemble, 1)
+        if ensemble > 1 and callbacks:
+            raise ValueError(f"callbacks watch one network, but ensemble is {ensemble}")
+        first = check_whole("seed", self.seed, 0, MOST_SEED + 1 - ensemble)
+        models = tuple(Sequential(layers, input_shape=shape, seed=first + i) for i in range(ensemble))
         pictures = self._pictures(images, targets)
         if validation_data is not None:
             validation_targets = classes.indices(validation_data[1])
             validation_pictures = self._pictures(validation_data[0], validation_targets, "validation images")
             validation_data = validation_pictures, validation_targets
-        history: History | None = None
-        try:
-            history = model.fit(
-                pictures,
-                targets,
-                epochs=self.epochs,
-                batch_size=self.batch_size,
-                optimizer=optimizer,
-                loss="binary_cross_entropy" if model.outputs == 1 else "cross_entropy",
-                validation_data=validation_data,
-                callbacks=callbacks,
-                n_threads=self.n_threads,
-                solver=self.solver,
-                verbose=verbose,
-            )
-        except KeyboardInterrupt:
-            self._learnt(model, classes, pictures, targets, None)
-            raise
-        self._learnt(model, classes, pictures, targets, history)
+        settings: dict[str, Any] = {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "optimizer": optimizer,
+            "loss": "binary_cross_entropy" if models[0].outputs == 1 else "cross_entropy",
+            "validation_data": validation_data,
+            "n_threads": self.n_threads,
+            "solver": self.solver,
+        }
+        if ensemble > 1:
+            histories = fit_many(models, pictures, targets, **settings)
+        else:
+            try:
+                histories = [models[0].fit(pictures, targets, callbacks=callbacks, verbose=verbose, **settings)]
+            except KeyboardInterrupt:
+                self._learnt(models, classes, pictures, targets, [])
+                raise
+        self._learnt(models, classes, pictures, targets, histories)
         return self
 
     def _learnt(
-        self, model: Sequential, classes: Classes, pictures: Array, targets: Indices, history: History | None
+        self,
+        models: tuple[Sequential, ...],
+        classes: Classes,
+        pictures: Array,
+        targets: Indices,
+        histories: list[History],
     ) -> None:
-        self.model_, self._classes = model, classes
-        if history is not None:
-            self.history_ = history
-        losses = history.loss if history else []
+        self.models_, self._classes = models, classes
+        if histories:
+            self.history_ = histories[0]
+        costs = [fmean(losses) for losses in zip(*(history.loss for history in histories), strict=True)]
         self.training_ = {
             "photos": np.bincount(targets, minlength=len(classes.names)).tolist(),
-            "epochs": len(losses),
-            "first_cost": losses[0] if losses else None,
-            "last_cost": losses[-1] if losses else None,
+            "epochs": len(costs),
+            "first_cost": costs[0] if costs else None,
+            "last_cost": costs[-1] if costs else None,
             "accuracy": accuracy(targets, self._probabilities(pictures).argmax(axis=1)),
             "data_sha256": data_hash(pictures, targets),
         }
+
+    @property
+    def model_(self) -> Sequential:
+        """The trained network; of an ensemble the first."""
+        return self.models_[0]
 
     @property
     def classes_(self) -> Array:
@@ -232,10 +254,16 @@ class PhotoClassifier:
 
         Raises:
             OSError: The file cannot be written; an older file of that name is then as it was.
+            ValueError: Nothing was learnt yet; or this is an ensemble, and a model file holds one network.
         """
         from .notes import to_notes
 
         self._fitted()
+        if len(self.models_) > 1:
+            raise ValueError(
+                f"a model file holds one network, but this {type(self).__name__} is an ensemble of "
+                f"{len(self.models_)}: pickle it, or save its networks one by one (models_[0].save(...), ...)"
+            )
         self.model_.save(path, notes=to_notes(self))
 
     @classmethod
@@ -262,7 +290,7 @@ class PhotoClassifier:
         return self
 
     def _fitted(self) -> Classes:
-        if not hasattr(self, "model_"):
+        if not hasattr(self, "models_"):
             raise ValueError(f"this {type(self).__name__} has learnt nothing yet: call fit first, or load a model file")
         return self._classes
 
@@ -273,7 +301,8 @@ class PhotoClassifier:
         return pictures
 
     def _probabilities(self, pictures: Array) -> Array:
-        probabilities = self.model_.predict_proba(pictures, n_threads=self.n_threads)
+        each = [model.predict_proba(pictures, n_threads=self.n_threads) for model in self.models_]
+        probabilities = each[0] if len(each) == 1 else np.mean(each, axis=0)
         return probabilities if self.model_.outputs > 1 else np.hstack([1 - probabilities, probabilities])
 
     def __repr__(self) -> str:
@@ -292,7 +321,7 @@ class PhotoClassifier:
         settings = self.get_params() | {"n_threads": None}
         if not isinstance(self.network, str):
             settings["network"] = tuple(self.network)
-        return [settings, *(getattr(self, name, None) for name in ("_classes", "training_", "model_"))]
+        return [settings, *(getattr(self, name, None) for name in ("_classes", "training_", "models_"))]
 
 
 class CatClassifier(PhotoClassifier):
@@ -328,6 +357,7 @@ class CatClassifier(PhotoClassifier):
         seed: int = 0,
         n_threads: int | None = None,
         solver: str = "auto",
+        ensemble: int = 1,
     ) -> None:
         super().__init__(
             network,
@@ -341,6 +371,7 @@ class CatClassifier(PhotoClassifier):
             seed=seed,
             n_threads=n_threads,
             solver=solver,
+            ensemble=ensemble,
         )
         self.positive_class = positive_class
 

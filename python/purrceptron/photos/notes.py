@@ -68,7 +68,7 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
         raise ValueError("the class names are no list of different names")
     if len(names) < 2 or model.outputs != (1 if len(names) == 2 else len(names)):
         raise ValueError(f"{len(names)} classes, but a network of {model.outputs} outputs")
-    classifier.model_, classifier._classes = model, classes
+    classifier.models_, classifier._classes = (model,), classes
     classifier.training_ = _summary(fields["training"], len(names))
     return classifier
 

@@ -1,0 +1,76 @@
+//! Training data in the form that steps read, made once for every network that reads it alike.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+
+use super::fit::{FitOptions, Solver};
+use super::reduced::Span;
+use super::source::Held;
+use crate::error::Result;
+use crate::math::Float;
+use crate::network::{Network, Samples};
+use crate::parallel;
+
+/// What a network and its solver ask of the data; networks that ask the same share it.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Form<F> {
+    scale: Option<F>,
+    packed: bool,
+    reduced: bool,
+}
+
+impl<F: Float> Form<F> {
+    /// The form in which `solver` trains `network`.
+    pub fn of(network: &Network<F>, solver: Solver) -> Form<F> {
+        let reduced = solver == Solver::Reduced;
+        Form { scale: network.input_scale(), packed: network.reads_packed(), reduced }
+    }
+}
+
+/// Samples, validation samples, and what is made of them once.
+pub(super) struct Prepared<'a, F: Float> {
+    /// As they came.
+    pub x: Samples<'a, F>,
+    /// As they came.
+    pub validation: Option<Samples<'a, F>>,
+    /// The span of the samples, for a reduced training.
+    pub span: Option<Span<F>>,
+    /// The validation samples within that span.
+    pub inside: Option<Array2<f64>>,
+    /// The samples' coordinates in that span.
+    rows: Option<Array2<F>>,
+    /// What steps train on, packed, if one batch holds all of it.
+    pub held: Option<Arc<Held<F>>>,
+}
+
+impl<'a, F: Float> Prepared<'a, F> {
+    /// Prepares `x` in one form. Samples that are all zero have no span: they stay as they are.
+    pub fn new(
+        form: Form<F>,
+        x: Samples<'a, F>,
+        validation: Option<Samples<'a, F>>,
+        options: &FitOptions,
+        threads: usize,
+    ) -> Result<Prepared<'a, F>> {
+        parallel::install(threads, || {
+            let span = if form.reduced { Span::new(x, form.scale, threads)? } else { None };
+            let inside = match (&span, validation) {
+                (Some(span), Some(x)) => Some(span.within(x, form.scale, threads)?),
+                _ => None,
+            };
+            let rows = span.as_ref().map(Span::samples);
+            let whole = options.batch_size.is_none_or(|size| size >= x.len());
+            let held = whole.then(|| match &rows {
+                Some(rows) => Held::new(Samples::Floats(rows.view()), None, true, threads),
+                None => Held::new(x, form.scale, form.packed, threads),
+            });
+            Ok(Prepared { x, validation, span, inside, rows, held: held.map(Arc::new) })
+        })
+    }
+
+    /// What steps train on: the coordinates in the span, or the samples themselves.
+    pub fn samples(&self) -> Samples<'_, F> {
+        self.rows.as_ref().map_or_else(|| self.x.view(), |rows| Samples::Floats(rows.view()))
+    }
+}
