@@ -19,6 +19,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2};
 
 use crate::error::{Error, Result};
+use crate::isa::versions;
 use crate::math::Float;
 use crate::parallel;
 pub use naive::matmul_naive;
@@ -236,14 +237,33 @@ fn store_range<F: Float>(
                 }
             }
             Outer::Lanes => {
-                for lane in 0..width {
-                    let start = (first_lane - first * F::LANES + lane) * rows.rows + first_row;
-                    let column = sums.iter().skip(lane).step_by(F::LANES);
-                    for (out, sum) in run[start..start + count].iter_mut().zip(column) {
-                        *out = *sum;
-                    }
+                let start = (first_lane - first * F::LANES) * rows.rows + first_row;
+                let run = &mut run[start..];
+                if F::LANES == 16 {
+                    transpose(&sums.as_chunks::<16>().0[..count], &mut run[..], rows.rows, width);
+                } else {
+                    transpose(&sums.as_chunks::<8>().0[..count], &mut run[..], rows.rows, width);
                 }
             }
+        }
+    }
+}
+
+versions! {
+    /// `out[lane * pitch + i] = sums[i][lane]` for the first `width` lanes: four rows at a time, so that a lane's numbers
+    /// are written side by side.
+    fn transpose[F: Float, const NR: usize](sums: &[[F; NR]], out: &mut [F], pitch: usize, width: usize) {
+        let (groups, rest) = sums.as_chunks::<4>();
+        for (index, group) in groups.iter().enumerate() {
+            for (lane, out) in out.chunks_mut(pitch).take(width).enumerate() {
+                if let Some(out) = out.get_mut(4 * index..4 * index + 4) {
+                    for i in 0..4 { out[i] = group[i][lane]; }
+                }
+            }
+        }
+        let done = 4 * groups.len();
+        for (lane, out) in out.chunks_mut(pitch).take(width).enumerate() {
+            for (out, row) in out[done..].iter_mut().zip(rest) { *out = row[lane]; }
         }
     }
 }
