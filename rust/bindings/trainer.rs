@@ -11,6 +11,7 @@ use pyo3::types::PyDict;
 use super::convert::{ReadonlySamples, by_name, targets};
 use super::network::Network;
 use crate::error::{Error, Result};
+use crate::float_mode;
 use crate::loss::{Loss, Targets};
 use crate::metric::Metric;
 use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
@@ -182,6 +183,7 @@ fn fit_shared<F: InModel>(
     options: &FitOptions,
     watcher: &mut Watcher,
 ) -> Result<History> {
+    let _mode = float_mode::standard(); // also for the way into the span of the data and back
     let mut network = F::network(&shared.read())?.clone();
     let result = fit_arrays(trainer, &mut network, x, y, validation, options, watcher);
     if !matches!(result, Err(Error::Diverged { .. })) {
