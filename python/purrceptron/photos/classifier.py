@@ -55,7 +55,8 @@ class PhotoClassifier:
             whose own settings count.
         kernel_initializer: First values of the weights, see `purr.Dense`.
         seed: Seed of the first weights and of the order of batches.
-        n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS` or the cores. The result is the same bit for bit.
+        n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
+            result is the same bit for bit.
         solver: "auto" or "direct", as in `Sequential.fit`.
 
     Attributes:
