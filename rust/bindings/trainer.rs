@@ -70,6 +70,7 @@ impl Trainer {
         loss: &str,
         n_threads: Option<usize>,
     ) -> PyResult<Trainer> {
+        let _mode = float_mode::standard(); // numbers are read from text, too
         let optimizer: Optimizer =
             serde_json::from_str(optimizer).map_err(|error| Error::Spec(format!("optimizer: {error}")))?;
         let (loss, threads) = (by_name::<Loss>("loss", loss)?, thread_count(n_threads)?);
