@@ -12,8 +12,9 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="threads are counted 
 forks = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="nobody forks there")
 
 PRELUDE = """
-import os, signal, sys, threading, time, warnings
+import contextlib, os, signal, sys, threading, time, warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 import numpy as np, purrceptron as purr
 from purrceptron import _core
 
@@ -25,8 +26,11 @@ def train(seed=0, n_threads=2, epochs=3):
     return net.fingerprint()
 
 def own_threads():
-    names = [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")]
-    return sum(name.startswith("purrceptron-") for name in names)
+    count = 0
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            count += (task / "comm").read_text().startswith("purrceptron-")
+    return count
 """
 
 
@@ -142,25 +146,24 @@ print(own_threads())
 
 
 @linux
-def test_training_within_a_training_starts_no_threads(run_python: Callable[..., str]) -> None:
+def test_training_within_a_training_starts_no_threads(cores: int, run_python: Callable[..., str]) -> None:
     script = (
         PRELUDE
         + """
-counts = set()
+counts = []
 
 class Nested(purr.Callback):
     def on_epoch_end(self, epoch, logs):
-        assert train(1) == expected
-        counts.add(own_threads())
+        assert train(n_threads=4) == expected
+        counts.append(own_threads())
 
-expected = train(1)
-before = own_threads()
+expected = train(n_threads=1)
 net = purr.Sequential.from_string("300-60-1", seed=0)
-net.fit(x, y, epochs=3, batch_size=None, n_threads=2, callbacks=[Nested()])
-print(counts == {before})
+net.fit(x, y, epochs=20, batch_size=None, n_threads=2, callbacks=[Nested()])
+print(max(counts))
 """
     )
-    assert run_python(script) == "True"
+    assert 1 <= int(run_python(script)) <= max(cores, 2) - 1  # the main thread's helpers alone
 
 
 # Forks
