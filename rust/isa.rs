@@ -5,12 +5,17 @@
 //! bits: fused multiply-add is exact by IEEE 754 whether the hardware or a library does it, and all reductions
 //! have an order of their own (see [`crate::math`] and [`crate::matmul`]), so vector width changes only speed.
 //!
-//! `PURRCEPTRON_ISA=portable|avx2|avx512` forces a level that the processor has, so that tests can compare them.
+//! `PURRCEPTRON_ISA=portable|avx2|avx512` forces a level that the processor has, so that tests can compare them; above
+//! that it gets the processor's best, and another name is refused.
 
 use std::sync::OnceLock;
 
+use crate::error::{Error, Result};
+
 /// A set of instructions that the hot loops are compiled for, from the narrowest to the widest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::EnumString, strum::IntoStaticStr)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::EnumString, strum::IntoStaticStr, strum::VariantNames,
+)]
 #[strum(serialize_all = "lowercase")]
 pub enum Level {
     /// What the target guarantees: NEON with FMA on aarch64; SSE2 on x86-64, where `mul_add` is slow.
@@ -44,9 +49,25 @@ impl Level {
 pub fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
     *LEVEL.get_or_init(|| {
-        let wanted = std::env::var("PURRCEPTRON_ISA").ok().and_then(|name| name.parse().ok());
+        let wanted = wanted().ok().flatten(); // `check` refuses what is no level
         wanted.map_or(Level::best(), |level| Level::best().min(level))
     })
+}
+
+/// Refuses a `PURRCEPTRON_ISA` that names no level.
+///
+/// # Errors
+/// [`Error::Value`], with the names that there are.
+pub fn check() -> Result<()> {
+    wanted().map(|_| ())
+}
+
+fn wanted() -> Result<Option<Level>> {
+    use strum::VariantNames;
+    let Some(name) = std::env::var_os("PURRCEPTRON_ISA") else { return Ok(None) };
+    let level = name.to_str().and_then(|name| name.parse().ok());
+    let expected = || format!("one of {}", Level::VARIANTS.join(", "));
+    level.map(Some).ok_or_else(|| Error::value("PURRCEPTRON_ISA", expected(), format!("{name:?}")))
 }
 
 /// Compiles one function for every [`Level`] and dispatches on [`level`] at each call.

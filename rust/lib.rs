@@ -43,18 +43,20 @@
 //! | [`train`] | one step, batches, the loop |
 //! | [`file`] | model files |
 //! | [`matmul`], [`math`], [`random`], [`parallel`] | the kernels under it all |
-//! | [`isa`], [`error`] | instruction sets, errors |
+//! | [`isa`], [`float_mode`], [`error`] | instruction sets, rounding, errors |
 //!
 //! # The same bits
 //!
 //! The same seed, data and spec give the same weights to the last bit, for any number of threads and any instruction
-//! set: every sum has one order, and no platform library computes what reaches a weight.
+//! set: every sum has one order, and no platform library computes what reaches a weight. `docs/reproducibility.md` is the
+//! contract.
 
 pub mod activation;
 #[cfg(feature = "python")]
 mod bindings;
 pub mod error;
 pub mod file;
+pub mod float_mode;
 pub mod initializer;
 pub mod isa;
 pub mod layer;

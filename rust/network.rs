@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::activation::Activation;
 use crate::error::{Error, Result};
+use crate::float_mode;
 use crate::layer::{Context, Input, Layer, Parameter};
 use crate::math::{Float, first_not_finite};
 pub use crate::model::{InModel, Model};
@@ -47,6 +48,7 @@ impl<F: Float> Network<F> {
     /// # Errors
     /// [`Error::Value`] if the spec makes no sense, or is for another float type.
     pub fn new(spec: NetworkSpec) -> Result<Network<F>> {
+        let _mode = float_mode::standard();
         let mut network = Network::without_weights(spec)?;
         network.parameters = zeros("a network", network.named.last().map_or(0, |parameter| parameter.range.end))?;
         for layer in &network.layers {
@@ -205,6 +207,7 @@ impl<F: Float> Network<F> {
     /// # Errors
     /// [`Error::Shape`] for another number of features, [`Error::Data`] for numbers that are not finite.
     pub fn predict(&self, x: Samples<F>, probabilities: bool, threads: usize) -> Result<Array2<F>> {
+        let _mode = float_mode::standard();
         x.check(self.spec.inputs())?;
         let (samples, width) = (x.len(), self.spec.outputs());
         let mut predictions = Vec::with_capacity(samples * width);

@@ -178,7 +178,8 @@ class Sequential:
             metrics: Names of scores for the history: "accuracy".
             validation_data: `(x, y)` to evaluate after every epoch.
             callbacks: Called after epochs, see `purrceptron.callbacks`.
-            n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS` or the cores. The result is the same bit for bit.
+            n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
+                result is the same bit for bit.
             solver: "direct"; "reduced", which trains a wide first layer on few samples in the span of the data, for
                 optimizers that allow it (SGD); or "auto", which picks one from network, optimizer and shapes.
             verbose: 1 shows a progress bar.

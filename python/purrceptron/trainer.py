@@ -56,7 +56,7 @@ class Trainer:
         model: The network, with its input shape known. Every step changes its weights.
         optimizer: A name, or an object such as `purr.SGD(0.1, momentum=0.9)`.
         loss: As in `Sequential.fit`.
-        n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS` or the cores.
+        n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`.
 
     Example:
         >>> import numpy as np, purrceptron as purr

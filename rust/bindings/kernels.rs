@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use super::convert::{by_name, is_single, targets};
 use crate::activation::Activation;
+use crate::float_mode;
 use crate::initializer::Initializer;
 use crate::layer;
 use crate::loss::Loss;
@@ -27,6 +28,14 @@ macro_rules! by_type {
 
 type Any<'py> = Bound<'py, PyAny>;
 
+/// Works with the interpreter released, in the standard floating-point mode.
+fn compute<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
+    py.detach(|| {
+        let _mode = float_mode::standard();
+        work()
+    })
+}
+
 /// Product of two matrices.
 #[pyfunction]
 #[pyo3(signature = (a, b, n_threads=None))]
@@ -39,7 +48,7 @@ pub fn matmul<'py>(py: Python<'py>, a: &Any<'py>, b: &Any<'py>, n_threads: Optio
     ) -> PyResult<Any<'py>> {
         let (a, b): (PyReadonlyArray2<F>, PyReadonlyArray2<F>) = (a.extract()?, b.extract()?);
         let (a, b) = (a.as_array(), b.as_array());
-        let c = py.detach(|| crate::matmul::matmul(a, b, threads))?;
+        let c = compute(py, || crate::matmul::matmul(a, b, threads))?;
         Ok(c.into_pyarray(py).into_any())
     }
     by_type!(typed(py, a, b, thread_count(n_threads)?))
@@ -65,7 +74,7 @@ pub fn dense_forward<'py>(
         let (x, kernel): (PyReadonlyArray2<F>, PyReadonlyArray2<F>) = (x.extract()?, kernel.extract()?);
         let bias: PyReadonlyArray1<F> = bias.extract()?;
         let (x, kernel, bias) = (x.as_array(), kernel.as_array(), bias.as_array());
-        let z = py.detach(|| layer::dense_forward(x, kernel, bias, threads))?;
+        let z = compute(py, || layer::dense_forward(x, kernel, bias, threads))?;
         Ok(z.into_pyarray(py).into_any())
     }
     by_type!(typed(py, x, kernel, bias, thread_count(n_threads)?))
@@ -91,7 +100,7 @@ pub fn dense_backward<'py>(
         let (dz, x): (PyReadonlyArray2<F>, PyReadonlyArray2<F>) = (dz.extract()?, x.extract()?);
         let kernel: PyReadonlyArray2<F> = kernel.extract()?;
         let (dz, x, kernel) = (dz.as_array(), x.as_array(), kernel.as_array());
-        let gradients = py.detach(|| layer::dense_backward(dz, x, kernel, threads))?;
+        let gradients = compute(py, || layer::dense_backward(dz, x, kernel, threads))?;
         let (dx, dkernel) = (gradients.dx.into_pyarray(py), gradients.dkernel.into_pyarray(py));
         Ok((dx.into_any(), dkernel.into_any(), gradients.dbias.into_pyarray(py).into_any()))
     }
@@ -113,7 +122,7 @@ pub fn activation_forward<'py>(py: Python<'py>, name: &str, z: &Any<'py>) -> PyR
         let z: PyReadonlyArray2<F> = z.extract()?;
         let z = z.as_array();
         let mut a = flat(z);
-        py.detach(|| activation.forward(&mut a, z.ncols()));
+        compute(py, || activation.forward(&mut a, z.ncols()));
         matrix(py, a, z.dim())
     }
     by_type!(typed(py, z, by_name("activation", name)?))
@@ -135,7 +144,7 @@ pub fn activation_backward<'py>(py: Python<'py>, name: &str, a: &Any<'py>, da: &
             return Err(crate::error::Error::shape("shape of da", expected, got).into());
         }
         let (outputs, mut dz) = (flat(a), flat(da));
-        py.detach(|| activation.backward(&outputs, &mut dz, a.ncols()));
+        compute(py, || activation.backward(&outputs, &mut dz, a.ncols()));
         matrix(py, dz, a.dim())
     }
     by_type!(typed(py, a, da, by_name("activation", name)?))
@@ -164,7 +173,7 @@ pub fn loss_forward_backward<'py>(
         }
         let outputs = flat(outputs.as_array());
         let mut gradient = vec![F::ZERO; outputs.len()];
-        let value = py.detach(|| loss.forward_backward(&outputs, width, y.view(), &mut gradient, &mut Vec::new()));
+        let value = compute(py, || loss.forward_backward(&outputs, width, y.view(), &mut gradient, &mut Vec::new()));
         Ok((value, matrix(py, gradient, (samples, width))?))
     }
     by_type!(typed(py, outputs, y, by_name("loss", name)?))
@@ -187,7 +196,7 @@ pub fn initialize<'py>(
         mut stream: Stream,
     ) -> PyResult<Bound<'_, PyAny>> {
         let mut values = zeros::<F>("a kernel", inputs.saturating_mul(units))?;
-        initializer.fill(&mut values, inputs, units, &mut stream);
+        compute(py, || initializer.fill(&mut values, inputs, units, &mut stream));
         matrix(py, values, (inputs, units))
     }
     let (initializer, stream) = (by_name("initializer", name)?, Stream::new(seed, stream, 0));

@@ -11,6 +11,8 @@ use pyo3::prelude::*;
 /// The kernels, networks and training loop of purrceptron.
 #[pymodule]
 mod _core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use super::kernels::{
         activation_backward, activation_forward, dense_backward, dense_forward, initialize, loss_forward_backward,
@@ -24,6 +26,12 @@ mod _core {
     use super::trainer::Trainer;
     #[pymodule_export]
     use super::{instruction_set, names, thread_count, version};
+
+    /// Importing fails where the environment asks for what there is not.
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        Ok(crate::isa::check()?)
+    }
 }
 
 /// Version of the package.
@@ -38,7 +46,8 @@ fn instruction_set() -> &'static str {
     crate::isa::level().into()
 }
 
-/// The number of threads to use: the one asked for, else that of the environment, else the cores.
+/// The number of threads to use: the one asked for, else `PURRCEPTRON_NUM_THREADS`, else the cores or the fewer of
+/// `OMP_NUM_THREADS`.
 #[pyfunction]
 #[pyo3(signature = (n_threads=None))]
 fn thread_count(n_threads: Option<usize>) -> PyResult<usize> {

@@ -10,6 +10,7 @@ use pyo3::types::PyBytes;
 
 use super::convert::{ReadonlySamples, is_single};
 use crate::error::Result;
+use crate::float_mode;
 use crate::math::DType;
 use crate::network::{InModel, Model};
 use crate::parallel::thread_count;
@@ -65,6 +66,7 @@ impl Network {
     /// Builds the network that a JSON description gives.
     #[new]
     fn new(py: Python<'_>, spec: &str) -> PyResult<Network> {
+        let _mode = float_mode::standard(); // numbers are read from text, too
         Ok(Network::wrap(py.detach(|| Model::new(NetworkSpec::from_json(spec)?))?))
     }
 

@@ -11,6 +11,7 @@ use pyo3::types::PyDict;
 use super::convert::{ReadonlySamples, by_name, targets};
 use super::network::Network;
 use crate::error::{Error, Result};
+use crate::float_mode;
 use crate::loss::{Loss, Targets};
 use crate::metric::Metric;
 use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
@@ -70,6 +71,7 @@ impl Trainer {
         n_threads: Option<usize>,
     ) -> PyResult<Trainer> {
         stay_on_main_thread(py)?;
+        let _mode = float_mode::standard(); // numbers are read from text, too
         let optimizer: Optimizer =
             serde_json::from_str(optimizer).map_err(|error| Error::Spec(format!("optimizer: {error}")))?;
         let (loss, threads) = (by_name::<Loss>("loss", loss)?, thread_count(n_threads)?);
@@ -183,6 +185,7 @@ fn fit_shared<F: InModel>(
     options: &FitOptions,
     watcher: &mut Watcher,
 ) -> Result<History> {
+    let _mode = float_mode::standard(); // also for the way into the span of the data and back
     let mut network = F::network(&shared.read())?.clone();
     let result = fit_arrays(trainer, &mut network, x, y, validation, options, watcher);
     if !matches!(result, Err(Error::Diverged { .. })) {

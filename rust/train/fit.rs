@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::source::BatchSource;
 use super::step::{Evaluation, Trainer};
 use crate::error::{Error, Result};
+use crate::float_mode::callback;
 use crate::loss::Targets;
 use crate::math::{Float, first_not_finite};
 use crate::metric::Metric;
@@ -134,10 +135,10 @@ pub fn fit<F: Float>(
             let training = run_epoch(trainer, network, source, epoch, &options.metrics, &mut last_loss, watch)?;
             let validation = match validation {
                 Some((x, targets)) => Some(trainer.evaluate(network, x, targets, &options.metrics)?),
-                None => watch.validate(network).transpose()?,
+                None => callback(|| watch.validate(network)).transpose()?,
             };
             let report = EpochReport { epoch, training, validation };
-            let flow = watch.epoch(&report, network);
+            let flow = callback(|| watch.epoch(&report, network));
             epochs.push(report);
             if flow? == Flow::Stop {
                 break;
@@ -182,7 +183,7 @@ fn run_epoch<F: Float>(
         for (total, metric) in totals.iter_mut().zip(metrics) {
             *total += trainer.metric_total(*metric, network, batch.targets);
         }
-        watch.step()?;
+        callback(|| watch.step())?;
     }
     let mean = |total: f64| if samples > 0.0 { total / samples } else { 0.0 };
     Ok(Evaluation { loss: mean(loss), metrics: totals.into_iter().map(mean).collect() })

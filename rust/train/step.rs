@@ -1,6 +1,7 @@
 //! One step of training: forward, loss, backward, update.
 
 use crate::error::{Error, Result};
+use crate::isa;
 use crate::layer::{Context, Input};
 use crate::loss::{Loss, Targets};
 use crate::math::{Float, first_not_finite};
@@ -46,8 +47,10 @@ impl<F: Float> Trainer<F> {
     /// A trainer for `network` and networks of the same spec.
     ///
     /// # Errors
-    /// [`Error::Value`] for settings out of range, or a loss that does not belong to the last activation.
+    /// [`Error::Value`] for settings out of range, a loss that does not belong to the last activation, or a
+    /// `PURRCEPTRON_ISA` that names no instruction set.
     pub fn new(network: &Network<F>, optimizer: Optimizer, loss: Loss, threads: usize) -> Result<Trainer<F>> {
+        isa::check()?;
         optimizer.check::<F>()?;
         let threads = parallel::thread_count(Some(threads))?;
         loss.check_activation(network.spec().last_activation())?;

@@ -95,7 +95,8 @@ Examples:
     "--threads",
     type=click.IntRange(1),
     metavar="N",
-    help="Threads to use; the model is the same bit for bit.  [default: PURRCEPTRON_NUM_THREADS, or the cores]",
+    help="Threads to use; the model is the same bit for bit.  "
+    "[default: PURRCEPTRON_NUM_THREADS, else the cores, or fewer by OMP_NUM_THREADS]",
 )
 @click.option(
     "--output",

@@ -58,7 +58,8 @@ class PhotoClassifier:
             whose own settings count.
         kernel_initializer: First values of the weights, see `purr.Dense`.
         seed: Seed of the first weights and of the order of batches.
-        n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS` or the cores. The result is the same bit for bit.
+        n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
+            result is the same bit for bit.
         solver: "auto", "direct" or "reduced", as in `Sequential.fit`.
         ensemble: Networks that are trained side by side, see `purr.fit_many`, with the seeds `seed`, `seed` + 1, ...;
             their probabilities are averaged. A model file holds one network: an ensemble can be pickled, but not saved.
