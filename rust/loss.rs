@@ -180,9 +180,9 @@ versions! {
         let rows = z.chunks_exact(width).zip(y.chunks_exact(width));
         for (((z, y), dz), term) in rows.zip(dz.chunks_exact_mut(width)).zip(terms) {
             let (largest, total) = exponentials(z, dz);
-            let ln_total = total.ln() + largest;
+            let ln_total = total.ln();
             let mut loss = F::ZERO;
-            for (z, y) in z.iter().zip(y) { loss = y.mul_add(ln_total - *z, loss); }
+            for (z, y) in z.iter().zip(y) { loss = y.mul_add(ln_total + (largest - *z), loss); }
             *term = loss;
             let mass: F = y.iter().copied().sum();
             let scale = share * mass / total;

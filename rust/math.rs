@@ -11,6 +11,7 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::isa::versions;
 
 /// The type of a network's weights and of the arithmetic on them.
@@ -329,6 +330,14 @@ float! {
         let (s, h) = ln_1p_tail_64(f);
         c + (f - (h - s))
     }
+}
+
+/// Zeros, or an error where the memory is not to be had.
+pub(crate) fn zeros<F: Float>(what: &'static str, numbers: usize) -> Result<Vec<F>> {
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(numbers).map_err(|_| Error::Memory { what, numbers })?;
+    zeros.resize(numbers, F::ZERO);
+    Ok(zeros)
 }
 
 versions! {

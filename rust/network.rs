@@ -7,7 +7,7 @@ use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::layer::{Context, Input, Layer, Parameter};
-use crate::math::{Float, first_not_finite};
+use crate::math::{Float, first_not_finite, zeros};
 pub use crate::model::{InModel, Model};
 use crate::parallel;
 pub use crate::samples::Samples;
@@ -210,7 +210,8 @@ impl<F: Float> Network<F> {
         let _mode = float_mode::standard();
         x.check(self.spec.inputs())?;
         let (samples, width) = (x.len(), self.spec.outputs());
-        let mut predictions = Vec::with_capacity(samples * width);
+        let mut predictions = zeros("a prediction", samples.saturating_mul(width))?;
+        predictions.clear();
         let threads = if samples * self.parameters.len() < SMALL { 1 } else { threads };
         parallel::install(threads, || {
             let mut context = Context { threads, ..Context::default() };
@@ -230,14 +231,6 @@ impl<F: Float> Network<F> {
         Array2::from_shape_vec((samples, width), predictions)
             .map_err(|error| Error::shape("predict", format!("({samples}, {width})"), error.to_string()))
     }
-}
-
-/// Zeros, or an error where the memory is not to be had.
-pub(crate) fn zeros<F: Float>(what: &'static str, numbers: usize) -> Result<Vec<F>> {
-    let mut zeros = Vec::new();
-    zeros.try_reserve_exact(numbers).map_err(|_| Error::Memory { what, numbers })?;
-    zeros.resize(numbers, F::ZERO);
-    Ok(zeros)
 }
 
 /// Bytes as people write them.

@@ -62,7 +62,11 @@ impl Optimizer {
             Err(Error::value(name, format!("above 0 and finite in {dtype}"), value))
         };
         let share = |name: &str, value: f64| {
-            if (0.0..1.0).contains(&value) { Ok(()) } else { Err(Error::value(name, "at least 0 and below 1", value)) }
+            if value >= 0.0 && F::from_f64(value) < F::ONE {
+                Ok(())
+            } else {
+                Err(Error::value(name, "at least 0 and below 1", value))
+            }
         };
         match *self {
             Optimizer::Sgd { learning_rate, momentum, nesterov } => {

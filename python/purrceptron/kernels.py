@@ -151,8 +151,9 @@ def mean_squared_error(outputs: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
     return _loss("mean_squared_error", outputs, y)
 
 
-def sgd(parameter: Array, gradient: Array, learning_rate: float) -> Array:
+def sgd(parameter: ArrayLike, gradient: ArrayLike, learning_rate: float) -> Array:
     """One step of gradient descent: `parameter - learning_rate * gradient`."""
+    parameter, gradient = _arrays({"parameter": parameter, "gradient": gradient}, ndim=None)
     moved: Array = parameter - parameter.dtype.type(learning_rate) * gradient
     return moved
 
@@ -162,14 +163,14 @@ def _loss(name: str, outputs: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
     return _core.loss_forward_backward(name, outputs, as_targets(y, outputs.dtype.name, outputs.shape[1], name))
 
 
-def _arrays(named: dict[str, ArrayLike], ndim: int, dtype: np.dtype[Any] | None = None) -> list[Array]:
-    """All of them with `ndim` axes and of one type: `dtype`, else the first's if that is a float, else float64."""
+def _arrays(named: dict[str, ArrayLike], ndim: int | None, dtype: np.dtype[Any] | None = None) -> list[Array]:
+    """Arrays with `ndim` axes (any, if None), all of one type: `dtype`, else the first's if a float, else float64."""
     arrays = []
     for name, value in named.items():
         array = np.asarray(value)
         if array.dtype.kind not in "fiub":
             raise TypeError(f"{name}: expected real numbers, got an array of {array.dtype}")
-        if array.ndim != ndim:
+        if ndim is not None and array.ndim != ndim:
             raise ValueError(f"{name}: expected {ndim} axes, got shape {array.shape}")
         if dtype is None:
             native = array.dtype.newbyteorder("=")

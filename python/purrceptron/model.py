@@ -211,13 +211,14 @@ class Sequential:
     @contextmanager
     def _built_for(self, x: ArrayLike) -> Iterator[None]:
         """Within it the network has weights. If it had none before, and what comes is refused, it has none again."""
-        first = self._core is None
-        if first:
+        begun = ""
+        if self._core is None:
             self.build(np.shape(x)[1:] if np.ndim(x) > 1 else as_samples(x, self._dtype).shape[1:])
+            begun = self.fingerprint()
         try:
             yield
         except (TypeError, ValueError):
-            if first:  # what was refused says nothing of the shape to come
+            if begun and self.fingerprint() == begun:  # nothing was trained, so what was refused says no shape
                 self._core = self._input_shape = None
             raise
 

@@ -10,8 +10,7 @@ use crate::float_mode;
 use crate::initializer::Initializer;
 use crate::layer;
 use crate::loss::Loss;
-use crate::math::Float;
-use crate::network::zeros;
+use crate::math::{Float, zeros};
 use crate::parallel::thread_count;
 use crate::random::Stream;
 

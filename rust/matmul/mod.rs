@@ -20,7 +20,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::error::{Error, Result};
 use crate::isa::versions;
-use crate::math::Float;
+use crate::math::{Float, zeros};
 use crate::parallel;
 pub use naive::matmul_naive;
 pub use pack::LanePanels;
@@ -50,7 +50,7 @@ const SUMS: usize = 1 << 15;
 /// ```
 pub fn matmul<F: Float>(a: ArrayView2<F>, b: ArrayView2<F>, threads: usize) -> Result<Array2<F>> {
     let (m, n) = (a.nrows(), b.ncols());
-    let mut c = vec![F::ZERO; m * n];
+    let mut c = zeros("a product", m.saturating_mul(n))?;
     parallel::install(threads, || Product::default().multiply(&a, &b, &mut c, threads))?;
     Ok(Array2::from_shape_vec((m, n), c)?)
 }
@@ -137,7 +137,7 @@ fn check(a: (usize, usize), b: (usize, usize), out: usize) -> Result<()> {
     if a.1 != b.0 {
         return Err(Error::shape("matmul: rows of b", format!("{}, the columns of a", a.1), b.0.to_string()));
     }
-    if out != a.0 * b.1 {
+    if out != a.0.saturating_mul(b.1) {
         return Err(Error::shape("matmul: length of the output", (a.0 * b.1).to_string(), out.to_string()));
     }
     Ok(())

@@ -127,12 +127,13 @@ pub fn fit<F: Float>(
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let start = Instant::now();
-    let before = network.parameters().to_vec();
+    let before = (network.parameters().to_vec(), trainer.state_mut().clone());
     let mut epochs = Vec::with_capacity(options.epochs.min(1 << 20) as usize);
     let result = parallel::install(trainer.threads(), || {
         let mut last_loss = None;
         for epoch in 0..options.epochs {
             let training = run_epoch(trainer, network, source, epoch, &options.metrics, &mut last_loss, watch)?;
+            *trainer.epochs_mut() += 1;
             let validation = match validation {
                 Some((x, targets)) => Some(trainer.evaluate(network, x, targets, &options.metrics)?),
                 None => callback(|| watch.validate(network)).transpose()?,
@@ -151,7 +152,8 @@ pub fn fit<F: Float>(
     });
     if let Err(error) = result {
         if let Error::Diverged { .. } = error {
-            network.parameters_mut().copy_from_slice(&before);
+            network.parameters_mut().copy_from_slice(&before.0);
+            *trainer.state_mut() = before.1;
         }
         return Err(error);
     }
@@ -169,7 +171,7 @@ fn run_epoch<F: Float>(
     last_loss: &mut Option<f64>,
     watch: &mut impl Watch<F>,
 ) -> Result<Evaluation> {
-    source.begin_epoch(epoch);
+    source.begin_epoch(*trainer.epochs_mut());
     let (mut samples, mut loss, mut totals) = (0.0, 0.0, vec![0.0; metrics.len()]);
     while let Some(batch) = source.next_batch() {
         let count = batch.samples as f64;

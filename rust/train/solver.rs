@@ -93,6 +93,9 @@ pub(super) fn fit_prepared<F: Float>(
     }
 }
 
+/// Most samples that "auto" reduces: the square of their number is held several times.
+const MOST_SAMPLES: usize = 4096;
+
 /// Direct or reduced, and why: from network, optimizer and shapes alone, so that the choice is the same everywhere.
 fn choose_solver<F: Float>(
     trainer: &Trainer<F>,
@@ -109,6 +112,8 @@ fn choose_solver<F: Float>(
         Some(format!("{optimizer} treats every weight by itself"))
     } else if trainer.steps() > 0 {
         Some("the optimizer remembers earlier steps".to_string())
+    } else if options.solver == Solver::Auto && samples > MOST_SAMPLES {
+        Some(format!("a factor of {samples} samples takes much memory"))
     } else if samples >= features {
         Some(format!("{samples} samples may span all {features} features"))
     } else {
@@ -127,7 +132,9 @@ fn choose_solver<F: Float>(
             let work = [samples, features, units.unwrap_or(0), options.epochs as usize].map(|count| count as f64);
             let [samples, features, units, epochs] = work;
             let direct = 2.0 * epochs * samples * features * units;
-            let reduced = 2.0 * samples * (samples * features + 2.0 * features * units + epochs * samples * units);
+            let factor = 4.0 * samples * samples * samples; // few, but each waits for memory
+            let reduced =
+                factor + 2.0 * samples * (samples * features + 2.0 * features * units + epochs * samples * units);
             Ok(if reduced < direct {
                 (Solver::Reduced, span)
             } else {
@@ -197,6 +204,7 @@ fn fit_reduced<F: Float>(
     let result = fit_steps(&mut small_trainer, &mut small, data, targets, None, options, &mut through);
     // Also after an interrupt: the weights of the last finished step.
     *network = reduction.restore(&small, network)?;
+    *trainer.epochs_mut() += *small_trainer.epochs_mut();
     let state = small_trainer.state_mut();
     trainer.state_mut().steps += state.steps;
     for (slot, small) in trainer.state_mut().slots.iter_mut().zip(&state.slots) {

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::isa;
 use crate::layer::{Context, Input};
 use crate::loss::{Loss, Targets};
-use crate::math::{Float, first_not_finite};
+use crate::math::{Float, first_not_finite, zeros};
 use crate::metric::Metric;
 use crate::network::{Network, Outputs, Samples};
 use crate::optimizer::{Optimizer, OptimizerState};
@@ -35,6 +35,7 @@ pub struct Trainer<F: Float> {
     optimizer: Optimizer,
     loss: Loss,
     state: OptimizerState<F>,
+    epochs: u64,
     gradient: Vec<F>,
     dout: Vec<F>,
     spare: Vec<F>,
@@ -59,7 +60,8 @@ impl<F: Float> Trainer<F> {
             optimizer,
             loss,
             state: optimizer.start(parameters),
-            gradient: vec![F::ZERO; parameters],
+            epochs: 0,
+            gradient: zeros("a gradient", parameters)?,
             dout: Vec::new(),
             spare: Vec::new(),
             terms: Vec::new(),
@@ -76,6 +78,11 @@ impl<F: Float> Trainer<F> {
     /// The optimizer and its settings.
     pub fn optimizer(&self) -> Optimizer {
         self.optimizer
+    }
+
+    /// Epochs of [`super::fit`] finished so far, over all calls: each has an order of the samples of its own.
+    pub(super) fn epochs_mut(&mut self) -> &mut u64 {
+        &mut self.epochs
     }
 
     /// What the optimizer remembers.
@@ -121,10 +128,11 @@ impl<F: Float> Trainer<F> {
     /// # Errors
     /// As [`Trainer::step`]; [`Error::Diverged`] also if a weight is not finite.
     pub fn careful_step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
-        let before = network.parameters().to_vec();
+        let before = (network.parameters().to_vec(), self.state.clone());
         let loss = self.step(network, batch)?;
         if first_not_finite(network.parameters()).is_some() {
-            network.parameters_mut().copy_from_slice(&before);
+            network.parameters_mut().copy_from_slice(&before.0);
+            self.state = before.1;
             return Err(Error::Diverged { epoch: 0, last_loss: Some(loss) });
         }
         Ok(loss)

@@ -80,7 +80,7 @@ def indices_of(data: Data, known: Sequence[str]) -> NDArray[np.int64]:
     unnamed = names in (DEFAULT_CLASS_NAMES, tuple(map(str, range(len(names)))))
     if set(names) <= set(known):
         table = [known.index(name) for name in names]
-    elif unnamed and len(names) <= len(known):
+    elif unnamed and len(names) <= len(known) and not set(names) & set(known):
         table = list(range(len(names)))
     elif len(names) == len(known) == 2 and known[1] in names:
         table = [int(name == known[1]) for name in names]

@@ -30,9 +30,10 @@ def photo_layers(
         ValueError: The sizes do not parse, or the input or the output do not fit photos and classes.
     """
     features, outputs = image_size * image_size * channels, 1 if classes == 2 else classes
+    hidden_alone = not isinstance(network, str)
     if not isinstance(network, str):
         network = "-".join(map(str, [*network, outputs]))
-    first = re.match(r"\s*(\d+)\s*-", network)
+    first = None if hidden_alone else re.match(r"\s*(\d+)\s*-", network)
     given = int(first[1]) if first else 0
     if given != features and given >= _LEAST_INPUT:
         raise ValueError(

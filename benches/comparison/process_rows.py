@@ -1,0 +1,74 @@
+"""Rows of whole processes: imports, and `purr train` from start to saved model."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+import purrceptron as purr
+
+from .clock import Effort, Timing, race
+from .results import Row
+
+__all__ = ["rows"]
+
+_LIBRARIES = {
+    "numpy": "NumPy",
+    "purrceptron": "purrceptron",
+    "sklearn.neural_network": "scikit-learn",
+    "jax": "JAX",
+    "torch": "PyTorch",
+}
+
+
+def _import_seconds(module: str) -> float:
+    """Seconds of an import in a fresh interpreter, timed inside it."""
+    script = f"import time; start = time.perf_counter(); import {module}; print(time.perf_counter() - start)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def imports(effort: Effort) -> Row:
+    """Imports, each in interpreters of its own; the first of each warms the file cache and does not count."""
+    present = {module: name for module, name in _LIBRARIES.items() if find_spec(module.partition(".")[0])}
+    seconds: dict[str, list[float]] = {name: [] for name in present.values()}
+    for _ in range(effort.whole(11, 1) + 1):
+        for module, name in present.items():
+            seconds[name].append(_import_seconds(module))
+    timings = {name: Timing.of(spent[1:]) for name, spent in seconds.items()}
+    return Row("import", "import", "s", 1, timings, {"purrceptron": 0.1}, "")
+
+
+def _train(photos: Path, model: Path, epochs: int) -> None:
+    command = [sys.executable, "-m", "purrceptron", "train", photos, "--holdout", "0", "--epochs", epochs]
+    command += ["--output", model, "--quiet"]
+    subprocess.run([*map(str, command)], check=True, stdout=subprocess.DEVNULL)
+
+
+def whole_process(effort: Effort) -> Row:
+    """`purr train` on 209 photos; those of `PURRCEPTRON_PHOTOS` (.h5), else drawn ones (.npz)."""
+    epochs = effort.whole(2500, 5)
+    given = os.environ.get("PURRCEPTRON_PHOTOS")
+    with tempfile.TemporaryDirectory() as folder:
+        photos = Path(given or f"{folder}/drawn.npz")
+        if not given:
+            images, y = purr.datasets.make_cats(209, seed=0)
+            np.savez(photos, x=images, y=y)
+        run = partial(_train, photos, Path(folder, "cats.safetensors"), epochs)
+        run()
+        timings = race({"purrceptron": (lambda: None, run)}, effort)
+    what = "209 photos from .h5" if given else "209 drawn photos from .npz"
+    title = f"purr train, {what}, {epochs} iterations, start to saved model"
+    reach = {"purrceptron": 1.0} if epochs == 2500 else {}
+    return Row("process", title, "s", 1, timings, reach, "")
+
+
+rows: dict[str, Callable[[Effort], Row]] = {"import": imports, "process": whole_process}
