@@ -219,6 +219,7 @@ def test_drawn_held_out_pictures_are_of_a_seed_that_no_training_has() -> None:
         (("not cat", "cat"), ("apple", "pear"), [0, 1]),
         (("0", "1", "2"), ("a", "b", "c"), [0, 1, 2]),
         (("b", "c"), ("a", "b", "c"), [1, 2]),
+        (("not cat", "cat"), ("dog", "cat"), [0, 1]),
     ],
 )
 def test_classes_are_matched_by_name(names: tuple[str, ...], known: tuple[str, ...], expected: list[int]) -> None:

@@ -497,3 +497,11 @@ def test_real_photos_are_learnt(photos: tuple[NDArray[Any], NDArray[Any]]) -> No
     cats = purr.CatClassifier(network="12288-20-7-5-1", epochs=2500, learning_rate=0.0075, seed=0).fit(images, labels)
     assert 0.60 <= cats.history_.loss[0] <= 0.80
     assert cats.score(images, labels) >= 0.97
+
+
+def test_hidden_sizes_alone_are_never_taken_for_the_input() -> None:
+    photos, labels = np.zeros((6, 2, 2, 3), "uint8"), [0, 1, 2] * 2
+    for hidden in (12, 2048):  # 2 x 2 x 3 = 12
+        classifier = purr.PhotoClassifier((hidden,), image_size=2, epochs=1).fit(photos, labels)
+        sizes = [layer.units for layer in classifier.model_.layers if isinstance(layer, purr.Dense)]
+        assert sizes == [hidden, 3]

@@ -254,3 +254,31 @@ finally:
 """
     )
     run_python(script)
+
+
+# Locks
+
+
+def test_predictions_and_a_watched_training_of_one_network_do_not_wait_for_each_other(
+    run_python: Callable[..., str],
+) -> None:
+    script = (
+        PRELUDE
+        + """
+net = purr.Sequential.from_string("300-60-1", seed=0)
+done = threading.Event()
+def predict():
+    while not done.is_set():
+        net.predict(x, n_threads=2)
+others = [threading.Thread(target=predict) for _ in range(2)]
+for other in others: other.start()
+def train_watched():
+    for _ in range(40):
+        net.fit(x, y, epochs=5, callbacks=[purr.Callback()], n_threads=2)
+trainer = threading.Thread(target=train_watched)
+trainer.start(); trainer.join(); done.set()
+for other in others: other.join()
+print("done")
+"""
+    )
+    assert run_python(script, timeout=60) == "done"

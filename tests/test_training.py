@@ -707,3 +707,45 @@ def test_verbose_shows_the_cost_on_standard_error(capsys: pytest.CaptureFixture[
     assert printed.out == ""
     assert "cost" in printed.err
     assert "3/3" in printed.err
+
+
+# Going on
+
+
+class Refuses(purr.Callback):
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        if epoch == 3:
+            raise ValueError("enough")
+
+
+def test_a_callback_that_raises_keeps_the_weights_of_a_first_training() -> None:
+    x, y = wide()
+    net = purr.Sequential([purr.Dense(8, "relu"), purr.Dense(3, "softmax")])
+    with pytest.raises(ValueError, match="enough"):
+        net.fit(x, y, epochs=9, callbacks=[Refuses()])
+    assert net.input_shape == (50,)
+    assert net.predict(x).shape == (len(x), 3)
+
+
+@pytest.mark.parametrize("optimizer", [purr.SGD(1e30, momentum=0.9), purr.Adam(1e38)])
+def test_a_divergence_leaves_the_optimizer_as_it_was(optimizer: purr.Optimizer) -> None:
+    x, y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    net = purr.Sequential([purr.Dense(1)], input_shape=2, seed=0)
+    trainer = purr.Trainer(net, optimizer=optimizer, loss="mean_squared_error")
+    before = net.fingerprint()
+    for _ in range(2):
+        with pytest.raises(purr.DivergedError):
+            trainer.step(1e10 * x, y)
+        with pytest.raises(purr.DivergedError):
+            trainer.fit(1e10 * x, y, epochs=3, batch_size=None)
+    assert (trainer.steps, net.fingerprint()) == (0, before)
+
+
+def test_epochs_one_by_one_are_the_epochs_of_one_training() -> None:
+    x, y = wide()
+    at_once, one_by_one = (purr.Sequential.from_string("50-8-3", seed=0) for _ in range(2))
+    purr.Trainer(at_once, optimizer="adam").fit(x, y, epochs=4, batch_size=6)
+    trainer = purr.Trainer(one_by_one, optimizer="adam")
+    for _ in range(4):
+        trainer.fit(x, y, epochs=1, batch_size=6)
+    assert at_once.fingerprint() == one_by_one.fingerprint()

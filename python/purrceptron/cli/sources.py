@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +32,7 @@ def read_data(path: str, *, image_size: int = 64, color: Color = "rgb", skip_bad
 
 def read_test_data(path: str, *, image_size: int, color: Color, skip_bad: bool = False) -> Data:
     """Labelled photos to score on: of an .h5 with two parts its test set."""
-    if Path(path).suffix.lower() in (".h5", ".hdf5"):
-        try:
-            return load_data(path, image_size=image_size, color=color, skip_bad=skip_bad, split="test")
-        except DataError:
-            pass  # it has a train set only, or is no such file: reading that tells
-    return read_data(path, image_size=image_size, color=color, skip_bad=skip_bad)
+    return load_data(path, image_size=image_size, color=color, skip_bad=skip_bad, split="any")
 
 
 def picture_form(data: Data) -> tuple[int, Color]:

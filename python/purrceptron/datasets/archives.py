@@ -12,7 +12,7 @@ from purrceptron.images.reading import PathLike
 
 __all__ = ["Split", "load_h5", "load_npz"]
 
-Split: TypeAlias = Literal["train", "test"]
+Split: TypeAlias = Literal["train", "test", "any"]
 
 
 def load_npz(path: PathLike) -> Data:
@@ -51,7 +51,7 @@ def load_h5(path: PathLike, *, split: Split = "train") -> Data:
     Args:
         path: The file; reading it needs h5py.
         split: "train" takes the train set, or the test set of a file that has no other; "test" takes the
-            test set only.
+            test set only; "any" takes the test set, or the train set of a file that has no other.
 
     Raises:
         DataError: The file is no HDF5, is damaged, or holds no such arrays (lists what it holds); or the
@@ -71,9 +71,10 @@ def load_h5(path: PathLike, *, split: Split = "train") -> Data:
 
     with refused_as(f"{name}: no HDF5 file of numbers, or a damaged one"), h5py.File(name, "r") as file:
         present = [key for key in file if isinstance(file[key], h5py.Dataset)]
-        wanted: tuple[Split, ...] = ("train", "test") if split == "train" else ("test",)
-        part = next((part for part in wanted if {f"{part}_set_x", f"{part}_set_y"} <= set(present)), None)
-        if part is None:
+        wanted = {"train": ("train", "test"), "test": ("test",), "any": ("test", "train")}[split]
+        arrays = {part: {f"{part}_set_x", f"{part}_set_y"} for part in wanted}
+        part = next((part for part in wanted if arrays[part] & set(present)), None)
+        if part is None or not arrays[part] <= set(present):
             expected = " or ".join(f"{part}_set_x and {part}_set_y" for part in wanted)
             raise DataError(f"{name}: expected the arrays {expected}, found {listed(present)}")
         images: NDArray[Any] = file[f"{part}_set_x"][()]

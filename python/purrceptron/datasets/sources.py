@@ -30,7 +30,8 @@ def load_data(
         image_size: Side in pixels to which a folder's photos are scaled. Arrays come as they are stored.
         color: "rgb" or "grey", for a folder's photos as well.
         skip_bad: Leave out a folder's files that are no readable photo and list them in `skipped`.
-        split: Part of an .h5 that has two: "train" (or the only one), or "test". Other sources have one part.
+        split: Part of an .h5 that has two: "train" (or the only one), "test", or "any" ("test", or the only one). Other
+            sources have one part.
 
     Returns:
         images, labels, class names, source and skipped files.
