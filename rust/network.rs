@@ -36,8 +36,8 @@ impl<F> Outputs<F> {
     }
 }
 
-/// Samples that one pass of [`Network::predict`] takes at a time: the memory it needs does not grow with the data.
-const CHUNK: usize = 512;
+/// Samples that a prediction or an evaluation takes at a time: the memory it needs does not grow with the data.
+pub(crate) const CHUNK: usize = 512;
 
 /// Multiply-adds of a prediction that one thread has done before others would have begun.
 const SMALL: usize = 1 << 20;

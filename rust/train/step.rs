@@ -6,7 +6,7 @@ use crate::layer::{Context, Input};
 use crate::loss::{Loss, Targets};
 use crate::math::{Float, first_not_finite, zeros};
 use crate::metric::Metric;
-use crate::network::{Network, Outputs, Samples};
+use crate::network::{CHUNK, Network, Outputs, Samples};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::parallel;
 
@@ -190,7 +190,6 @@ impl<F: Float> Trainer<F> {
         targets: Targets<F>,
         metrics: &[Metric],
     ) -> Result<Evaluation> {
-        const CHUNK: usize = 512;
         let (samples, width) = (x.len(), network.spec().outputs());
         x.check(network.spec().inputs())?;
         self.loss.check_targets(targets, samples, width)?;
