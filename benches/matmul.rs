@@ -42,13 +42,16 @@ fn products(criterion: &mut Criterion) {
         for threads in [1, 2] {
             let mut product = Product::default();
             group.bench_function(BenchmarkId::new("ours", threads), |bencher| {
-                on(threads, bencher, || product.multiply(&a.view(), &b.view(), black_box(&mut out), threads));
+                on(threads, bencher, || {
+                    product.multiply(&a.view(), &b.view(), black_box(&mut out), threads, |_, _| {})
+                });
             });
             if PACKED.contains(&(m, k, n)) {
-                let mut panels = LanePanels::default();
-                panels.pack(&a.view(), threads);
+                let panels = LanePanels::floats(&a.view(), threads);
                 group.bench_function(BenchmarkId::new("packed", threads), |bencher| {
-                    on(threads, bencher, || product.multiply_packed(&panels, &b.view(), black_box(&mut out), threads));
+                    on(threads, bencher, || {
+                        product.multiply_packed(&panels, &b.view(), black_box(&mut out), threads, |_, _| {})
+                    });
                 });
             }
             group.bench_function(BenchmarkId::new("gemm", threads), |bencher| {
@@ -141,7 +144,7 @@ fn agreement(_: &mut Criterion) {
     let (a, b) = (matrix(20, 209), matrix(209, 33));
     let expected = purrceptron::matmul::matmul_naive(a.view(), b.view());
     let (mut ours, mut rival, mut other) = (vec![0.0f32; 20 * 33], vec![0.0f32; 20 * 33], vec![0.0f32; 20 * 33]);
-    let fits = Product::default().multiply(&a.view(), &b.view(), &mut ours, 1);
+    let fits = Product::default().multiply(&a.view(), &b.view(), &mut ours, 1, |_, _| {});
     assert!(fits.is_ok() && ours.iter().eq(expected.iter()));
     multiply_gemm(a.view(), b.view(), &mut rival, 1);
     multiply_matrixmultiply(a.view(), b.view(), &mut other);

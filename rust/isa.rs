@@ -107,3 +107,24 @@ macro_rules! versions {
     )+};
 }
 pub(crate) use versions;
+
+/// Compiles one function for AVX-512 alone, which has registers that no other level has. It is called where [`level`] is
+/// [`Level::Avx512`], and does nothing elsewhere.
+macro_rules! wide_version {
+    ($(fn $name:ident[$($generics:tt)*]($($arg:ident: $ty:ty),* $(,)?) $body:block)+) => {$(
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables))]
+        fn $name<$($generics)*>($($arg: $ty),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
+            fn avx512<$($generics)*>($($arg: $ty),*) $body
+
+            match $crate::isa::level() {
+                // SAFETY: `level` is never above what the running processor reports.
+                #[cfg(target_arch = "x86_64")]
+                $crate::isa::Level::Avx512 => unsafe { avx512($($arg),*) },
+                _ => debug_assert!(false, "only for AVX-512"),
+            }
+        }
+    )+};
+}
+pub(crate) use wide_version;

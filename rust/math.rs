@@ -72,8 +72,6 @@ pub trait Float:
 {
     /// The type's name in specs and files.
     const DTYPE: DType;
-    /// Numbers in 64 bytes: the width of a panel in [`crate::matmul`].
-    const LANES: usize;
     /// Zero.
     const ZERO: Self;
     /// One.
@@ -178,12 +176,11 @@ fn horner<F: Float, const N: usize>(x: F, coefficients: [F; N]) -> F {
 
 /// What both widths have in common: forwarding to the standard type, bytes, and the split of `exp`.
 macro_rules! float {
-    ($float:ident, $bits:ident, $dtype:ident, lanes $lanes:literal, exp $low:literal..$high:literal,
+    ($float:ident, $bits:ident, $dtype:ident, exp $low:literal..$high:literal,
      magic $magic:literal, bias $bias:literal << $shift:literal, ln2 $ln2_high:literal + $ln2_low:literal,
      tail $tail:expr, ln $ln:item, ln_1p $ln_1p:item) => {
         impl Float for $float {
             const DTYPE: DType = DType::$dtype;
-            const LANES: usize = $lanes;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const HALF: Self = 0.5;
@@ -282,7 +279,7 @@ fn ln_1p_tail_64(f: f64) -> (f64, f64) {
 }
 
 float! {
-    f32, u32, Float32, lanes 16, exp -105.0..89.0, magic 12582912.0, bias 127 << 23,
+    f32, u32, Float32, exp -105.0..89.0, magic 12582912.0, bias 127 << 23,
     ln2 0.693359375 + -2.12194440e-4,
     tail [0.5, 0.16666666, 0.04166636, 0.00833339, 0.0013940668, 0.0001984587],
     ln fn ln(self) -> Self {
@@ -305,7 +302,7 @@ float! {
 }
 
 float! {
-    f64, u64, Float64, lanes 8, exp -746.0..710.0, magic 6755399441055744.0, bias 1023 << 52,
+    f64, u64, Float64, exp -746.0..710.0, magic 6755399441055744.0, bias 1023 << 52,
     ln2 6.93147180369123816490e-01 + 1.90821492927058770002e-10,
     tail [
         0.5, 0.16666666666666677, 0.041666666666666505, 0.008333333333321653, 0.0013888888888962628, 0.000198412698860734,

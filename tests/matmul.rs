@@ -148,17 +148,17 @@ proptest! {
     fn memory_reused_between_products_leaves_no_trace(
         sizes in prop::collection::vec((0..=40usize, 0..=600usize, 0..=40usize), 1..5), threads in 1..=3usize,
     ) {
-        let (mut product, mut panels) = (Product::default(), LanePanels::default());
+        let mut product = Product::default();
         for (seed, (m, k, n)) in sizes.into_iter().enumerate() {
             let (a, b) = (matrix::<f32>(seed as u64, m, k), matrix::<f32>(7, k, n));
             let expected = bits(&matmul_naive(a.view(), b.view()));
             let mut c = vec![f32::NAN; m * n];
-            install(threads, || product.multiply(&a.view(), &b.view(), &mut c, threads)).expect("shapes fit");
+            install(threads, || product.multiply(&a.view(), &b.view(), &mut c, threads, |_, _| {})).expect("shapes fit");
             prop_assert_eq!(&bits(&c), &expected);
             c.fill(f32::NAN);
             install(threads, || {
-                panels.pack(&a.view(), threads);
-                product.multiply_packed(&panels, &b.view(), &mut c, threads).expect("shapes fit");
+                let panels = LanePanels::floats(&a.view(), threads);
+                product.multiply_packed(&panels, &b.view(), &mut c, threads, |_, _| {}).expect("shapes fit");
             });
             prop_assert_eq!(&bits(&c), &expected);
         }
@@ -181,15 +181,15 @@ fn packed<F: Float>((m, k, n): (usize, usize, usize), transposed: bool, threads:
     let floats = as_bytes.mapv(|byte| F::from(byte) * scale);
     let b = matrix::<F>(2, k, n);
     let expected = bits(&matmul_naive(floats.view(), b.view()));
-    let (mut panels, mut c) = (LanePanels::default(), vec![F::ONE; m * n]);
+    let mut c = vec![F::ONE; m * n];
     install(threads, || {
-        panels.pack(&floats.view(), threads);
-        Product::default().multiply_packed(&panels, &b.view(), &mut c, threads).expect("shapes fit");
+        let panels = LanePanels::floats(&floats.view(), threads);
+        Product::default().multiply_packed(&panels, &b.view(), &mut c, threads, |_, _| {}).expect("shapes fit");
     });
     assert!(bits(&c) == expected, "floats {m}x{k}x{n}");
     install(threads, || {
-        let panels = LanePanels::from_bytes(&as_bytes, scale, threads);
-        Product::default().multiply_packed(&panels, &b.view(), &mut c, threads).expect("shapes fit");
+        let panels = LanePanels::bytes(&as_bytes, scale, threads);
+        Product::default().multiply_packed(&panels, &b.view(), &mut c, threads, |_, _| {}).expect("shapes fit");
     });
     assert!(bits(&c) == expected, "bytes {m}x{k}x{n}");
 }
@@ -257,8 +257,10 @@ fn products_have_the_same_bits_at_every_instruction_set() {
         for (m, k, n) in [(1, 1, 1), (5, 300, 17), (20, 257, 33), (33, 64, 7), (37, 520, 40), (17, 16, 16)] {
             all.extend(matmul(matrix::<f32>(1, m, k).view(), matrix(2, k, n).view(), 2).expect("fits").mapv(f64::from));
             all.extend(matmul(matrix::<f64>(3, m, k).view(), matrix(4, k, n).view(), 1).expect("fits"));
-            let (panels, mut c) = (LanePanels::from_bytes(&bytes(5, m, k).view(), 1.0 / 255.0, 1), vec![0.0f32; m * n]);
-            Product::default().multiply_packed(&panels, &matrix(6, k, n).view(), &mut c, 1).expect("shapes fit");
+            let (panels, mut c) = (LanePanels::bytes(&bytes(5, m, k).view(), 1.0 / 255.0, 1), vec![0.0f32; m * n]);
+            Product::default()
+                .multiply_packed(&panels, &matrix(6, k, n).view(), &mut c, 1, |_, _| {})
+                .expect("shapes fit");
             all.extend(c.into_iter().map(f64::from));
         }
         digest(&all)

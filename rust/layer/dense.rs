@@ -152,15 +152,18 @@ impl Dense {
         context: &mut Context<F>,
     ) -> Result<()> {
         let kernel = self.kernel(arena)?;
+        let bias = &arena[self.bias.clone()];
+        // Rows of z turn into rows of a where they are computed, while they are in the cache.
+        let finish = |_, z: &mut [F]| {
+            add_bias(z, bias);
+            if !logits {
+                self.activation.forward(z, self.units);
+            }
+        };
         match x {
-            Input::Rows(x) => context.product.multiply(&rows(x, self.inputs)?, &kernel, a, context.threads)?,
-            Input::Packed(x) => context.product.multiply_packed(&x.samples, &kernel, a, context.threads)?,
+            Input::Rows(x) => context.product.multiply(&rows(x, self.inputs)?, &kernel, a, context.threads, finish),
+            Input::Packed(x) => context.product.multiply_packed(&x.samples, &kernel, a, context.threads, finish),
         }
-        add_bias(a, &arena[self.bias.clone()]);
-        if !logits {
-            self.activation.forward(a, self.units);
-        }
-        Ok(())
     }
 
     /// Gradients given `da (samples, units)`, which becomes `dz` on the way.
@@ -181,12 +184,16 @@ impl Dense {
         let dz = rows(da, self.units)?;
         let dkernel = &mut gradient[self.kernel.clone()];
         match x {
-            Input::Rows(x) => context.product.multiply(&rows(x, self.inputs)?.t(), &dz, dkernel, context.threads)?,
-            Input::Packed(x) => context.product.multiply_packed(&x.features, &dz, dkernel, context.threads)?,
+            Input::Rows(x) => {
+                context.product.multiply(&rows(x, self.inputs)?.t(), &dz, dkernel, context.threads, |_, _| {})?
+            }
+            Input::Packed(x) => {
+                context.product.multiply_packed(&x.features, &dz, dkernel, context.threads, |_, _| {})?
+            }
         }
         column_sums(da, &mut gradient[self.bias.clone()], &mut context.block_sums);
         if let Some(dx) = dx {
-            context.product.multiply(&dz, &self.kernel(arena)?.t(), dx, context.threads)?;
+            context.product.multiply(&dz, &self.kernel(arena)?.t(), dx, context.threads, |_, _| {})?;
         }
         Ok(())
     }

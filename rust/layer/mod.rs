@@ -46,10 +46,7 @@ pub struct PackedInput<F: Float> {
 impl<F: Float> PackedInput<F> {
     /// Packs `x (samples, features)`.
     pub fn floats(x: ArrayView2<F>, threads: usize) -> Self {
-        let mut packed = PackedInput { samples: LanePanels::default(), features: LanePanels::default() };
-        packed.samples.pack(&x, threads);
-        packed.features.pack(&x.t(), threads);
-        packed
+        PackedInput { samples: LanePanels::floats(&x, threads), features: LanePanels::floats(&x.t(), threads) }
     }
 
     /// Numbers of all samples.
@@ -61,8 +58,8 @@ impl<F: Float> PackedInput<F> {
     /// Packs bytes that stand for `byte * scale`. They stay bytes until a panel's turn comes.
     pub fn bytes(x: ArrayView2<u8>, scale: F, threads: usize) -> Self {
         PackedInput {
-            samples: LanePanels::from_bytes(&x, scale, threads),
-            features: LanePanels::from_bytes(&x.t(), scale, threads),
+            samples: LanePanels::bytes(&x, scale, threads),
+            features: LanePanels::bytes(&x.t(), scale, threads),
         }
     }
 }

@@ -7,10 +7,10 @@
 //! to the next number, it is below `(BLOCK + depth / BLOCK + 1) eps (|a| · |b|)` elementwise (Higham, Accuracy and
 //! Stability of Numerical Algorithms, 2002, section 3.1).
 //!
-//! - `pack.rs`: operands in panels.  `tile.rs`: the micro-kernel.  `row.rs`: few rows.  `naive.rs`: the twin.
+//! - `operand.rs`: where numbers lie.  `tile.rs`: the micro-kernel.  `row.rs`: few rows.  `naive.rs`: the twin.
 
 mod naive;
-mod pack;
+mod operand;
 mod row;
 mod tile;
 
@@ -23,19 +23,26 @@ use crate::isa::versions;
 use crate::math::{Float, zeros};
 use crate::parallel;
 pub use naive::matmul_naive;
-pub use pack::LanePanels;
-use pack::RowPanels;
+pub use operand::LanePanels;
+use operand::{Lanes, Place, contiguous, panel_width};
 use row::{FEW, multiply_row};
-use tile::{Tiling, multiply_block};
+use tile::{LANES, Tiles, largest, multiply_tiles};
 
 /// Steps of the depth that share one chain of sums.
 pub const BLOCK: usize = 256;
 
 /// Multiply-adds below which a second thread costs more than it saves.
-const SERIAL: usize = 200_000;
+const SERIAL: usize = 1_000_000;
 
-/// Sums that a thread holds at a time: 128 KiB of `f32`, within the second cache beside the panels.
-const SUMS: usize = 1 << 15;
+/// Rows that use a panel of lanes before the next panel is read: in one block of the depth 256 KiB of `f32`, for the
+/// second cache.
+const ROWS: usize = 256;
+
+/// Lanes of so many numbers are packed as a whole where several blocks of rows use them.
+const WORTH_PACKING: usize = 1 << 16;
+
+/// Sums that are held until the whole depth is done, where they are stored transposed: 64 KiB of `f32`.
+const SUMS: usize = 1 << 14;
 
 /// `a (m, k) · b (k, n)` -> `(m, n)`, on `threads` threads.
 ///
@@ -51,27 +58,26 @@ const SUMS: usize = 1 << 15;
 pub fn matmul<F: Float>(a: ArrayView2<F>, b: ArrayView2<F>, threads: usize) -> Result<Array2<F>> {
     let (m, n) = (a.nrows(), b.ncols());
     let mut c = zeros("a product", m.saturating_mul(n))?;
-    parallel::install(threads, || Product::default().multiply(&a, &b, &mut c, threads))?;
+    parallel::install(threads, || Product::default().multiply(&a, &b, &mut c, threads, |_, _| {}))?;
     Ok(Array2::from_shape_vec((m, n), c)?)
 }
 
-/// The memory of a multiplication, reused from call to call: panels of both operands, and each thread's sums.
+/// The memory of a multiplication, reused from call to call.
 #[derive(Default)]
 pub struct Product<F: Float> {
-    rows: RowPanels<F>,
-    lanes: LanePanels<F>,
     scratch: Vec<Scratch<F>>,
     row_sums: Vec<F>,
 }
 
+/// What a thread needs for itself.
 #[derive(Default)]
 struct Scratch<F> {
-    /// For each lane panel of the range at hand the sums (rows, LANES).
     sums: Vec<F>,
     panel: Vec<F>,
+    block: Vec<F>,
 }
 
-/// Along which operand the product is stored row after row.
+/// Which operand the product has its rows from; the other one gives its columns.
 #[derive(Clone, Copy, PartialEq)]
 enum Outer {
     Rows,
@@ -79,11 +85,19 @@ enum Outer {
 }
 
 impl<F: Float> Product<F> {
-    /// `out (m, n) = a (m, k) · b (k, n)`.
+    /// `out (m, n) = a (m, k) · b (k, n)`; then `finish` is called with the index of a first row and some whole rows of
+    /// `out`, until it has seen all of them, on the thread that computed them.
     ///
     /// # Errors
     /// [`Error::Shape`] if these do not fit together.
-    pub fn multiply(&mut self, a: &ArrayView2<F>, b: &ArrayView2<F>, out: &mut [F], threads: usize) -> Result<()> {
+    pub fn multiply(
+        &mut self,
+        a: &ArrayView2<F>,
+        b: &ArrayView2<F>,
+        out: &mut [F],
+        threads: usize,
+        finish: impl Fn(usize, &mut [F]) + Sync,
+    ) -> Result<()> {
         check(a.dim(), b.dim(), out.len())?;
         let ((m, depth), n) = (a.dim(), b.ncols());
         if m <= FEW
@@ -94,27 +108,29 @@ impl<F: Float> Product<F> {
             for (a, out) in a.chunks_exact(depth).zip(out.chunks_exact_mut(n)) {
                 multiply_row(a, b, out, &mut self.row_sums);
             }
+            finish(0, out);
             return Ok(());
         }
-        let threads = if m * n * depth < SERIAL { 1 } else { threads };
-        let (a_lanes, b_lanes) = (Tiling::of(n).cost * m.div_ceil(F::LANES), Tiling::of(m).cost * n.div_ceil(F::LANES));
-        // Storing a transposed tile costs about as much as two steps of the depth.
-        let outer = if a_lanes * (depth + 2) < b_lanes * depth { Outer::Lanes } else { Outer::Rows };
-        match outer {
-            Outer::Lanes => {
-                self.rows.pack(&b.t(), threads);
-                self.lanes.pack(a, threads);
+        let (a, b) = (contiguous(a), contiguous(&b.t()));
+        let (a, b) = (Place::of(&a), Place::of(&b));
+        let (rows, lanes, outer) = if cost(m, &b, n, depth, Outer::Rows) <= cost(n, &a, m, depth, Outer::Lanes) {
+            ((a, m), (Lanes::In(b), n), Outer::Rows)
+        } else {
+            ((b, n), (Lanes::In(a), m), Outer::Lanes)
+        };
+        let packed;
+        let lanes = match lanes {
+            (Lanes::In(place), count) if rows.1 > ROWS && count * depth >= WORTH_PACKING => {
+                packed = LanePanels::of(&place, count, depth, threads);
+                (Lanes::Packed(&packed), count)
             }
-            Outer::Rows => {
-                self.rows.pack(a, threads);
-                self.lanes.pack(&b.t(), threads);
-            }
-        }
-        multiply_panels(&self.rows, &self.lanes, outer, out, &mut self.scratch, threads);
+            lanes => lanes,
+        };
+        multiply_blocks(rows, lanes, depth, outer, out, &mut self.scratch, threads, &finish);
         Ok(())
     }
 
-    /// `out (m, n) = a (m, k) · b (k, n)` with `a` packed beforehand.
+    /// [`Product::multiply`] with `a` packed beforehand.
     ///
     /// # Errors
     /// [`Error::Shape`] if these do not fit together.
@@ -124,11 +140,13 @@ impl<F: Float> Product<F> {
         b: &ArrayView2<F>,
         out: &mut [F],
         threads: usize,
+        finish: impl Fn(usize, &mut [F]) + Sync,
     ) -> Result<()> {
         check(a.dim(), b.dim(), out.len())?;
-        let threads = if a.lanes * a.depth * b.ncols() < SERIAL { 1 } else { threads };
-        self.rows.pack(&b.t(), threads);
-        multiply_panels(&self.rows, a, Outer::Lanes, out, &mut self.scratch, threads);
+        let ((m, depth), n) = (a.dim(), b.ncols());
+        let b = contiguous(&b.t());
+        let (rows, lanes) = ((Place::of(&b), n), (Lanes::Packed(a), m));
+        multiply_blocks(rows, lanes, depth, Outer::Lanes, out, &mut self.scratch, threads, &finish);
         Ok(())
     }
 }
@@ -143,127 +161,180 @@ fn check(a: (usize, usize), b: (usize, usize), out: usize) -> Result<()> {
     Ok(())
 }
 
-/// Cuts the product along its outer dimension between the threads, and each part into ranges of tiles and panels whose
-/// sums fit into a cache.
-fn multiply_panels<F: Float>(
-    rows: &RowPanels<F>,
-    lanes: &LanePanels<F>,
+/// Estimated time of a product in tenths of a cycle: multiplying, reading the lanes, storing. Turning numbers from one
+/// order into the other takes a cycle each.
+fn cost<F: Float>(rows: usize, lanes: &Place<F>, lane_count: usize, depth: usize, outer: Outer) -> usize {
+    let (_, groups) = largest::<F>();
+    let multiply = rows * lane_count.next_multiple_of(LANES) * depth * 10 / (groups * LANES);
+    let turned = |turned, numbers| if turned { 10 * numbers } else { numbers };
+    let read = turned(matches!(lanes, Place::AlongDepth(..)), lane_count * depth);
+    multiply + read + turned(outer == Outer::Lanes, rows * lane_count)
+}
+
+/// A range in parts of at most `most`, as equal as can be.
+fn parts(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = range.len().div_ceil(most).max(1);
+    (0..count).map(move |i| {
+        let at = |i| range.start + range.len() * i / count;
+        at(i)..at(i + 1)
+    })
+}
+
+/// A range cut at the multiples of `width`.
+fn panels(range: Range<usize>, width: usize) -> impl Iterator<Item = Range<usize>> {
+    (range.start / width..range.end.div_ceil(width))
+        .map(move |i| (i * width).max(range.start)..((i + 1) * width).min(range.end))
+}
+
+/// Cuts the product along its rows between the threads.
+fn multiply_blocks<F: Float>(
+    (rows, row_count): (Place<F>, usize),
+    (lanes, lane_count): (Lanes<F>, usize),
+    depth: usize,
     outer: Outer,
     out: &mut [F],
     scratch: &mut Vec<Scratch<F>>,
     threads: usize,
+    finish: &(impl Fn(usize, &mut [F]) + Sync),
 ) {
-    let (tiles, panels) = (rows.tiling.tiles(), lanes.panels());
     if out.is_empty() {
         return;
     }
-    if rows.depth == 0 {
-        return out.fill(F::ZERO);
+    if depth == 0 {
+        out.fill(F::ZERO);
+        return finish(0, out);
     }
+    let threads = if row_count * lane_count * depth < SERIAL { 1 } else { threads };
     let unit = match outer {
-        Outer::Rows => rows.tiling.height * lanes.lanes,
-        Outer::Lanes => F::LANES * rows.rows,
+        Outer::Rows => lane_count,
+        Outer::Lanes => LANES * row_count,
     };
-    parallel::split(threads, out, unit, scratch, &|first, run: &mut [F], scratch: &mut Scratch<F>| {
-        let units = first..first + run.len().div_ceil(unit);
-        let (tile_range, panel_range) = match outer {
-            Outer::Rows => (units, 0..panels),
-            Outer::Lanes => (0..tiles, units),
-        };
-        let tiles_at_once = (512 / rows.tiling.height).clamp(1, tiles);
-        let panels_at_once = (SUMS / (tiles_at_once * rows.tiling.height * F::LANES)).max(1);
-        for tiles in groups(&tile_range, tiles_at_once) {
-            for panels in groups(&panel_range, panels_at_once) {
-                sum_range(rows, lanes, &tiles, &panels, scratch);
-                store_range(rows, lanes, outer, first, &tiles, &panels, &scratch.sums, run);
+    parallel::split(threads, out, unit, scratch, &|first, run: &mut [F], scratch: &mut Scratch<F>| match outer {
+        Outer::Rows => {
+            for block in parts(0..run.len() / lane_count, ROWS) {
+                let out = &mut run[block.start * lane_count..block.end * lane_count];
+                let rows_here = first + block.start..first + block.end;
+                multiply_rows(&rows, rows_here.clone(), &lanes, lane_count, depth, out, scratch);
+                finish(rows_here.start, out);
+            }
+        }
+        Outer::Lanes => {
+            let (start, width) = (first * LANES, panel_width::<F>());
+            let end = start + run.len() / row_count;
+            // One block of the depth leaves nothing to be added up later.
+            let at_once = if depth <= BLOCK { width } else { (SUMS / row_count.min(ROWS)).next_multiple_of(width) };
+            for block in panels(start..end, at_once) {
+                let out = &mut run[(block.start - start) * row_count..(block.end - start) * row_count];
+                for rows_here in parts(0..row_count, ROWS) {
+                    multiply_lanes(&rows, rows_here, row_count, &lanes, block.clone(), depth, out, scratch);
+                }
+                finish(block.start, out);
             }
         }
     });
 }
 
-fn groups(range: &Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = range.end;
-    range.clone().step_by(size).map(move |start| start..end.min(start + size))
-}
-
-/// The sums of some tiles and some lane panels, over the whole depth.
-fn sum_range<F: Float>(
-    rows: &RowPanels<F>,
-    lanes: &LanePanels<F>,
-    tiles: &Range<usize>,
-    panels: &Range<usize>,
+/// Some rows by all lanes, stored row after row.
+fn multiply_rows<F: Float>(
+    rows: &Place<F>,
+    rows_here: Range<usize>,
+    lanes: &Lanes<F>,
+    lane_count: usize,
+    depth: usize,
+    out: &mut [F],
     scratch: &mut Scratch<F>,
 ) {
-    let tiling = rows.tiling;
-    let full = tiles.end.min(tiling.full).max(tiles.start);
-    let full_rows = (full - tiles.start) * tiling.height;
-    let all_rows = full_rows + if full < tiles.end { tiling.last } else { 0 };
-    scratch.sums.resize(all_rows * F::LANES * panels.len(), F::ZERO);
-    for start in (0..rows.depth).step_by(BLOCK) {
-        for (index, sums) in panels.clone().zip(scratch.sums.chunks_exact_mut(all_rows * F::LANES)) {
-            let lanes = lanes.panel(start, index, &mut scratch.panel);
-            let (sums, last_sums) = sums.split_at_mut(full_rows * F::LANES);
-            multiply_block(tiling.height, rows.panels(start, tiles.start, full), lanes, sums, start == 0);
-            if full < tiles.end {
-                multiply_block(tiling.last, rows.panels(start, full, tiles.end), lanes, last_sums, start == 0);
+    let Scratch { sums, panel, block } = scratch;
+    let tiles = Tiles::of::<F>(rows_here.len());
+    out.fill(F::ZERO);
+    for start in (0..depth).step_by(BLOCK) {
+        let steps = start..depth.min(start + BLOCK);
+        let rows = rows.block(rows_here.clone(), steps.clone(), lane_count, block);
+        for here in panels(0..lane_count, panel_width::<F>()) {
+            let lanes = lanes.panel(here.clone(), steps.clone(), tiles.count(), panel);
+            let width = lanes.groups * LANES;
+            if here.len() == width {
+                multiply_tiles(tiles, rows, lanes, steps.len(), &mut out[here.start..], lane_count);
+            } else {
+                // The last lanes, fewer than a tile has.
+                sums.clear();
+                sums.resize(rows_here.len() * width, F::ZERO);
+                multiply_tiles(tiles, rows, lanes, steps.len(), sums, width);
+                for (out, sums) in out.chunks_mut(lane_count).zip(sums.chunks_exact(width)) {
+                    out[here.clone()].iter_mut().zip(sums).for_each(|(out, sum)| *out += *sum);
+                }
             }
         }
     }
 }
 
-/// Copies the sums of some tiles and panels to their place in `run`, which starts at unit `first` of the output.
-fn store_range<F: Float>(
-    rows: &RowPanels<F>,
-    lanes: &LanePanels<F>,
-    outer: Outer,
-    first: usize,
-    tiles: &Range<usize>,
-    panels: &Range<usize>,
-    sums: &[F],
-    run: &mut [F],
+/// Some rows by some lanes, stored lane after lane, `pitch` numbers each.
+fn multiply_lanes<F: Float>(
+    rows: &Place<F>,
+    rows_here: Range<usize>,
+    pitch: usize,
+    lanes: &Lanes<F>,
+    lanes_here: Range<usize>,
+    depth: usize,
+    out: &mut [F],
+    scratch: &mut Scratch<F>,
 ) {
-    let height = rows.tiling.height;
-    let first_row = tiles.start * height;
-    let count = (tiles.end * height).min(rows.rows) - first_row;
-    let size = sums.len() / panels.len();
-    for (panel, sums) in panels.clone().zip(sums.chunks_exact(size)) {
-        let first_lane = panel * F::LANES;
-        let width = F::LANES.min(lanes.lanes - first_lane);
-        match outer {
-            Outer::Rows => {
-                for (i, sums) in sums.chunks_exact(F::LANES).take(count).enumerate() {
-                    let start = (first_row - first * height + i) * lanes.lanes + first_lane;
-                    run[start..start + width].copy_from_slice(&sums[..width]);
-                }
-            }
-            Outer::Lanes => {
-                let start = (first_lane - first * F::LANES) * rows.rows + first_row;
-                let run = &mut run[start..];
-                if F::LANES == 16 {
-                    transpose(&sums.as_chunks::<16>().0[..count], &mut run[..], rows.rows, width);
-                } else {
-                    transpose(&sums.as_chunks::<8>().0[..count], &mut run[..], rows.rows, width);
-                }
-            }
+    let Scratch { sums, panel, block } = scratch;
+    let tiles = Tiles::of::<F>(rows_here.len());
+    let offset = |lane: usize| (lane - lanes_here.start) * rows_here.len(); // of a panel's sums (rows, its lanes)
+    let panels = || panels(lanes_here.clone(), panel_width::<F>());
+    sums.clear();
+    sums.resize(offset(lanes_here.end.next_multiple_of(LANES)), F::ZERO);
+    for start in (0..depth).step_by(BLOCK) {
+        let steps = start..depth.min(start + BLOCK);
+        let rows = rows.block(rows_here.clone(), steps.clone(), lanes_here.len(), block);
+        for here in panels() {
+            let lanes = lanes.panel(here.clone(), steps.clone(), tiles.count(), panel);
+            let sums = &mut sums[offset(here.start)..];
+            multiply_tiles(tiles, rows, lanes, steps.len(), sums, lanes.groups * LANES);
         }
+    }
+    for here in panels() {
+        let width = here.len().next_multiple_of(LANES);
+        let sums = &sums[offset(here.start)..][..rows_here.len() * width];
+        let out = &mut out[(here.start - lanes_here.start) * pitch + rows_here.start..];
+        transpose(sums, width, out, pitch, here.len());
     }
 }
 
 versions! {
-    /// `out[lane * pitch + i] = sums[i][lane]` for the first `width` lanes: four rows at a time, so that a lane's numbers
-    /// are written side by side.
-    fn transpose[F: Float, const NR: usize](sums: &[[F; NR]], out: &mut [F], pitch: usize, width: usize) {
-        let (groups, rest) = sums.as_chunks::<4>();
-        for (index, group) in groups.iter().enumerate() {
-            for (lane, out) in out.chunks_mut(pitch).take(width).enumerate() {
-                if let Some(out) = out.get_mut(4 * index..4 * index + 4) {
-                    for i in 0..4 { out[i] = group[i][lane]; }
-                }
+    /// `out[lane * pitch + i] = sums[i * width + lane]` for the first `lanes` lanes: 16 rows at a time, so that a lane's
+    /// numbers are written side by side.
+    fn transpose[F: Float](sums: &[F], width: usize, out: &mut [F], pitch: usize, lanes: usize) {
+        let rows = sums.len() / width;
+        let mut i = 0;
+        i = transpose_rows::<F, 16>(sums, width, i, rows, out, pitch, lanes);
+        i = transpose_rows::<F, 4>(sums, width, i, rows, out, pitch, lanes);
+        transpose_rows::<F, 1>(sums, width, i, rows, out, pitch, lanes);
+    }
+}
+
+/// Whole groups of `N` rows from row `first` on; returns the row after them.
+#[inline(always)]
+fn transpose_rows<F: Float, const N: usize>(
+    sums: &[F],
+    width: usize,
+    first: usize,
+    rows: usize,
+    out: &mut [F],
+    pitch: usize,
+    lanes: usize,
+) -> usize {
+    let mut i = first;
+    while i + N <= rows {
+        let group: [&[F]; N] = std::array::from_fn(|row| &sums[(i + row) * width..][..lanes]);
+        for (lane, out) in out.chunks_mut(pitch).take(lanes).enumerate() {
+            let numbers: [F; N] = std::array::from_fn(|row| group[row][lane]);
+            if let Some(out) = out.get_mut(i..).and_then(|out| out.first_chunk_mut()) {
+                *out = numbers;
             }
         }
-        let done = 4 * groups.len();
-        for (lane, out) in out.chunks_mut(pitch).take(width).enumerate() {
-            for (out, row) in out[done..].iter_mut().zip(rest) { *out = row[lane]; }
-        }
+        i += N;
     }
+    i
 }

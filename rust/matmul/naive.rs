@@ -16,7 +16,7 @@ pub fn matmul_naive<F: Float>(a: ArrayView2<F>, b: ArrayView2<F>) -> Array2<F> {
             for k in start..depth.min(start + BLOCK) {
                 sum = a[(i, k)].mul_add(b[(k, j)], sum);
             }
-            c = if start == 0 { sum } else { c + sum };
+            c += sum;
         }
         c
     })

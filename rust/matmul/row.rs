@@ -15,7 +15,8 @@ versions! {
     pub(super) fn multiply_row[F: Float](a: &[F], b: &[F], out: &mut [F], sums: &mut Vec<F>) {
         let n = out.len();
         sums.resize(n, F::ZERO);
-        for (index, (a, b)) in a.chunks(BLOCK).zip(b.chunks(BLOCK * n)).enumerate() {
+        out.fill(F::ZERO);
+        for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK * n)) {
             sums.fill(F::ZERO);
             let (groups, rest) = a.as_chunks::<AT_ONCE>();
             let mut rows = b.chunks_exact(n);
@@ -26,7 +27,7 @@ versions! {
             for (a, row) in rest.iter().zip(rows) {
                 for (sum, b) in sums.iter_mut().zip(row) { *sum = a.mul_add(*b, *sum); }
             }
-            for (out, sum) in out.iter_mut().zip(sums.iter()) { *out = if index == 0 { *sum } else { *out + *sum }; }
+            for (out, sum) in out.iter_mut().zip(sums.iter()) { *out += *sum; }
         }
     }
 }
