@@ -114,9 +114,16 @@ macro_rules! wide_version {
     ($(fn $name:ident[$($generics:tt)*]($($arg:ident: $ty:ty),* $(,)?) $body:block)+) => {$(
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables))]
         fn $name<$($generics)*>($($arg: $ty),*) {
+            // What a function with instructions of its own hands to others (closures) is not inlined there: hence two.
+            #[cfg(target_arch = "x86_64")]
+            #[inline(always)]
+            fn body<$($generics)*>($($arg: $ty),*) $body
+
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
-            fn avx512<$($generics)*>($($arg: $ty),*) $body
+            fn avx512<$($generics)*>($($arg: $ty),*) {
+                body($($arg),*)
+            }
 
             match $crate::isa::level() {
                 // SAFETY: `level` is never above what the running processor reports.

@@ -138,14 +138,19 @@ impl Loss {
     }
 }
 
-/// `(ln Σ e^z, e^z - largest, Σ)` of one row: writes the exponentials to `e` and returns `(largest, Σ e)`.
+/// `e^(z - largest)` of every row of `width` numbers, and the largest of each row. The exponentials of all rows are taken
+/// at once: rows are often shorter than a vector register.
 #[inline(always)]
-fn exponentials<F: Float>(z: &[F], e: &mut [F]) -> (F, F) {
-    let largest = z.iter().fold(z[0], |m, z| if *z > m { *z } else { m });
-    for (e, z) in e.iter_mut().zip(z) {
-        *e = (*z - largest).exp();
+fn exponentials<F: Float>(z: &[F], width: usize, e: &mut [F], largest: &mut [F]) {
+    for ((z, e), largest) in z.chunks_exact(width).zip(e.chunks_exact_mut(width)).zip(largest) {
+        *largest = z.iter().fold(z[0], |m, z| if *z > m { *z } else { m });
+        for (e, z) in e.iter_mut().zip(z) {
+            *e = *z - *largest;
+        }
     }
-    (largest, e.iter().copied().sum())
+    for e in e {
+        *e = e.exp();
+    }
 }
 
 versions! {
@@ -167,8 +172,9 @@ versions! {
     }
     // loss = ln Σ e^z - z_y; d = softmax(z) - [k = y]
     fn cross_entropy_classes[F: Float](z: &[F], width: usize, y: &[u32], share: F, dz: &mut [F], terms: &mut [F]) {
+        exponentials(z, width, dz, terms);
         for (((z, y), dz), term) in z.chunks_exact(width).zip(y).zip(dz.chunks_exact_mut(width)).zip(terms) {
-            let (largest, total) = exponentials(z, dz);
+            let (largest, total) = (*term, dz.iter().copied().sum::<F>());
             *term = total.ln() + (largest - z[*y as usize]);
             let scale = share / total;
             for dz in dz.iter_mut() { *dz *= scale; }
@@ -177,9 +183,10 @@ versions! {
     }
     // loss = Σ_k y_k (ln Σ e^z - z_k); d = softmax(z) Σ y - y
     fn cross_entropy_values[F: Float](z: &[F], width: usize, y: &[F], share: F, dz: &mut [F], terms: &mut [F]) {
+        exponentials(z, width, dz, terms);
         let rows = z.chunks_exact(width).zip(y.chunks_exact(width));
         for (((z, y), dz), term) in rows.zip(dz.chunks_exact_mut(width)).zip(terms) {
-            let (largest, total) = exponentials(z, dz);
+            let (largest, total) = (*term, dz.iter().copied().sum::<F>());
             let ln_total = total.ln();
             let mut loss = F::ZERO;
             for (z, y) in z.iter().zip(y) { loss = y.mul_add(ln_total + (largest - *z), loss); }

@@ -32,7 +32,7 @@ use tile::{LANES, Tiles, largest, multiply_tiles};
 pub const BLOCK: usize = 256;
 
 /// Multiply-adds below which a second thread costs more than it saves.
-const SERIAL: usize = 1_000_000;
+const SERIAL: usize = 3_000_000;
 
 /// Rows that use a panel of lanes before the next panel is read: in one block of the depth 256 KiB of `f32`, for the
 /// second cache.
