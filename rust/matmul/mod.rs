@@ -65,6 +65,7 @@ pub fn matmul<F: Float>(a: ArrayView2<F>, b: ArrayView2<F>, threads: usize) -> R
 /// The memory of a multiplication, reused from call to call.
 #[derive(Default)]
 pub struct Product<F: Float> {
+    packed: LanePanels<F>,
     scratch: Vec<Scratch<F>>,
     row_sums: Vec<F>,
 }
@@ -118,11 +119,10 @@ impl<F: Float> Product<F> {
         } else {
             ((b, n), (Lanes::In(a), m), Outer::Lanes)
         };
-        let packed;
         let lanes = match lanes {
             (Lanes::In(place), count) if rows.1 > ROWS && count * depth >= WORTH_PACKING => {
-                packed = LanePanels::of(&place, count, depth, threads);
-                (Lanes::Packed(&packed), count)
+                self.packed.pack(&place, count, depth, threads);
+                (Lanes::Packed(&self.packed), count)
             }
             lanes => lanes,
         };
@@ -222,7 +222,7 @@ fn multiply_blocks<F: Float>(
             let (start, width) = (first * LANES, panel_width::<F>());
             let end = start + run.len() / row_count;
             // One block of the depth leaves nothing to be added up later.
-            let at_once = if depth <= BLOCK { width } else { (SUMS / row_count.min(ROWS)).next_multiple_of(width) };
+            let at_once = if depth <= BLOCK { 4 * width } else { (SUMS / row_count.min(ROWS)).next_multiple_of(width) };
             for block in panels(start..end, at_once) {
                 let out = &mut run[(block.start - start) * row_count..(block.end - start) * row_count];
                 for rows_here in parts(0..row_count, ROWS) {
@@ -298,43 +298,42 @@ fn multiply_lanes<F: Float>(
         let width = here.len().next_multiple_of(LANES);
         let sums = &sums[offset(here.start)..][..rows_here.len() * width];
         let out = &mut out[(here.start - lanes_here.start) * pitch + rows_here.start..];
-        transpose(sums, width, out, pitch, here.len());
+        if width == LANES {
+            transpose(sums.as_chunks::<LANES>().0, out, pitch, here.len());
+        } else {
+            transpose(sums.as_chunks::<{ 2 * LANES }>().0, out, pitch, here.len());
+        }
     }
 }
 
 versions! {
-    /// `out[lane * pitch + i] = sums[i * width + lane]` for the first `lanes` lanes: 16 rows at a time, so that a lane's
-    /// numbers are written side by side.
-    fn transpose[F: Float](sums: &[F], width: usize, out: &mut [F], pitch: usize, lanes: usize) {
-        let rows = sums.len() / width;
-        let mut i = 0;
-        i = transpose_rows::<F, 16>(sums, width, i, rows, out, pitch, lanes);
-        i = transpose_rows::<F, 4>(sums, width, i, rows, out, pitch, lanes);
-        transpose_rows::<F, 1>(sums, width, i, rows, out, pitch, lanes);
+    /// `out[lane * pitch + i] = sums[i][lane]` for the first `lanes` lanes: some rows at a time, so that a lane's numbers
+    /// are written side by side.
+    fn transpose[F: Float, const W: usize](sums: &[[F; W]], out: &mut [F], pitch: usize, lanes: usize) {
+        let rest = transpose_rows::<F, W, 16>(sums, out, 0, pitch, lanes);
+        let rest = transpose_rows::<F, W, 4>(sums, out, rest, pitch, lanes);
+        transpose_rows::<F, W, 1>(sums, out, rest, pitch, lanes);
     }
 }
 
 /// Whole groups of `N` rows from row `first` on; returns the row after them.
 #[inline(always)]
-fn transpose_rows<F: Float, const N: usize>(
-    sums: &[F],
-    width: usize,
-    first: usize,
-    rows: usize,
+fn transpose_rows<F: Float, const W: usize, const N: usize>(
+    sums: &[[F; W]],
     out: &mut [F],
+    first: usize,
     pitch: usize,
     lanes: usize,
 ) -> usize {
-    let mut i = first;
-    while i + N <= rows {
-        let group: [&[F]; N] = std::array::from_fn(|row| &sums[(i + row) * width..][..lanes]);
-        for (lane, out) in out.chunks_mut(pitch).take(lanes).enumerate() {
+    let groups = sums[first..].as_chunks::<N>().0;
+    for (index, group) in groups.iter().enumerate() {
+        let start = first + index * N;
+        for (lane, out) in out.chunks_mut(pitch).take(lanes.min(W)).enumerate() {
             let numbers: [F; N] = std::array::from_fn(|row| group[row][lane]);
-            if let Some(out) = out.get_mut(i..).and_then(|out| out.first_chunk_mut()) {
+            if let Some(out) = out.get_mut(start..).and_then(|out| out.first_chunk_mut()) {
                 *out = numbers;
             }
         }
-        i += N;
     }
-    i
+    first + groups.len() * N
 }

@@ -209,19 +209,24 @@ impl<F: Float> Default for LanePanels<F> {
 impl<F: Float> LanePanels<F> {
     /// Packs `view (lanes, depth)`.
     pub fn floats(view: &ArrayView2<F>, threads: usize) -> Self {
-        let (lanes, depth) = view.dim();
-        LanePanels::of(&Place::of(&contiguous(view)), lanes, depth, threads)
-    }
-
-    pub(super) fn of(place: &Place<F>, lanes: usize, depth: usize, threads: usize) -> Self {
-        LanePanels { lanes, depth, data: Data::Floats(pack(place, lanes, depth, panel_width::<F>(), threads)) }
+        let ((lanes, depth), mut panels) = (view.dim(), LanePanels::default());
+        panels.pack(&Place::of(&contiguous(view)), lanes, depth, threads);
+        panels
     }
 
     /// Packs bytes that stand for the numbers `byte * scale`.
     pub fn bytes(view: &ArrayView2<u8>, scale: F, threads: usize) -> Self {
-        let (lanes, depth) = view.dim();
-        let data = pack(&Place::of(&contiguous(view)), lanes, depth, panel_width::<F>(), threads);
+        let ((lanes, depth), mut data) = (view.dim(), Vec::new());
+        pack(&mut data, &Place::of(&contiguous(view)), lanes, depth, panel_width::<F>(), threads);
         LanePanels { lanes, depth, data: Data::Bytes(data, scale) }
+    }
+
+    /// Packs an operand in the place of floats that were packed before, reusing their memory.
+    pub(super) fn pack(&mut self, place: &Place<F>, lanes: usize, depth: usize, threads: usize) {
+        if let Data::Floats(data) = &mut self.data {
+            (self.lanes, self.depth) = (lanes, depth);
+            pack(data, place, lanes, depth, panel_width::<F>(), threads);
+        }
     }
 
     /// Lanes and depth.
@@ -260,19 +265,20 @@ const SERIAL: usize = 1 << 15;
 
 /// Packs an operand `(lanes, depth)` into panels of `width` lanes, the last with as many groups as it needs.
 fn pack<T: Copy + Default + Send + Sync>(
+    data: &mut Vec<T>,
     place: &Place<T>,
     lanes: usize,
     depth: usize,
     width: usize,
     threads: usize,
-) -> Vec<T> {
+) {
     let padded = lanes.next_multiple_of(LANES);
-    let mut data = vec![T::default(); padded * depth];
+    data.resize(padded * depth, T::default());
     // A block is contiguous; where there is only one, so is each of its panels.
     let panels_apart = depth <= BLOCK;
     let unit = if panels_apart { width * depth } else { padded * BLOCK };
     let threads = if data.len() < SERIAL { 1 } else { threads };
-    parallel::split(threads, &mut data, unit, &mut Vec::<()>::new(), &|first, mut run: &mut [T], _: &mut ()| {
+    parallel::split(threads, data, unit, &mut Vec::<()>::new(), &|first, mut run: &mut [T], _: &mut ()| {
         let (mut lane, mut start) = if panels_apart { (first * width, 0) } else { (0, first * BLOCK) };
         while !run.is_empty() {
             let (steps, pitch) = ((depth - start).min(BLOCK), width.min(padded - lane));
@@ -285,5 +291,4 @@ fn pack<T: Copy + Default + Send + Sync>(
             }
         }
     });
-    data
 }
