@@ -29,8 +29,8 @@ def evaluate(model: str, data: str, skip_bad: bool, output: Output) -> None:
     """Score MODEL on DATA, photos with their classes.
 
     Shows the accuracy with its 95 % interval (Wilson) beside two baselines, the class that was most frequent in
-    training and the best constant answer, and how often each class was taken for which. Photos that the model has learnt
-    from say nothing about others: they are left out, unless all of them are such.
+    training and the best constant answer, and how often each class was taken for which. Photos that the model has
+    learnt from say nothing about others: they are left out, unless all of them are such.
 
     DATA is as for `purr train`; of an .h5 with two parts the test set counts. Classes are matched by name.
     """
