@@ -15,6 +15,7 @@
 //!     activation,
 //!     kernel_initializer: Initializer::ScaledUniform,
 //!     bias_initializer: Initializer::Zeros,
+//!     trainable: true,
 //! };
 //! let layers = vec![dense(8, Activation::Tanh), dense(1, Activation::Sigmoid)];
 //! let mut network = Network::<f32>::new(NetworkSpec { input_shape: vec![2], layers, dtype: DType::Float32, seed: 1 })?;
@@ -52,6 +53,7 @@
 //! contract.
 
 pub mod activation;
+mod adapt;
 #[cfg(feature = "python")]
 mod bindings;
 pub mod error;
@@ -68,6 +70,7 @@ mod model;
 pub mod network;
 pub mod optimizer;
 pub mod parallel;
+mod passes;
 pub mod random;
 mod samples;
 pub mod spec;

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import operator
 import re
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -33,6 +34,52 @@ class Spec:
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} must be finite, got {value}")
         return {"type": self.type_name(), **fields}
+
+
+class NamedSpec(Spec):
+    """A description that is its type's name alone where there is nothing to set: "relu", or {"elu": {"alpha": 1.0}}."""
+
+    kind: ClassVar[str]
+    is_data: ClassVar[bool] = False
+    """Whether it holds arrays, of which the JSON form knows nothing."""
+
+    @classmethod
+    def type_name(cls) -> str:
+        """The name in the JSON: the core's with the same letters, "leaky_relu" for `LeakyReLU`."""
+        return core_name(cls.kind, cls.__name__)
+
+    @classmethod
+    def known(cls) -> dict[str, type[Self]]:
+        """The classes of this kind by name."""
+        return {kind.type_name(): kind for kind in cls.__subclasses__()}
+
+    @classmethod
+    def short(cls, value: object) -> str | Self:
+        """A name where there is nothing to set, else an object, whichever of them comes, or the JSON form of one."""
+        settings: dict[str, Any] = {}
+        if isinstance(value, dict) and len(value) == 1:
+            ((value, settings),) = value.items()
+        if not isinstance(value, cls):
+            made = cls.known()[check_name(cls.kind, value)]
+            if made.is_data:
+                return made.type_name()
+            value = made(**settings)
+        return value if value.is_data or value.settings() else value.type_name()
+
+    def settings(self) -> dict[str, Any]:
+        """What there is to set, as JSON wants it."""
+        return {name: value for name, value in self.to_dict().items() if name != "type"}
+
+    def to_json(self) -> str | dict[str, Any]:
+        """The JSON form."""
+        settings = self.settings()
+        return {self.type_name(): settings} if settings else self.type_name()
+
+
+@functools.cache
+def core_name(kind: str, class_name: str) -> str:
+    """The name in the core's closed set that has the same letters as a class: "rms_norm" for `RMSNorm`."""
+    return next(name for name in _core.names(kind) if name.replace("_", "") == class_name.lower())
 
 
 def check_name(kind: str, name: object) -> str:
