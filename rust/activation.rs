@@ -73,6 +73,43 @@ pub enum Activation {
     SquaredRelu,
 }
 
+/// The activations by name, for [`network!`](crate::network): constants, or functions of the setting.
+#[allow(non_upper_case_globals, missing_docs)]
+pub mod names {
+    use super::Activation;
+
+    pub const identity: Activation = Activation::Identity;
+    pub const relu: Activation = Activation::Relu;
+    pub const fn leaky_relu(negative_slope: f64) -> Activation {
+        Activation::LeakyRelu { negative_slope }
+    }
+    pub const fn prelu(initial_slope: f64) -> Activation {
+        Activation::Prelu { initial_slope }
+    }
+    pub const fn elu(alpha: f64) -> Activation {
+        Activation::Elu { alpha }
+    }
+    pub const selu: Activation = Activation::Selu;
+    pub const fn celu(alpha: f64) -> Activation {
+        Activation::Celu { alpha }
+    }
+    pub const gelu: Activation = Activation::Gelu;
+    pub const gelu_tanh: Activation = Activation::GeluTanh;
+    pub const silu: Activation = Activation::Silu;
+    pub const mish: Activation = Activation::Mish;
+    pub const sigmoid: Activation = Activation::Sigmoid;
+    pub const hard_sigmoid: Activation = Activation::HardSigmoid;
+    pub const hard_swish: Activation = Activation::HardSwish;
+    pub const tanh: Activation = Activation::Tanh;
+    pub const hard_tanh: Activation = Activation::HardTanh;
+    pub const softplus: Activation = Activation::Softplus;
+    pub const softsign: Activation = Activation::Softsign;
+    pub const log_sigmoid: Activation = Activation::LogSigmoid;
+    pub const softmax: Activation = Activation::Softmax;
+    pub const log_softmax: Activation = Activation::LogSoftmax;
+    pub const squared_relu: Activation = Activation::SquaredRelu;
+}
+
 /// `λ` and `λ α` of selu.
 pub(crate) const SELU: (f64, f64) = (1.0507009873554805, 1.0507009873554805 * 1.6732632423543772);
 

@@ -78,8 +78,11 @@ def test_a_saved_network_comes_back_bit_for_bit(dtype: str, kind: Any, path: Pat
     assert again.fingerprint() == net.fingerprint()
 
 
+SIZED_ACTIVATIONS = st.tuples(st.integers(1, 5), st.sampled_from(purr._core.names("activation")))
+
+
 @given(
-    st.lists(st.tuples(st.integers(1, 5), st.sampled_from(purr._core.names("activation"))), min_size=1, max_size=3),
+    st.lists(SIZED_ACTIVATIONS.filter(lambda layer: layer[0] > 1 or "softmax" not in layer[1]), min_size=1, max_size=3),
     st.sampled_from(["float32", "float64"]),
     st.floats(1e-30, 1e30),
     st.integers(0, 2**64 - 1),

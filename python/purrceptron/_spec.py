@@ -63,7 +63,12 @@ class NamedSpec(Spec):
             made = cls.known()[check_name(cls.kind, value)]
             if made.is_data:
                 return made.type_name()
-            value = made(**settings)
+            if not isinstance(settings, dict):
+                raise ValueError(f"{cls.kind} {made.type_name()}: settings are a table, got {settings!r}")
+            try:
+                value = made(**settings)
+            except TypeError as error:
+                raise ValueError(f"{cls.kind} {made.type_name()}: {error}") from None
         return value if value.is_data or value.settings() else value.type_name()
 
     def settings(self) -> dict[str, Any]:
