@@ -375,6 +375,22 @@ fn no_optimizer_moves_what_is_frozen() {
     );
 }
 
+/// A loss that reads logits leaves out the last activation, whichever layer it belongs to.
+#[test]
+fn an_activation_of_its_own_at_the_end_is_that_of_the_layer_before() {
+    let of_its_own = LayerSpec::Activation { activation: Softmax, trainable: true };
+    let x = matrix::<f64>(2, 40, 5);
+    let run = |layers| {
+        let start = network::<f64>(5, layers, 0);
+        let with = (ADAM, Loss::CrossEntropy, 1);
+        weights(trained(&start, with, Samples::Floats(x.view()), &classes(40, 3), &options(2, Some(16))))
+    };
+    let (one, other) = (run(vec![dense(3, Softmax)]), run(vec![dense(3, Identity), of_its_own]));
+    assert_eq!(bits(one.parameters()), bits(other.parameters()));
+    let predict = |net: &Network<f64>| bits(&net.predict(Samples::Floats(x.view()), false, 1).expect("fits"));
+    assert_eq!(predict(&one), predict(&other));
+}
+
 #[test]
 fn fifty_layers_train_with_residuals_and_layer_norm() {
     let block = || LayerSpec::Residual {

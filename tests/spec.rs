@@ -56,9 +56,7 @@ fn layers_that_cannot_be_are_refused_by_place_and_name() {
     };
     let first = dense(json!("relu"));
     let norm = |momentum: f64, epsilon: f64| json!({"type": "batch_norm", "momentum": momentum, "epsilon": epsilon});
-    let embedding = |entries: usize, units: usize| {
-        json!({"type": "embedding", "entries": entries, "units": units, "embeddings_initializer": "ones"})
-    };
+    let embedding = |entries: usize, units: usize| json!({"type": "embedding", "entries": entries, "units": units, "embeddings_initializer": "ones"});
     let residual = |inner: Value| json!({"type": "residual", "layers": [inner]});
     for (wrong, place, why) in [
         (json!({"type": "dropout", "rate": 1.5}), "layers[1].rate", "below 1"),
@@ -123,7 +121,8 @@ fn descriptions_of_older_versions_mean_what_they_meant() {
     let frozen = old.replacen("\"zeros\"", "\"zeros\",\"trainable\":false", 1);
     let spec = NetworkSpec::from_json(&frozen).expect("a new description");
     assert_eq!(spec.to_json().expect("JSON"), frozen);
-    assert_eq!(Network::<f32>::new(spec).expect("fits").frozen(), [0..28]);
+    let expected = 0..28;
+    assert_eq!(Network::<f32>::new(spec).expect("fits").frozen(), std::slice::from_ref(&expected));
 }
 
 #[test]

@@ -123,6 +123,22 @@ def test_an_embedding_learns_and_refuses_what_is_no_entry() -> None:
     assert net.predict(x.astype("uint8")).tobytes() == net.predict(x).tobytes()
 
 
+def test_early_stopping_gives_running_statistics_back_with_the_weights() -> None:
+    class Keep(purr.Callback):
+        def on_train_begin(self, model: purr.Sequential, epochs: int) -> None:
+            self.model, self.prints = model, list[str]()
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
+            self.prints.append(self.model.fingerprint())
+            return False
+
+    net = purr.Sequential([purr.BatchNorm(), purr.Dense(1, "sigmoid")], input_shape=6)
+    keep, stop = Keep(), purr.EarlyStopping(2)
+    held_out = (X[:20] + 5, Y[:20])
+    net.fit(X[20:], Y[20:], epochs=30, optimizer=purr.Adam(0.3), validation_data=held_out, callbacks=[keep, stop])
+    assert net.fingerprint() == keep.prints[stop.best_epoch]
+
+
 # Freezing
 
 
@@ -255,6 +271,11 @@ def test_arrays_are_first_values_and_leave_a_description_that_says_so(tmp_path: 
         purr.Sequential([purr.Dense(2, kernel_initializer=given(kernel))], input_shape=5)
     with pytest.raises(TypeError, match="real numbers"):
         given(["purr"])
+    later = purr.Sequential([purr.Dense(1, "sigmoid", given(kernel[:, :1]))], dtype="float64")
+    with pytest.raises(purr.DataError):
+        later.fit(X, np.full(60, 7))
+    later.fit(X, Y, epochs=0)
+    np.testing.assert_array_equal(later.get_weights()[0], kernel[:, :1])
 
 
 # TOML

@@ -17,7 +17,7 @@ from . import _core
 from ._arrays import Array, as_targets
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
 from .activations import ActivationFunction, as_activation
-from .initializers import Initializer, as_initializer
+from .initializers import FromArray, Initializer, as_initializer
 
 __all__ = [
     "activation_backward",
@@ -50,8 +50,8 @@ def initialize(
 ) -> Array:
     """First values of a kernel `(inputs, units)`: those that `Sequential` gives the layer at place `layer`."""
     short = as_initializer(initializer)
-    if not isinstance(short, str) and short.is_data:
-        raise ValueError("initializer: an array needs no initializing")
+    if short == FromArray.type_name() or isinstance(short, FromArray):
+        raise ValueError("initializer: an array is a first value by itself")
     shape = (check_whole("inputs", inputs, 0), check_whole("units", units, 0))
     check_whole("seed", seed, 0, MOST_SEED)
     described = json.dumps(short if isinstance(short, str) else short.to_json())

@@ -249,7 +249,7 @@ class Sequential:
     @contextmanager
     def _built_for(self, x: ArrayLike) -> Iterator[None]:
         """Within it the network has weights. If it had none before, and what comes is refused, it has none again."""
-        begun = ""
+        begun, layers = "", self._layers
         if self._core is None:
             self.build(np.shape(x)[1:] if np.ndim(x) > 1 else as_samples(x, self._dtype).shape[1:])
             begun = self.fingerprint()
@@ -258,6 +258,7 @@ class Sequential:
         except (TypeError, ValueError):
             if begun and self.fingerprint() == begun:  # nothing was trained, so what was refused says no shape
                 self._core = self._input_shape = None
+                self._layers = layers  # with the arrays that are to be its first weights
             raise
 
     def predict(self, x: ArrayLike, *, n_threads: int | None = None) -> Array:
