@@ -11,8 +11,6 @@ use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
 use crate::math::DType;
-#[doc(hidden)]
-pub use drawing::drawn_dense;
 
 /// A network, before it has weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,6 +165,16 @@ impl NetworkSpec {
 }
 
 impl LayerSpec {
+    /// A dense layer with nothing else to it.
+    pub const fn dense(
+        units: usize,
+        activation: Activation,
+        kernel_initializer: Initializer,
+        bias_initializer: Initializer,
+    ) -> LayerSpec {
+        LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, trainable: true }
+    }
+
     /// Shape of one output, given that of one input.
     pub(crate) fn output_shape(&self, shape: &[usize]) -> Vec<usize> {
         match self {

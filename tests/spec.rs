@@ -128,13 +128,7 @@ fn descriptions_of_older_versions_mean_what_they_meant() {
 #[test]
 fn a_drawn_network_is_its_description() {
     let drawn = purrceptron::network![4 => 3 relu => 2 elu(1.5) => 1 sigmoid];
-    let dense = |units, activation| LayerSpec::Dense {
-        units,
-        activation,
-        kernel_initializer: Initializer::ScaledUniform,
-        bias_initializer: Initializer::Zeros,
-        trainable: true,
-    };
+    let dense = |units, activation| LayerSpec::dense(units, activation, Initializer::ScaledUniform, Initializer::Zeros);
     let layers = vec![dense(3, Relu), dense(2, Activation::Elu { alpha: 1.5 }), dense(1, Sigmoid)];
     assert_eq!(drawn, spec(4, layers, DType::Float32, 0));
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ._arrays import Array
-from ._spec import NamedSpec, Spec, check_whole, core_name
+from ._spec import Spec, check_whole, core_name, optional
 from .activations import ActivationFunction, as_activation
 from .initializers import FromArray, Initializer, as_initializer
 
@@ -43,13 +43,6 @@ class Layer(Spec):
     def type_name(cls) -> str:
         """The name in the JSON: `RMSNorm` is "rms_norm"."""
         return core_name(cls.kind, cls.__name__)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON object, which says only of a frozen layer whether it is trainable."""
-        fields = super().to_dict()
-        if fields.get("trainable") is True:
-            del fields["trainable"]
-        return {name: value.to_json() if isinstance(value, NamedSpec) else value for name, value in fields.items()}
 
     def brief(self) -> str:
         """As `repr`, without the settings that are as usual: `Dense(units=20, activation='relu')`."""
@@ -91,7 +84,7 @@ class Dense(Layer):
     activation: str | ActivationFunction = "identity"
     kernel_initializer: str | Initializer = "scaled_uniform"
     bias_initializer: str | Initializer = "zeros"
-    trainable: bool = True
+    trainable: bool = optional(True, absent=True, kw_only=True)
 
     def __post_init__(self) -> None:
         self._set(
@@ -113,7 +106,7 @@ class Activation(Layer):
     """
 
     activation: str | ActivationFunction
-    trainable: bool = True
+    trainable: bool = optional(True, absent=True, kw_only=True)
 
     def __post_init__(self) -> None:
         self._set(activation=as_activation(self.activation), trainable=bool(self.trainable))
@@ -183,7 +176,7 @@ class BatchNorm(Layer):
 
     momentum: float = 0.9
     epsilon: float = 1e-5
-    trainable: bool = True
+    trainable: bool = optional(True, absent=True, kw_only=True)
 
     def __post_init__(self) -> None:
         self._set(momentum=float(self.momentum), epsilon=float(self.epsilon), trainable=bool(self.trainable))
@@ -201,7 +194,7 @@ class LayerNorm(Layer):
     """
 
     epsilon: float = 1e-5
-    trainable: bool = True
+    trainable: bool = optional(True, absent=True, kw_only=True)
 
     def __post_init__(self) -> None:
         self._set(epsilon=float(self.epsilon), trainable=bool(self.trainable))
@@ -219,7 +212,7 @@ class RMSNorm(Layer):
     """
 
     epsilon: float = 1e-6
-    trainable: bool = True
+    trainable: bool = optional(True, absent=True, kw_only=True)
 
     def __post_init__(self) -> None:
         self._set(epsilon=float(self.epsilon), trainable=bool(self.trainable))
@@ -285,7 +278,7 @@ class Embedding(Layer):
     entries: int
     units: int
     embeddings_initializer: str | Initializer = "uniform"
-    trainable: bool = True
+    trainable: bool = optional(True, absent=True, kw_only=True)
 
     def __post_init__(self) -> None:
         self._set(
@@ -314,10 +307,6 @@ class Residual(Layer):
 
     def __post_init__(self) -> None:
         self._set(layers=tuple(check_layers(self.layers, "Residual")))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON object."""
-        return {"type": self.type_name(), "layers": [layer.to_dict() for layer in self.layers]}
 
 
 def check_layers(layers: Iterable[Layer], what: str) -> list[Layer]:

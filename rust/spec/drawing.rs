@@ -1,9 +1,5 @@
 //! `network!`: a description that reads like the drawing of the network.
 
-use super::LayerSpec;
-use crate::activation::Activation;
-use crate::initializer::Initializer;
-
 /// A [`NetworkSpec`](crate::spec::NetworkSpec) of dense layers, drawn: numbers of units with arrows between, and after
 /// each its activation. Kernels begin by `scaled_uniform`, biases at zero; the weights are `f32`, the seed is 0.
 ///
@@ -35,16 +31,15 @@ macro_rules! network {
         $crate::spec::NetworkSpec {
             input_shape: vec![$inputs],
             layers: vec![
-                $($crate::spec::drawn_dense($units, $crate::activation::names::$activation $(($setting))?)),+
+                $($crate::spec::LayerSpec::dense(
+                    $units,
+                    $crate::activation::names::$activation $(($setting))?,
+                    $crate::initializer::Initializer::ScaledUniform,
+                    $crate::initializer::Initializer::Zeros,
+                )),+
             ],
             dtype: $crate::math::DType::Float32,
             seed: 0,
         }
     };
-}
-
-/// A dense layer as `network!` draws it.
-pub fn drawn_dense(units: usize, activation: Activation) -> LayerSpec {
-    let (kernel_initializer, bias_initializer) = (Initializer::ScaledUniform, Initializer::Zeros);
-    LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, trainable: true }
 }

@@ -41,7 +41,7 @@ pub fn bytes(seed: u64, rows: usize, columns: usize) -> Array2<u8> {
 /// A dense layer in which every parameter, biases too, begins at random.
 pub fn dense(units: usize, activation: Activation) -> LayerSpec {
     let (kernel_initializer, bias_initializer) = (Initializer::GlorotUniform, Initializer::ScaledUniform);
-    LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, trainable: true }
+    LayerSpec::dense(units, activation, kernel_initializer, bias_initializer)
 }
 
 /// Every member of a closed set, by reflection: a new one is tested unasked. One with settings needs a row of them.
