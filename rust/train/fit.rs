@@ -127,7 +127,7 @@ pub fn fit<F: Float>(
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let start = Instant::now();
-    let before = (network.parameters().to_vec(), trainer.state_mut().clone());
+    let before = (network.clone(), trainer.state_mut().clone());
     let mut epochs = Vec::with_capacity(options.epochs.min(1 << 20) as usize);
     let result = parallel::install(trainer.threads(), || {
         let mut last_loss = None;
@@ -145,14 +145,14 @@ pub fn fit<F: Float>(
                 break;
             }
         }
-        match first_not_finite(network.parameters()) {
+        match first_not_finite(network.parameters()).or(first_not_finite(network.buffers())) {
             Some(_) => Err(Error::Diverged { epoch: epochs.len().saturating_sub(1) as u64, last_loss }),
             None => Ok(()),
         }
     });
     if let Err(error) = result {
         if let Error::Diverged { .. } = error {
-            network.parameters_mut().copy_from_slice(&before.0);
+            *network = before.0;
             *trainer.state_mut() = before.1;
         }
         return Err(error);
