@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._arrays import Array, as_samples
+from ._scores import Metric
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
 from .callbacks import Callback
 from .layers import Dense, Layer, layer_from_dict
@@ -157,8 +158,9 @@ class Sequential:
         shuffle: bool = True,
         optimizer: str | Optimizer = "adam",
         loss: str | None = None,
-        metrics: Sequence[str] = (),
+        metrics: Metric | Sequence[Metric] = (),
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_split: float | None = None,
         callbacks: Sequence[Callback] = (),
         n_threads: int | None = None,
         solver: str = "auto",
@@ -175,9 +177,14 @@ class Sequential:
             optimizer: A name, or an object such as `purr.SGD(0.1, momentum=0.9)`.
             loss: "binary_cross_entropy", "cross_entropy" (classes, or rows of probabilities) or
                 "mean_squared_error"; left out, a last sigmoid implies the first and a last softmax the second.
-            metrics: Names of scores for the history: "accuracy".
+            metrics: Scores for the history. Names of functions in `purrceptron.metrics`, such as "accuracy", "r2",
+                "top_5_accuracy" (any number): counted over the epoch's samples, each batch before its step. Functions
+                `(y, prediction) -> float`, scikit-learn's as they are (see `metrics.Score`): called with all samples at
+                the epoch's end.
             validation_data: `(x, y)` to evaluate after every epoch.
-            callbacks: Called after epochs, see `purrceptron.callbacks`.
+            validation_split: Instead of it, the share of the samples, above 0 and below 1, that is evaluated and not
+                trained on: drawn from the seed, from every class alike.
+            callbacks: Called before and after epochs and batches, see `purrceptron.callbacks`.
             n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
                 result is the same bit for bit.
             solver: "direct"; "reduced", which trains a wide first layer on few samples in the span of the data, for
@@ -203,6 +210,7 @@ class Sequential:
                 shuffle=shuffle,
                 metrics=metrics,
                 validation_data=validation_data,
+                validation_split=validation_split,
                 callbacks=callbacks,
                 solver=solver,
                 verbose=verbose,
@@ -242,7 +250,7 @@ class Sequential:
         y: ArrayLike,
         *,
         loss: str | None = None,
-        metrics: Sequence[str] = (),
+        metrics: Metric | Sequence[Metric] = (),
         n_threads: int | None = None,
     ) -> dict[str, float]:
         """Mean loss and metrics on data, by name: `{"loss": ..., "accuracy": ...}`."""
@@ -375,5 +383,8 @@ def parse_network(text: str, *, has_input: bool = True) -> tuple[int | None, lis
         units = int(match[1])
         usual = "relu" if position + 1 < len(parts) else "sigmoid" if units == 1 else "softmax"
         if position > 0 or not has_input:
-            layers.append(Dense(units, match[2] or usual))
+            try:
+                layers.append(Dense(units, match[2] or usual))
+            except ValueError as error:
+                raise ValueError(f"network {text!r}: {part.strip()!r}: {error}") from None
     return (int(parts[0]) if layers and has_input else None), layers
