@@ -17,6 +17,7 @@ from .trainer import History, Trainer
 
 if TYPE_CHECKING:
     from . import datasets, images, metrics, photos
+    from .gradient_check import check_gradients
     from .photos import CatClassifier, PhotoClassifier
 
 __version__ = _core.version()
@@ -42,6 +43,7 @@ __all__ = [
     "Trainer",
     "__version__",
     "callbacks",
+    "check_gradients",
     "datasets",
     "fit_many",
     "images",
@@ -52,7 +54,7 @@ __all__ = [
 ]
 
 # Loaded when they are first asked for: importing the library loads NumPy and itself, nothing more.
-_LAZY = {"CatClassifier": "photos", "PhotoClassifier": "photos"}
+_LAZY = {"CatClassifier": "photos", "PhotoClassifier": "photos", "check_gradients": "gradient_check"}
 _LAZY |= {name: name for name in ("datasets", "images", "metrics", "photos")}
 
 
