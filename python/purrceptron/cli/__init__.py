@@ -13,6 +13,7 @@ from .evaluate import evaluate
 from .failure import Purr
 from .predict import predict
 from .show import show
+from .trace import trace
 from .train import train
 
 __all__ = ["main", "purr"]
@@ -36,7 +37,7 @@ def purr() -> None:
     """
 
 
-for _command in (train, predict, evaluate, show, data):
+for _command in (train, predict, evaluate, show, data, trace):
     purr.add_command(_command)
 
 
