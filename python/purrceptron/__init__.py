@@ -17,6 +17,7 @@ from .trainer import History, Trainer
 
 if TYPE_CHECKING:
     from . import datasets, images, metrics, photos
+    from .diagnosis import doctor
     from .gradient_check import check_gradients
     from .photos import CatClassifier, PhotoClassifier
 
@@ -45,6 +46,7 @@ __all__ = [
     "callbacks",
     "check_gradients",
     "datasets",
+    "doctor",
     "fit_many",
     "images",
     "kernels",
@@ -55,6 +57,7 @@ __all__ = [
 
 # Loaded when they are first asked for: importing the library loads NumPy and itself, nothing more.
 _LAZY = {"CatClassifier": "photos", "PhotoClassifier": "photos", "check_gradients": "gradient_check"}
+_LAZY |= {"doctor": "diagnosis"}
 _LAZY |= {name: name for name in ("datasets", "images", "metrics", "photos")}
 
 
