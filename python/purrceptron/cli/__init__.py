@@ -9,6 +9,7 @@ import click
 
 from .. import __version__
 from .data import data
+from .doctor import doctor
 from .evaluate import evaluate
 from .failure import Purr
 from .predict import predict
@@ -37,7 +38,7 @@ def purr() -> None:
     """
 
 
-for _command in (train, predict, evaluate, show, data, trace):
+for _command in (train, predict, evaluate, show, data, doctor, trace):
     purr.add_command(_command)
 
 

@@ -16,10 +16,10 @@ __all__ = ["class_share", "shuffled_labels"]
 _SURE = 0.001  # chance of a difference as large between two draws of the same shares
 _MATTERS = 0.05  # least difference of a share
 _LEAST, _MOST = 200, 1000  # samples from which, and of which, labels are guessed
-_SHUFFLES = 20
+_SHUFFLES = 50
 _WIDTHS = (1.0, 1 / 8)  # of the kernel, in medians of the squared distance
 _RIDGE = 0.1
-_BETTER = 2.5  # deviations by which true labels must be guessed better than shuffled ones
+_BETTER = 3.0  # deviations by which true labels must be guessed better than shuffled ones
 
 
 def class_share(case: Case) -> Finding | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from hashlib import sha256
 
 import numpy as np
@@ -14,7 +15,8 @@ from .findings import Finding
 __all__ = ["near_duplicates", "same_in_train_and_test"]
 
 _MOST = 2000  # samples whose distances are looked at
-_NEAR = 0.25  # of the median distance to the nearest other sample
+_NEAR = 0.25  # of the median distance to the nearest other sample, at most
+_BY_CHANCE = 1e-5  # share of samples that lie so near to another one without being nearly the same
 _MANY = 0.01  # share of training samples that may be near others
 
 
@@ -40,17 +42,25 @@ def same_in_train_and_test(case: Case) -> Finding | None:
 
 
 def near_duplicates(case: Case) -> Finding | None:
-    """Samples much closer to another than is usual: cut or compressed again, or bursts of photos."""
+    """Samples much closer to another than is usual: cut or compressed again, or bursts of photos.
+
+    How much closer some come by chance depends on the number of dimensions that the data fills: with d of them, a share
+    of `ln 2 r^d` is nearer than r times the median. It follows from the distances to the two nearest (Facco et al.,
+    "Estimating the intrinsic dimension of datasets by a minimal neighborhood information", 2017).
+    """
     places = case.some(_MOST, salt=1)
     if len(places) < 20:
         raise SkippedError("there are fewer than 20 samples")
     train = case.seen[places]
-    distance, nearest = _nearest(train, train, same=True)
+    distance, second, nearest = _nearest(train, train, same=True)
     usual = float(np.median(distance))
     if usual == 0:
         raise SkippedError("most samples come more than once")
-    twins = np.flatnonzero(distance < _NEAR * usual)
-    numbers = {"near_in_training": len(twins), "looked_at": len(places), "usual_distance": usual}
+    ratio = float(np.median(second / np.maximum(distance, 1e-300)))
+    dimensions = math.log(2) / max(math.log(ratio), 1e-3)
+    near = usual * min(_NEAR, (_BY_CHANCE / math.log(2)) ** (1 / dimensions))
+    twins = np.flatnonzero(distance <= near)
+    numbers = {"near_in_training": len(twins), "looked_at": len(places), "near": near, "usual_distance": usual}
     says = []
     if len(twins):
         one = int(twins[0])
@@ -61,8 +71,8 @@ def near_duplicates(case: Case) -> Finding | None:
     leaked = np.zeros(0, dtype=np.int64)
     if case.test is not None:
         test = case.rescaled(case.test[0][:_MOST])
-        distance, nearest = _nearest(test, train, same=False)
-        leaked = np.flatnonzero((distance < _NEAR * usual) & (distance > 0))  # equal ones are another finding
+        distance, _, nearest = _nearest(test, train, same=False)
+        leaked = np.flatnonzero((distance <= near) & (distance > 0))  # equal ones are another finding
         numbers |= {"near_in_test": len(leaked), "test_looked_at": len(test)}
         if len(leaked):
             one = int(leaked[0])
@@ -86,8 +96,10 @@ def _alike(rows: Array, others: Array) -> Array:
     return np.ascontiguousarray(rows if rows.dtype == others.dtype else rows.astype(np.float64))
 
 
-def _nearest(rows: Array, others: Array, *, same: bool) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Distance of each row to the nearest of the others, and its place; `same` leaves out the row itself."""
+def _nearest(
+    rows: Array, others: Array, *, same: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Distances of each row to the two nearest of the others, and the nearest's place; `same` leaves out itself."""
     rows, others = rows.astype(np.float64), others.astype(np.float64)
     centre = others.mean(axis=0)
     rows, others = rows - centre, others - centre  # so that the products cancel less
@@ -95,4 +107,7 @@ def _nearest(rows: Array, others: Array, *, same: bool) -> tuple[NDArray[np.floa
     if same:
         np.fill_diagonal(squares, np.inf)
     nearest = squares.argmin(axis=1)
-    return np.linalg.norm(rows - others[nearest], axis=1), nearest
+    distance = np.linalg.norm(rows - others[nearest], axis=1)
+    np.put_along_axis(squares, nearest[:, None], np.inf, axis=1)
+    second = np.linalg.norm(rows - others[squares.argmin(axis=1)], axis=1)
+    return distance, np.maximum(second, distance), nearest

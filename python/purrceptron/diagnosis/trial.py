@@ -23,7 +23,7 @@ _MOST = 512  # samples on which outputs are looked at
 _STEPS = 10
 _FLAT = 0.01  # of an activation's range: so near to its end it hardly moves
 _SATURATED, _CERTAIN = 0.2, 0.5  # share of outputs
-_DEAD = 0.5  # share of a layer's units
+_DEAD = 0.75  # share of a layer's units
 _WORSE, _LEAP = 1.2, 10.0  # times the first loss: at the end of the trial, and within it
 _TRIES = 8  # smaller learning rates, each a third of the one before
 
