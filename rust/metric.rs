@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoEnumIterator, VariantNames};
 
 use crate::activation::Activation;
 use crate::error::{Error, Result};
@@ -14,7 +15,18 @@ use crate::loss::{Loss, Targets};
 use crate::math::{DType, Float, exp_in_place, ln_in_place, softplus_in_place};
 
 /// A score of predictions, named as scikit-learn's scorers are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::EnumIter,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+)]
 #[serde(try_from = "String", into = "String")]
 #[strum(serialize_all = "snake_case")]
 pub enum Metric {
@@ -61,15 +73,10 @@ impl Metric {
 
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Metric::TopKAccuracy(k) => return write!(f, "top_{k}_accuracy"),
-            Metric::Accuracy => "accuracy",
-            Metric::LogLoss => "log_loss",
-            Metric::BrierScore => "brier_score",
-            Metric::R2 => "r2",
-            Metric::MeanAbsoluteError => "mean_absolute_error",
-            Metric::RootMeanSquaredError => "root_mean_squared_error",
-        })
+        match self {
+            Metric::TopKAccuracy(k) => write!(f, "top_{k}_accuracy"),
+            other => f.write_str(other.into()),
+        }
     }
 }
 
@@ -77,14 +84,14 @@ impl FromStr for Metric {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Metric> {
-        use Metric::*;
         if let Some(k) = name.strip_prefix("top_").and_then(|rest| rest.strip_suffix("_accuracy")) {
             let whole = k.parse().ok().filter(|k| *k > 0);
-            return whole.map(TopKAccuracy).ok_or_else(|| Error::value("k of top_k_accuracy", "a number from 1", k));
+            return whole
+                .map(Metric::TopKAccuracy)
+                .ok_or_else(|| Error::value("k of top_k_accuracy", "a number from 1", k));
         }
-        let all = [Accuracy, LogLoss, BrierScore, R2, MeanAbsoluteError, RootMeanSquaredError];
-        let found = all.into_iter().find(|metric| metric.to_string() == name);
-        found.ok_or_else(|| Error::value("metric", <Metric as strum::VariantNames>::VARIANTS.join(", "), name))
+        let found = Metric::iter().find(|metric| metric.to_string() == name);
+        found.ok_or_else(|| Error::value("metric", format!("one of {}", Metric::VARIANTS.join(", ")), name))
     }
 }
 
@@ -207,9 +214,10 @@ impl Tally {
             Metric::R2 => {
                 self.predict(outputs, width, activation);
                 for (i, output) in self.outputs.iter_mut().enumerate() {
-                    let pairs = || zip_targets(&self.rows, width, targets).skip(i).step_by(width);
-                    output.sum += pairs().map(|(p, y)| (p - y) * (p - y)).sum::<f64>();
-                    output.merge(self.samples, count, || pairs().map(|(_, y)| y));
+                    let places = || (i..self.rows.len()).step_by(width);
+                    let ys = || places().map(|place| target(targets, place, width));
+                    output.sum += places().zip(ys()).map(|(i, y)| (self.rows[i] - y) * (self.rows[i] - y)).sum::<f64>();
+                    output.merge(self.samples, count, ys);
                 }
             }
         }
@@ -299,13 +307,15 @@ fn zip_targets<'a, F: Float>(
     width: usize,
     targets: Targets<'a, F>,
 ) -> impl Iterator<Item = (f64, f64)> + 'a {
-    predictions.iter().enumerate().map(move |(i, p)| {
-        let y = match targets {
-            Targets::Values(values) => values[i].into(),
-            Targets::Classes(classes) => f64::from(u8::from(classes[i / width] as usize == i % width)),
-        };
-        (*p, y)
-    })
+    predictions.iter().enumerate().map(move |(i, p)| (*p, target(targets, i, width)))
+}
+
+/// What number `i` of rows of `width` should be.
+fn target<F: Float>(targets: Targets<F>, i: usize, width: usize) -> f64 {
+    match targets {
+        Targets::Values(values) => values[i].into(),
+        Targets::Classes(classes) => f64::from(u8::from(classes[i / width] as usize == i % width)),
+    }
 }
 
 fn log_loss_total<F: Float>(p: &[F], width: usize, targets: Targets<F>) -> f64 {
