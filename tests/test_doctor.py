@@ -268,6 +268,10 @@ def test_units_that_a_long_step_kills_are_told_from_those_dead_at_first() -> Non
     finding = found("dead_units", diagnosis)
     assert finding.numbers["dead_after_ten_steps"] > finding.numbers["dead_at_first"]
     assert "smaller learning rate" in finding.mend
+    faulty, _ = dead_units()
+    finding = found("dead_units", purr.doctor(**faulty))
+    assert finding.numbers["dead_after_ten_steps"] <= 1  # more: the seven were dead before
+    assert "another seed" in finding.mend
 
 
 def test_nothing_is_changed() -> None:

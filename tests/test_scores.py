@@ -228,6 +228,35 @@ def test_functions_of_scikit_learn_are_metrics_as_they_are(function: str, output
     assert len(history.metrics[function]) == 2
 
 
+def test_the_name_of_the_second_parameter_says_what_a_function_gets() -> None:
+    net, x, y = classifier(3, "softmax")
+    got: dict[str, Array] = {}
+
+    def of_classes(y_true: Array, y_pred: Array) -> float:
+        got["classes"] = y_pred
+        return 0.0
+
+    def of_scores(y_true: Array, y_score: Array) -> float:
+        got["probabilities"] = y_score
+        return 0.0
+
+    def some_log_loss(y_true: Array, y_pred: Array) -> float:
+        got["probabilities of a log loss"] = y_pred
+        return 0.0
+
+    asked = metrics.Score(of_classes, on="probabilities", name="asked")
+    scores = net.evaluate(x, y, metrics=[of_classes, of_scores, some_log_loss])
+    assert list(scores) == ["loss", "of_classes", "of_scores", "some_log_loss"]
+    p = net.predict_proba(x)
+    np.testing.assert_array_equal(got["classes"], p.argmax(axis=1))
+    np.testing.assert_array_equal(got["probabilities"], p)
+    np.testing.assert_array_equal(got["probabilities of a log loss"], p)
+    assert "asked" in net.evaluate(x, y, metrics=asked)
+    np.testing.assert_array_equal(got["classes"], p)
+    with pytest.raises(ValueError, match="on must be 'classes' or 'probabilities', got 'all'"):
+        metrics.Score(of_classes, on="all")
+
+
 def test_a_regression_hands_its_numbers_to_functions() -> None:
     x = np.random.default_rng(0).normal(size=(50, 2))
     net = purr.Sequential([purr.Dense(1)], input_shape=2, dtype="float64")

@@ -63,6 +63,8 @@ def test_every_array_has_the_shape_that_its_formula_ends_in(network: str) -> Non
             named = list(formula.arrays.values())
             result = named[0] if step.name == "prediction" else named[-1]
             assert formula.shapes.endswith(str(result.shape)), formula.text
+            if " = " in formula.text and step.name != "prediction":
+                assert formula.text.split(" = ")[0] == list(formula.arrays)[-1]
 
 
 @pytest.mark.parametrize("network", NETWORKS)
