@@ -127,8 +127,7 @@ def check_gradients(
     """
     at_most = check_whole("at_most", at_most, 1)
     model._built()
-    twin = Sequential(model.layers, input_shape=model.input_shape, seed=model.seed, dtype="float64")
-    twin.set_weights(model.get_weights())
+    twin = model._copied("float64")
     trainer = Trainer(twin, optimizer=SGD(), loss=loss)
     value, gradient = trainer.loss_and_gradient(x, y)
     samples, targets = trainer._arrays(x, y)

@@ -112,6 +112,14 @@ class Sequential:
         model._core, model._input_shape = core, tuple(spec["input_shape"])
         return model
 
+    def _copied(self, dtype: str | None = None) -> Self:
+        """A network of the same layers and weights, of another dtype if it is given one."""
+        copied = type(self)(self._layers, seed=self._seed, dtype=dtype or self._dtype)
+        if self._input_shape is not None:
+            copied.build(self._input_shape)
+            copied.set_weights(self.get_weights())
+        return copied
+
     def _built(self) -> _core.Network:
         if self._core is None:
             raise ValueError("the network has no weights yet: give input_shape, or call fit first")

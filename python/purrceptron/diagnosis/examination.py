@@ -149,9 +149,9 @@ def _model(network: str | Sequential | None, shape: tuple[int, ...], seed: int) 
     given = Sequential.from_string(network, seed=seed) if isinstance(network, str) else network
     if not isinstance(given, Sequential):
         raise TypeError(f"network: expected a Sequential or text such as '64-100-10', got {network!r}")
-    model = Sequential(given.layers, input_shape=given.input_shape or shape, seed=given.seed, dtype=given.dtype)
-    if given.input_shape is not None:
-        model.set_weights(given.get_weights())
+    model = given._copied()
+    if model.input_shape is None:
+        model.build(shape)
     inputs, features = int(np.prod(model.input_shape or ())), int(np.prod(shape))
     if inputs != features:
         raise ValueError(f"network: it takes {inputs:,} inputs, but a sample has {features:,} features")

@@ -140,7 +140,7 @@ class _Trial:
 
 
 def _trial(case: Case, optimizer: Optimizer) -> _Trial:
-    network = _copy(_network(case))
+    network = _network(case)._copied()
     trainer = Trainer(network, optimizer=optimizer, loss=case.loss)
     y = case.y
     some = case.some(4 * _MOST, salt=4)
@@ -165,12 +165,6 @@ def _network(case: Case) -> Sequential:
     if case.x.dtype != np.uint8 and not np.isfinite(case.x).all():
         raise SkippedError("the input is not finite")
     return case.network
-
-
-def _copy(network: Sequential) -> Sequential:
-    twin = Sequential(network.layers, input_shape=network.input_shape, seed=network.seed, dtype=network.dtype)
-    twin.set_weights(network.get_weights())
-    return twin
 
 
 def _outputs(network: Sequential, x: Array) -> list[tuple[int, str, Array]]:
