@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._arrays import as_numbers
+from ._scores import check_metrics
 from ._spec import check_threads
 from .errors import DataError, DivergedError
 from .model import Sequential
@@ -30,7 +31,7 @@ def fit_many(
     shuffle: bool = True,
     optimizer: str | Optimizer = "adam",
     loss: str | None = None,
-    metrics: Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
     n_threads: int | None = None,
     solver: str = "auto",
@@ -49,7 +50,7 @@ def fit_many(
         shuffle: As for `Sequential.fit`; each network has the order of its own seed.
         optimizer: One for all; each network has its own state of it.
         loss: One for all; left out, each network's last activation implies it.
-        metrics: As for `Sequential.fit`.
+        metrics: Names, as for `Sequential.fit`.
         validation_data: As for `Sequential.fit`.
         n_threads: Networks that are trained at a time; left out, `PURRCEPTRON_NUM_THREADS` or the cores.
         solver: As for `Sequential.fit`: "auto" chooses for each network by itself.
@@ -77,6 +78,8 @@ def fit_many(
     """
     models, optimizer = _checked(models), as_optimizer(optimizer)
     options = fit_options(epochs, batch_size, shuffle, metrics, solver)
+    if check_metrics(metrics)[1]:
+        raise ValueError(f"metrics: fit_many takes names, got {metrics!r}")
     threads = _core.thread_count(check_threads(n_threads))
     if not models:
         return []

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from . import _core, toml
 from ._arrays import Array, as_numbers, as_samples
+from ._scores import Metric
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
 from .callbacks import Callback
 from .layers import Activation, Dense, Layer, check_layers, given_arrays, layer_from_dict, without_arrays
@@ -146,6 +147,14 @@ class Sequential:
         model._core, model._input_shape = core, tuple(spec["input_shape"])
         return model
 
+    def _copied(self, dtype: str | None = None) -> Self:
+        """A network of the same layers and weights, of another dtype if it is given one."""
+        copied = type(self)(self._layers, seed=self._seed, dtype=dtype or self._dtype)
+        if self._input_shape is not None:
+            copied.build(self._input_shape)
+            copied.set_weights(self.get_weights())
+        return copied
+
     def _built(self) -> _core.Network:
         if self._core is None:
             raise ValueError("the network has no weights yet: give input_shape, or call fit first")
@@ -195,8 +204,9 @@ class Sequential:
         shuffle: bool = True,
         optimizer: str | Optimizer = "adam",
         loss: str | None = None,
-        metrics: Sequence[str] = (),
+        metrics: Metric | Sequence[Metric] = (),
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_split: float | None = None,
         callbacks: Sequence[Callback] = (),
         n_threads: int | None = None,
         solver: str = "auto",
@@ -213,9 +223,14 @@ class Sequential:
             optimizer: A name, or an object such as `purr.SGD(0.1, momentum=0.9)`.
             loss: "binary_cross_entropy", "cross_entropy" (classes, or rows of probabilities) or
                 "mean_squared_error"; left out, a last sigmoid implies the first and a last softmax the second.
-            metrics: Names of scores for the history: "accuracy".
+            metrics: Scores for the history. Names of functions in `purrceptron.metrics`, such as "accuracy", "r2",
+                "top_5_accuracy" (any number): counted over the epoch's samples, each batch before its step. Functions
+                `(y, prediction) -> float`, scikit-learn's as they are (see `metrics.Score`): called with all samples at
+                the epoch's end.
             validation_data: `(x, y)` to evaluate after every epoch.
-            callbacks: Called after epochs, see `purrceptron.callbacks`.
+            validation_split: Instead of it, the share of the samples, above 0 and below 1, that is evaluated and not
+                trained on: drawn from the seed, from every class alike.
+            callbacks: Called before and after epochs and batches, see `purrceptron.callbacks`.
             n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
                 result is the same bit for bit.
             solver: "direct"; "reduced", which trains a wide first layer on few samples in the span of the data, for
@@ -241,6 +256,7 @@ class Sequential:
                 shuffle=shuffle,
                 metrics=metrics,
                 validation_data=validation_data,
+                validation_split=validation_split,
                 callbacks=callbacks,
                 solver=solver,
                 verbose=verbose,
@@ -281,7 +297,7 @@ class Sequential:
         y: ArrayLike,
         *,
         loss: str | None = None,
-        metrics: Sequence[str] = (),
+        metrics: Metric | Sequence[Metric] = (),
         n_threads: int | None = None,
     ) -> dict[str, float]:
         """Mean loss and metrics on data, by name: `{"loss": ..., "accuracy": ...}`."""
@@ -531,5 +547,8 @@ def parse_network(text: str, *, has_input: bool = True) -> tuple[int | None, lis
         units = int(match[1])
         usual = "relu" if position + 1 < len(parts) else "sigmoid" if units == 1 else "softmax"
         if position > 0 or not has_input:
-            layers.append(Dense(units, match[2] or usual))
+            try:
+                layers.append(Dense(units, match[2] or usual))
+            except ValueError as error:
+                raise ValueError(f"network {text!r}: {part.strip()!r}: {error}") from None
     return (int(parts[0]) if layers and has_input else None), layers

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
 from ._arrays import Array, as_samples, as_targets
+from ._scores import Metric, Score, check_metrics
 from ._spec import check_name, check_threads, check_whole
 from .callbacks import Callback, Progress, ProgressBar
+from .callbacks.watch import Watch
 from .optimizers import Optimizer, as_optimizer
 
 if TYPE_CHECKING:
@@ -28,7 +32,8 @@ class History:
     Attributes:
         loss: Mean over the epoch's samples, each batch before its step.
         val_loss: On the validation data after the epoch; empty without such data.
-        metrics: Scores by name, "accuracy" and "val_accuracy", as lists like the losses.
+        metrics: Scores by name, "accuracy" and "val_accuracy", as lists like the losses: over the epoch's samples, each
+            batch before its step, or for functions at the epoch's end.
         solver: The solver that ran, "direct" or "reduced".
         solver_reason: Why it was chosen.
         seconds: Wall time.
@@ -79,12 +84,8 @@ class Trainer:
         self._model = model
         self._optimizer = as_optimizer(optimizer)
         self._loss = check_name("loss", loss) if loss is not None else _implied_loss(model._last_activation)
-        self._core = _core.Trainer(
-            model._built(),
-            json.dumps(self._optimizer.to_dict()),
-            self._loss,
-            _core.thread_count(check_threads(n_threads)),
-        )
+        self._threads = _core.thread_count(check_threads(n_threads))
+        self._core = _core.Trainer(model._built(), json.dumps(self._optimizer.to_dict()), self._loss, self._threads)
 
     @property
     def model(self) -> Sequential:
@@ -100,6 +101,11 @@ class Trainer:
     def loss(self) -> str:
         """Name of the loss."""
         return self._loss
+
+    @property
+    def learning_rate(self) -> float:
+        """Length of the next step."""
+        return float(self._optimizer.to_dict()["learning_rate"])
 
     @property
     def steps(self) -> int:
@@ -118,11 +124,23 @@ class Trainer:
         """The mean loss on a batch and its gradient, flat, in the order of `get_weights`. The weights stay."""
         return self._core.loss_and_gradient(*self._arrays(x, y))
 
-    def evaluate(self, x: ArrayLike, y: ArrayLike, *, metrics: Sequence[str] = ()) -> dict[str, float]:
+    def evaluate(self, x: ArrayLike, y: ArrayLike, *, metrics: Metric | Sequence[Metric] = ()) -> dict[str, float]:
         """Mean loss and metrics by name."""
-        names = [check_name("metric", name) for name in _names(metrics)]
-        loss, values = self._core.evaluate(*self._arrays(x, y), names)
-        return {"loss": loss, **dict(zip(names, values, strict=True))}
+        names, functions = check_metrics(metrics)
+        samples, targets = self._arrays(x, y)
+        loss, values = self._core.evaluate(samples, targets, names)
+        return {"loss": loss, **dict(zip(names, values, strict=True)), **self._call(functions, samples, targets)}
+
+    def _call(self, functions: Sequence[Score], samples: Array, targets: Array) -> dict[str, float]:
+        """What functions of the caller's say of the network as it is."""
+        if not functions:
+            return {}
+        predictions = self._model._built().predict(samples, self._classifies, self._threads)
+        return {function.name: function(targets, predictions, self._classifies) for function in functions}
+
+    @property
+    def _classifies(self) -> bool:
+        return self._loss.endswith("cross_entropy")
 
     def fit(
         self,
@@ -132,30 +150,64 @@ class Trainer:
         epochs: int = 10,
         batch_size: int | None = 32,
         shuffle: bool = True,
-        metrics: Sequence[str] = (),
+        metrics: Metric | Sequence[Metric] = (),
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_split: float | None = None,
         callbacks: Sequence[Callback] = (),
         solver: str = "auto",
         verbose: int = 0,
     ) -> History:
         """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
         options = fit_options(epochs, batch_size, shuffle, metrics, solver)
-        epochs, names = options["epochs"], options["metrics"]
+        functions = check_metrics(metrics)[1]
         arrays = self._arrays(x, y)
         validation = None if validation_data is None else self._arrays(*validation_data, prefix="validation ")
+        if validation_split is not None:
+            if validation is not None:
+                raise ValueError("validation_split and validation_data are both given; expected one of them")
+            arrays, validation = self._set_aside(validation_split, *arrays)
         callbacks = [*callbacks, *([ProgressBar()] if verbose else [])]
-        watch = _watch(callbacks, names) if callbacks else None
-        every_epoch = any(not isinstance(callback, Progress) for callback in callbacks)
-        begun: list[Callback] = []
-        try:
+        for callback in callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(f"callbacks: expected objects of subclasses of purr.Callback, got {callback!r}")
+
+        def scores() -> dict[str, float]:
+            validated = {} if validation is None else self._call(functions, *validation)
+            return {**self._call(functions, *arrays), **{f"val_{name}": value for name, value in validated.items()}}
+
+        watch = Watch(callbacks, options, scores)
+        every_epoch = bool(functions) or any(not isinstance(callback, Progress) for callback in callbacks)
+        with ExitStack() as ends:
             for callback in callbacks:
-                begun.append(callback)
-                callback.on_train_begin(self._model, epochs)
-            result = self._core.fit(*arrays, json.dumps(options), validation, watch, every_epoch)
-        finally:
-            for callback in begun:
-                callback.on_train_end()
-        return History._from_core(result)
+                callback.trainer = self
+            for callback in reversed(callbacks):
+                ends.callback(setattr, callback, "trainer", None)
+            watch.begin(self._model, ends)
+            result = self._core.fit(
+                *arrays,
+                json.dumps(options),
+                validation,
+                watch.epoch if callbacks or functions else None,
+                every_epoch,
+                watch.batch if watch.asked_for_batches else None,
+            )
+        history = History._from_core(result)
+        history.metrics |= watch.scores
+        return history
+
+    def _set_aside(self, share: float, x: Array, y: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Splits arrays into what is trained on and what is validated on, each class by its share."""
+        classes = None
+        if self._classifies:
+            numbers = y if y.ndim == 1 else y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0] > 0.5
+            classes = np.ascontiguousarray(numbers, dtype=np.uint32)
+        try:
+            share = float(share)
+        except (TypeError, ValueError):
+            raise TypeError(f"validation_split must be a number above 0 and below 1, got {share!r}") from None
+        held_out = np.zeros(len(x), dtype=bool)
+        held_out[_core.held_out(len(x), share, self._model.seed, classes)] = True
+        return (x[~held_out], y[~held_out]), (x[held_out], y[held_out])
 
     def _arrays(self, x: ArrayLike, y: ArrayLike, prefix: str = "") -> tuple[Array, Array]:
         model = self._model
@@ -170,14 +222,14 @@ class Trainer:
 
 
 def fit_options(
-    epochs: int, batch_size: int | None, shuffle: bool, metrics: Sequence[str], solver: str
+    epochs: int, batch_size: int | None, shuffle: bool, metrics: Metric | Sequence[Metric], solver: str
 ) -> dict[str, Any]:
     """What the core reads of the settings of `fit`, each checked."""
     return {
         "epochs": check_whole("epochs", epochs, 0),
         "batch_size": None if batch_size is None else check_whole("batch_size", batch_size, 1),
         "shuffle": bool(shuffle),
-        "metrics": [check_name("metric", name) for name in _names(metrics)],
+        "metrics": check_metrics(metrics)[0],
         "solver": check_name("solver", solver),
     }
 
@@ -188,22 +240,3 @@ def _implied_loss(last_activation: str) -> str:
         known = ", ".join(_core.names("loss"))
         raise ValueError(f"a network that ends in {last_activation} needs a loss; known: {known}")
     return implied[last_activation]
-
-
-def _names(metrics: Sequence[str]) -> Sequence[str]:
-    return [metrics] if isinstance(metrics, str) else metrics
-
-
-def _watch(callbacks: Sequence[Callback], names: Sequence[str]) -> Callable[..., bool]:
-    """What the core calls after an epoch: every callback, with the epoch's scores by name."""
-
-    def watch(
-        epoch: int, loss: float, metrics: list[float], val_loss: float | None, val_metrics: list[float] | None
-    ) -> bool:
-        logs = {"loss": loss, **dict(zip(names, metrics, strict=True))}
-        if val_loss is not None and val_metrics is not None:
-            logs |= {"val_loss": val_loss, **{f"val_{n}": v for n, v in zip(names, val_metrics, strict=True)}}
-        stops = [callback.on_epoch_end(epoch, logs) for callback in callbacks]  # all of them, whoever stops
-        return any(stops)
-
-    return watch

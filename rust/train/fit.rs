@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 use crate::float_mode::callback;
 use crate::loss::Targets;
 use crate::math::{Float, first_not_finite};
-use crate::metric::Metric;
+use crate::metric::{Metric, Tally};
 use crate::network::{Network, Samples};
+use crate::optimizer::OptimizerState;
 use crate::parallel;
 
 /// How the first layer is trained.
@@ -74,10 +75,26 @@ pub enum Flow {
     Stop,
 }
 
-/// Whoever watches a training. Both methods may end it with an error, and the weights are then those of the last step.
+/// Whoever watches a training. All methods may end it with an error. The weights are then those of the last step, or,
+/// where a word about a batch did it, those of the last finished epoch.
 pub trait Watch<F: Float> {
     /// After every step.
     fn step(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether [`Watch::batch_begin`] and [`Watch::batch_end`] shall be called. If not, they cost nothing.
+    fn reads_batches(&self) -> bool {
+        false
+    }
+
+    /// Before the step of a batch, counted from 0 in each epoch.
+    fn batch_begin(&mut self, _batch: u64) -> Result<()> {
+        Ok(())
+    }
+
+    /// After the step of a batch: its mean loss before, and the weights after.
+    fn batch_end(&mut self, _batch: u64, _loss: f64, _network: &Network<F>) -> Result<()> {
         Ok(())
     }
 
@@ -172,9 +189,15 @@ fn run_epoch<F: Float>(
     watch: &mut impl Watch<F>,
 ) -> Result<Evaluation> {
     source.begin_epoch(*trainer.epochs_mut());
-    let (mut samples, mut loss, mut totals) = (0.0, 0.0, vec![0.0; metrics.len()]);
+    let (mut samples, mut loss, mut batches) = (0.0, 0.0, 0);
+    let mut scores: Vec<Tally> = metrics.iter().copied().map(Tally::new).collect();
+    let begun = watch.reads_batches().then(|| (network.clone(), trainer.state_mut().clone()));
     while let Some(batch) = source.next_batch() {
         let count = batch.samples as f64;
+        if let Some(begun) = &begun {
+            let told = callback(|| watch.batch_begin(batches));
+            or_back(told, begun, trainer, network)?;
+        }
         let step = trainer.step(network, batch).map_err(|error| match error {
             Error::Diverged { .. } => Error::Diverged { epoch, last_loss: *last_loss },
             other => other,
@@ -182,11 +205,28 @@ fn run_epoch<F: Float>(
         *last_loss = Some(step);
         samples += count;
         loss += step * count;
-        for (total, metric) in totals.iter_mut().zip(metrics) {
-            *total += trainer.metric_total(*metric, network, batch.targets);
+        trainer.count(&mut scores, network, batch.targets);
+        if let Some(begun) = &begun {
+            let told = callback(|| watch.batch_end(batches, step, network));
+            or_back(told, begun, trainer, network)?;
         }
+        batches += 1;
         callback(|| watch.step())?;
     }
-    let mean = |total: f64| if samples > 0.0 { total / samples } else { 0.0 };
-    Ok(Evaluation { loss: mean(loss), metrics: totals.into_iter().map(mean).collect() })
+    let loss = if samples > 0.0 { loss / samples } else { 0.0 };
+    Ok(Evaluation { loss, metrics: scores.iter().map(Tally::value).collect() })
+}
+
+/// Where whoever watches a batch fails, the weights and the optimizer go back to where the epoch `begun`.
+fn or_back<F: Float>(
+    told: Result<()>,
+    begun: &(Network<F>, OptimizerState<F>),
+    trainer: &mut Trainer<F>,
+    network: &mut Network<F>,
+) -> Result<()> {
+    if told.is_err() {
+        network.clone_from(&begun.0);
+        *trainer.state_mut() = begun.1.clone();
+    }
+    told
 }

@@ -60,6 +60,7 @@ pub(super) fn check<F: Float>(
         return Err(Error::value("batch_size", "at least 1", 0));
     }
     check_data(network, trainer.loss(), &x, targets)?;
+    trainer.check_metrics(&options.metrics, network, targets)?;
     if let Some((x, targets)) = validation {
         check_data(network, trainer.loss(), &x, targets).map_err(|error| error.of("validation data"))?;
     }
@@ -227,6 +228,19 @@ struct ThroughReduction<'a, F: Float, W> {
 impl<F: Float, W: Watch<F>> Watch<F> for ThroughReduction<'_, F, W> {
     fn step(&mut self) -> Result<()> {
         self.watch.step()
+    }
+
+    fn reads_batches(&self) -> bool {
+        self.watch.reads_batches()
+    }
+
+    fn batch_begin(&mut self, batch: u64) -> Result<()> {
+        self.watch.batch_begin(batch)
+    }
+
+    fn batch_end(&mut self, batch: u64, loss: f64, network: &Network<F>) -> Result<()> {
+        let restored = self.reduction.restore(network, self.network)?;
+        self.watch.batch_end(batch, loss, &restored)
     }
 
     fn epoch(&mut self, report: &EpochReport, network: &Network<F>) -> Result<Flow> {

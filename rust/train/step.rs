@@ -5,7 +5,7 @@ use crate::isa;
 use crate::layer::{Context, Input};
 use crate::loss::{Loss, Targets};
 use crate::math::{Float, first_not_finite, zeros};
-use crate::metric::Metric;
+use crate::metric::{Metric, Tally, left_out};
 use crate::network::{CHUNK, Network, Outputs, Samples};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::parallel;
@@ -188,9 +188,16 @@ impl<F: Float> Trainer<F> {
         self.loss.check_targets(batch.targets, batch.samples, network.spec().outputs())
     }
 
-    /// Sum of `metric` over the batch that was last run forward.
-    pub(super) fn metric_total(&self, metric: Metric, network: &Network<F>, targets: Targets<F>) -> f64 {
-        metric.total(self.outputs.last(), network.spec().outputs(), self.loss.on_logits(), targets)
+    /// Counts the batch that was last run forward.
+    pub(super) fn count(&self, scores: &mut [Tally], network: &Network<F>, targets: Targets<F>) {
+        for score in scores {
+            score.add(self.outputs.last(), network.spec().outputs(), left_out(self.loss), targets);
+        }
+    }
+
+    /// Refuses metrics that this network and these targets have not.
+    pub(super) fn check_metrics(&self, metrics: &[Metric], network: &Network<F>, targets: Targets<F>) -> Result<()> {
+        metrics.iter().try_for_each(|metric| metric.check(self.loss, network.spec().last_activation(), targets))
     }
 
     /// Mean loss and metrics of `network` on `x` and `targets`, a piece at a time. The weights stay.
@@ -207,11 +214,12 @@ impl<F: Float> Trainer<F> {
         let (samples, width) = (x.len(), network.spec().outputs());
         network.check_samples(&x)?;
         self.loss.check_targets(targets, samples, width)?;
+        self.check_metrics(metrics, network, targets)?;
         if samples == 0 {
             return Err(Error::Data("evaluate: no samples".into()));
         }
         let mut rows = Vec::new();
-        let mut totals = vec![0.0; metrics.len()];
+        let mut scores: Vec<Tally> = metrics.iter().copied().map(Tally::new).collect();
         let mut loss = 0.0;
         let threads = self.context.threads;
         self.context.training = false;
@@ -225,13 +233,10 @@ impl<F: Float> Trainer<F> {
                 };
                 let batch = Batch { input: Input::Rows(&rows), targets, samples: end - start };
                 loss += self.forward(network, batch)? * (end - start) as f64;
-                for (total, metric) in totals.iter_mut().zip(metrics) {
-                    *total += self.metric_total(*metric, network, targets);
-                }
+                self.count(&mut scores, network, targets);
             }
             Ok::<_, Error>(())
         })?;
-        let mean = |total: f64| total / samples as f64;
-        Ok(Evaluation { loss: mean(loss), metrics: totals.into_iter().map(mean).collect() })
+        Ok(Evaluation { loss: loss / samples as f64, metrics: scores.iter().map(Tally::value).collect() })
     }
 }
