@@ -216,6 +216,13 @@ def test_every_kind_of_unscaled_input_is_found(change: Callable[[Array], Array],
     assert re.search(says, finding.says)
 
 
+def test_a_constant_column_is_no_unscaled_one_whatever_its_mean_rounds_to() -> None:
+    x, y = sound(samples=1001)
+    x[:, 2] = 0.1
+    assert x[:, 2].std() > 0  # rounding, not spread
+    assert [finding.name for finding in purr.doctor(x, y)] == ["constant_columns"]
+
+
 def test_grey_pictures_in_colour_are_known_for_what_they_are() -> None:
     images, labels = purr.datasets.make_cats(40, seed=0)
     grey = np.repeat(images[..., :1], 3, axis=3)
