@@ -53,7 +53,7 @@ fn pictures(count: usize, seed: u64) -> (Array2<u8>, OwnedTargets<f32>) {
 
 fn dense(units: usize, activation: Activation) -> LayerSpec {
     let (kernel_initializer, bias_initializer) = (Initializer::ScaledUniform, Initializer::Zeros);
-    LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer }
+    LayerSpec::dense(units, activation, kernel_initializer, bias_initializer)
 }
 
 fn main() -> Result<()> {

@@ -5,19 +5,13 @@
 //!
 //! ```
 //! use ndarray::array;
-//! use purrceptron::{activation::Activation, initializer::Initializer, loss::Loss, math::DType, optimizer::Optimizer};
+//! use purrceptron::{loss::Loss, optimizer::Optimizer};
 //! use purrceptron::network::{Network, Samples};
-//! use purrceptron::spec::{LayerSpec, NetworkSpec};
+//! use purrceptron::spec::NetworkSpec;
 //! use purrceptron::train::{FitOptions, OwnedTargets, Solver, Trainer, fit_arrays};
 //!
-//! let dense = |units, activation| LayerSpec::Dense {
-//!     units,
-//!     activation,
-//!     kernel_initializer: Initializer::ScaledUniform,
-//!     bias_initializer: Initializer::Zeros,
-//! };
-//! let layers = vec![dense(8, Activation::Tanh), dense(1, Activation::Sigmoid)];
-//! let mut network = Network::<f32>::new(NetworkSpec { input_shape: vec![2], layers, dtype: DType::Float32, seed: 1 })?;
+//! let spec = NetworkSpec { seed: 1, ..purrceptron::network![2 => 8 tanh => 1 sigmoid] };
+//! let mut network = Network::<f32>::new(spec)?;
 //!
 //! // Exclusive or, from its four cases.
 //! let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
@@ -38,7 +32,7 @@
 //! |---|---|
 //! | [`layer`] | one file a layer, forward and backward together: begin with `layer/dense.rs` |
 //! | [`activation`], [`loss`], [`optimizer`], [`initializer`], [`metric`] | closed sets, one enum each |
-//! | [`spec`] | the description of a network |
+//! | [`spec`] | the description of a network; [`network!`] draws one |
 //! | [`network`] | layers in order, parameters in one flat arena |
 //! | [`train`] | one step, batches, the loop |
 //! | [`file`] | model files |
@@ -52,6 +46,7 @@
 //! contract.
 
 pub mod activation;
+mod adapt;
 #[cfg(feature = "python")]
 mod bindings;
 pub mod error;
@@ -68,6 +63,7 @@ mod model;
 pub mod network;
 pub mod optimizer;
 pub mod parallel;
+mod passes;
 pub mod random;
 mod samples;
 pub mod spec;

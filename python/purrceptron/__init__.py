@@ -5,11 +5,27 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import _core, callbacks, kernels
+from . import _core, activations, callbacks, initializers, kernels
+from .activations import CELU, ELU, LeakyReLU, PReLU
 from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
 from .errors import DataError, DivergedError, ModelFileError
 from .files import load
-from .layers import Dense, Layer, Rescale
+from .layers import (
+    Activation,
+    AlphaDropout,
+    BatchNorm,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    GaussianNoise,
+    Layer,
+    LayerNorm,
+    Normalize,
+    Rescale,
+    Residual,
+    RMSNorm,
+)
 from .many import fit_many
 from .model import Sequential
 from .optimizers import SGD, Adam, Optimizer
@@ -24,31 +40,48 @@ if TYPE_CHECKING:
 __version__ = _core.version()
 
 __all__ = [
+    "CELU",
+    "ELU",
     "SGD",
+    "Activation",
     "Adam",
+    "AlphaDropout",
+    "BatchNorm",
     "Callback",
     "CatClassifier",
     "DataError",
     "Dense",
     "DivergedError",
+    "Dropout",
     "EarlyStopping",
+    "Embedding",
+    "Flatten",
+    "GaussianNoise",
     "History",
     "Layer",
+    "LayerNorm",
+    "LeakyReLU",
     "ModelFileError",
+    "Normalize",
     "Optimizer",
+    "PReLU",
     "PhotoClassifier",
     "Progress",
     "ProgressBar",
+    "RMSNorm",
     "Rescale",
+    "Residual",
     "Sequential",
     "Trainer",
     "__version__",
+    "activations",
     "callbacks",
     "check_gradients",
     "datasets",
     "doctor",
     "fit_many",
     "images",
+    "initializers",
     "kernels",
     "load",
     "metrics",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import operator
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -19,7 +21,7 @@ class Spec:
     @classmethod
     def type_name(cls) -> str:
         """The name in the JSON: `Dense` is "dense", `EarlyBird` would be "early_bird"."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+        return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object.
@@ -27,12 +29,85 @@ class Spec:
         Raises:
             ValueError: A number is not finite, which JSON cannot say.
         """
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
-        fields = {name: value.item() if isinstance(value, np.generic) else value for name, value in fields.items()}
-        for name, value in fields.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{name} must be finite, got {value}")
-        return {"type": self.type_name(), **fields}
+        described: dict[str, Any] = {"type": self.type_name()}
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if "absent" not in field.metadata or value != field.metadata["absent"]:
+                described[field.name] = _plain(field.name, value)
+        return described
+
+
+def optional(default: Any = None, *, absent: Any = None, **options: Any) -> Any:
+    """A field that JSON leaves out where its value is `absent`: descriptions from before it existed mean that value."""
+    return dataclasses.field(default=default, metadata={"absent": absent}, **options)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A setting as JSON has it."""
+    if isinstance(value, NamedSpec):
+        return value.to_json()
+    if isinstance(value, Spec):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(f"{name}[{place}]", item) for place, item in enumerate(value)]
+    if isinstance(value, Mapping):
+        return {key: _plain(f"{name}[{key}]", item) for key, item in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    return value
+
+
+class NamedSpec(Spec):
+    """A description that is its type's name alone where there is nothing to set: "relu", or {"elu": {"alpha": 1.0}}."""
+
+    kind: ClassVar[str]
+    is_data: ClassVar[bool] = False
+    """Whether it holds arrays, of which the JSON form knows nothing."""
+
+    @classmethod
+    def type_name(cls) -> str:
+        """The name in the JSON: the core's with the same letters, "leaky_relu" for `LeakyReLU`."""
+        return core_name(cls.kind, cls.__name__)
+
+    @classmethod
+    def known(cls) -> dict[str, type[Self]]:
+        """The classes of this kind by name."""
+        return {kind.type_name(): kind for kind in cls.__subclasses__()}
+
+    @classmethod
+    def short(cls, value: object) -> str | Self:
+        """A name where there is nothing to set, else an object, whichever of them comes, or the JSON form of one."""
+        settings: dict[str, Any] = {}
+        if isinstance(value, dict) and len(value) == 1:
+            ((value, settings),) = value.items()
+        if not isinstance(value, cls):
+            made = cls.known()[check_name(cls.kind, value)]
+            if made.is_data:
+                return made.type_name()
+            if not isinstance(settings, dict):
+                raise ValueError(f"{cls.kind} {made.type_name()}: settings are a table, got {settings!r}")
+            try:
+                value = made(**settings)
+            except TypeError as error:
+                raise ValueError(f"{cls.kind} {made.type_name()}: {error}") from None
+        return value if value.is_data or value.settings() else value.type_name()
+
+    def settings(self) -> dict[str, Any]:
+        """What there is to set, as JSON wants it."""
+        return {name: value for name, value in self.to_dict().items() if name != "type"}
+
+    def to_json(self) -> str | dict[str, Any]:
+        """The JSON form."""
+        settings = self.settings()
+        return {self.type_name(): settings} if settings else self.type_name()
+
+
+@functools.cache
+def core_name(kind: str, class_name: str) -> str:
+    """The name in the core's closed set that has the same letters as a class: "rms_norm" for `RMSNorm`."""
+    return next(name for name in _core.names(kind) if name.replace("_", "") == class_name.lower())
 
 
 def check_name(kind: str, name: object) -> str:

@@ -191,7 +191,7 @@ fn fit_shared<F: InModel>(
     let mut network = F::network(&shared.read())?.clone();
     let result = fit_arrays(trainer, &mut network, x, y, validation, options, watcher);
     if !matches!(result, Err(Error::Diverged { .. })) {
-        shared.publish(network.parameters())?;
+        shared.publish(&network)?;
     }
     result
 }
@@ -255,7 +255,7 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
     }
 
     fn batch_end(&mut self, batch: u64, loss: f64, network: &CoreNetwork<F>) -> Result<()> {
-        self.shared.publish(network.parameters())?;
+        self.shared.publish(network)?;
         self.tell_batch(batch, Some(loss))
     }
 
@@ -270,7 +270,7 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
         }
         self.last_report = Instant::now();
         if self.every_epoch {
-            self.shared.publish(network.parameters())?;
+            self.shared.publish(network)?;
         }
         let (loss, metrics) = (report.training.loss, report.training.metrics.clone());
         let (val_loss, val_metrics) = report.validation.as_ref().map(|v| (v.loss, v.metrics.clone())).unzip();

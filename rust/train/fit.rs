@@ -144,7 +144,7 @@ pub fn fit<F: Float>(
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let start = Instant::now();
-    let before = (network.parameters().to_vec(), trainer.state_mut().clone());
+    let before = (network.clone(), trainer.state_mut().clone());
     let mut epochs = Vec::with_capacity(options.epochs.min(1 << 20) as usize);
     let result = parallel::install(trainer.threads(), || {
         let mut last_loss = None;
@@ -162,14 +162,14 @@ pub fn fit<F: Float>(
                 break;
             }
         }
-        match first_not_finite(network.parameters()) {
+        match first_not_finite(network.parameters()).or(first_not_finite(network.buffers())) {
             Some(_) => Err(Error::Diverged { epoch: epochs.len().saturating_sub(1) as u64, last_loss }),
             None => Ok(()),
         }
     });
     if let Err(error) = result {
         if let Error::Diverged { .. } = error {
-            network.parameters_mut().copy_from_slice(&before.0);
+            *network = before.0;
             *trainer.state_mut() = before.1;
         }
         return Err(error);
@@ -191,7 +191,7 @@ fn run_epoch<F: Float>(
     source.begin_epoch(*trainer.epochs_mut());
     let (mut samples, mut loss, mut batches) = (0.0, 0.0, 0);
     let mut scores: Vec<Tally> = metrics.iter().copied().map(Tally::new).collect();
-    let begun = watch.reads_batches().then(|| (network.parameters().to_vec(), trainer.state_mut().clone()));
+    let begun = watch.reads_batches().then(|| (network.clone(), trainer.state_mut().clone()));
     while let Some(batch) = source.next_batch() {
         let count = batch.samples as f64;
         if let Some(begun) = &begun {
@@ -220,13 +220,13 @@ fn run_epoch<F: Float>(
 /// Where whoever watches a batch fails, the weights and the optimizer go back to where the epoch `begun`.
 fn or_back<F: Float>(
     told: Result<()>,
-    begun: &(Vec<F>, OptimizerState<F>),
+    begun: &(Network<F>, OptimizerState<F>),
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
 ) -> Result<()> {
     if told.is_err() {
-        network.parameters_mut().copy_from_slice(&begun.0);
-        *trainer.state_mut() = begun.1.clone();
+        network.clone_from(&begun.0);
+        trainer.state_mut().clone_from(&begun.1);
     }
     told
 }

@@ -80,6 +80,7 @@ pub(super) fn fit_prepared<F: Float>(
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let Choice { solver, reason } = choice;
+    network.adapt(data.x, false, trainer.threads())?;
     match &data.span {
         Some(span) => {
             let history = fit_reduced(trainer, network, span, data, targets, validation_targets, options, watch)?;

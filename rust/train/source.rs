@@ -68,7 +68,7 @@ pub(super) fn check_data<F: Float>(
     if x.is_empty() {
         return Err(Error::Data("no samples".into()));
     }
-    x.check(network.spec().inputs())?;
+    network.check_samples(x)?;
     loss.check_targets(targets, x.len(), network.spec().outputs())
 }
 

@@ -66,7 +66,7 @@ impl<F: Float> Trainer<F> {
             spare: Vec::new(),
             terms: Vec::new(),
             outputs: Outputs::default(),
-            context: Context { threads, ..Context::default() },
+            context: Context::new(threads),
         })
     }
 
@@ -117,6 +117,10 @@ impl<F: Float> Trainer<F> {
         if !loss.is_finite() {
             return Err(Error::Diverged { epoch: 0, last_loss: None });
         }
+        network.update_buffers(&self.outputs);
+        for frozen in network.frozen() {
+            self.gradient[frozen.clone()].fill(F::ZERO);
+        }
         let threads = self.context.threads;
         self.optimizer.update(&mut self.state, network.parameters_mut(), &self.gradient, threads);
         Ok(loss)
@@ -128,21 +132,31 @@ impl<F: Float> Trainer<F> {
     /// # Errors
     /// As [`Trainer::step`]; [`Error::Diverged`] also if a weight is not finite.
     pub fn careful_step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
-        let before = (network.parameters().to_vec(), self.state.clone());
+        let before = (network.parameters().to_vec(), network.buffers().to_vec(), self.state.clone());
         let loss = self.step(network, batch)?;
-        if first_not_finite(network.parameters()).is_some() {
-            network.parameters_mut().copy_from_slice(&before.0);
-            self.state = before.1;
+        if first_not_finite(network.parameters()).or(first_not_finite(network.buffers())).is_some() {
+            network.set_parameters(before.0)?;
+            network.set_buffers(before.1)?;
+            self.state = before.2;
             return Err(Error::Diverged { epoch: 0, last_loss: Some(loss) });
         }
         Ok(loss)
     }
 
-    /// The mean loss of `batch`, and its gradient in [`Trainer::gradient`].
+    /// The mean loss of `batch`, and its gradient in [`Trainer::gradient`], as the next step would find them: with units
+    /// dropped and statistics of the batch.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
     pub fn loss_and_gradient(&mut self, network: &Network<F>, batch: Batch<F>) -> Result<f64> {
+        if let Some(place) = network.not_adapted() {
+            return Err(Error::Data(format!("layers[{place}] (normalize) has seen no data: call adapt first, or fit")));
+        }
+        self.context.training = true;
+        self.context.step = self.state.steps;
         let loss = self.forward(network, batch)?;
         let Trainer { outputs, dout, spare, gradient, context, .. } = self;
-        network.backward(batch.input, outputs, self.loss.on_logits(), dout, spare, gradient, context)?;
+        network.backward(batch.input, outputs, self.loss.on_logits(), dout, spare, gradient, false, context)?;
         Ok(loss)
     }
 
@@ -198,7 +212,7 @@ impl<F: Float> Trainer<F> {
         metrics: &[Metric],
     ) -> Result<Evaluation> {
         let (samples, width) = (x.len(), network.spec().outputs());
-        x.check(network.spec().inputs())?;
+        network.check_samples(&x)?;
         self.loss.check_targets(targets, samples, width)?;
         self.check_metrics(metrics, network, targets)?;
         if samples == 0 {
@@ -208,6 +222,7 @@ impl<F: Float> Trainer<F> {
         let mut scores: Vec<Tally> = metrics.iter().copied().map(Tally::new).collect();
         let mut loss = 0.0;
         let threads = self.context.threads;
+        self.context.training = false;
         parallel::install(threads, || {
             for start in (0..samples).step_by(CHUNK) {
                 let end = samples.min(start + CHUNK);

@@ -76,10 +76,12 @@ class EarlyStopping(Remembering):
         self.best_epoch = -1
         self.stopped_epoch: int | None = None
         self.weights: list[Array] = []
+        self.buffers: dict[str, Array] = {}
 
     def state(self) -> dict[str, Any]:
-        """The best score, its epoch and its weights."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "weights": self.weights}
+        """The best score, its epoch, and the weights and buffers of then."""
+        kept = {"weights": self.weights, "buffers": self.buffers}
+        return {"best": self.best, "best_epoch": self.best_epoch, **kept}
 
     def on_train_begin(self, model: Sequential, epochs: int) -> None:
         """Forget what an earlier training left, unless the state was restored."""
@@ -95,7 +97,7 @@ class EarlyStopping(Remembering):
         score = logs[self.monitor]
         if self.best is None or self._is_better(score, self.best):
             self.best, self.best_epoch = score, epoch
-            self.weights = self._model.get_weights()
+            self.weights, self.buffers = self._model.get_weights(), self._model.buffers
         if epoch - self.best_epoch < self.patience:
             return False
         self.stopped_epoch = epoch
@@ -108,7 +110,8 @@ class EarlyStopping(Remembering):
         """Give the best weights back to the network."""
         if self._model is not None and self.weights:
             self._model.set_weights(self.weights)
-        self._model, self.weights = None, []
+            self._model.set_buffers(self.buffers)
+        self._model, self.weights, self.buffers = None, [], {}
 
 
 class StopWhen(Remembering):
