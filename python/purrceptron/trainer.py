@@ -121,7 +121,10 @@ class Trainer:
         return self._core.step(*self._arrays(x, y))
 
     def loss_and_gradient(self, x: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
-        """The mean loss on a batch and its gradient, flat, in the order of `get_weights`. The weights stay."""
+        """The mean loss on a batch and its gradient, flat, in the order of `get_weights`. The weights stay.
+
+        Both are as the next step would find them: with units dropped, and statistics of the batch.
+        """
         return self._core.loss_and_gradient(*self._arrays(x, y))
 
     def evaluate(self, x: ArrayLike, y: ArrayLike, *, metrics: Metric | Sequence[Metric] = ()) -> dict[str, float]:
