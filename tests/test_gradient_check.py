@@ -119,3 +119,9 @@ def test_layers_with_buffers_noise_and_branches_pass() -> None:
     assert report.passed, str(report)
     assert [check.name for check in report.parameters] == list(net.parameters)
     assert net.fingerprint() == before
+
+
+def test_a_network_that_began_with_arrays_can_be_checked() -> None:
+    given = purr.initializers.FromArray(GENERATOR.normal(size=(4, 3)))
+    net = purr.Sequential([purr.Dense(3, "tanh", kernel_initializer=given), purr.Dense(1)], input_shape=4)
+    assert purr.check_gradients(net, X, np.zeros(6), loss="mean_squared_error").passed
