@@ -226,7 +226,7 @@ fn or_back<F: Float>(
 ) -> Result<()> {
     if told.is_err() {
         network.clone_from(&begun.0);
-        *trainer.state_mut() = begun.1.clone();
+        trainer.state_mut().clone_from(&begun.1);
     }
     told
 }
