@@ -138,6 +138,19 @@ impl Loss {
     }
 }
 
+/// Turns a mean that [`Loss::forward_backward`] took over samples that count alike into `Σ weight loss / Σ weight`, and
+/// its gradient into that mean's. Weights that are all 0 give a loss of 0.
+pub fn weigh<F: Float>(weights: &[F], gradient: &mut [F], terms: &mut [F]) -> f64 {
+    let (samples, total) = (weights.len(), sum(weights));
+    if samples == 0 {
+        return f64::NAN; // the mean of nothing
+    }
+    let share = if total > 0.0 { samples as f64 / total } else { 0.0 };
+    scale_rows(weights, F::from_f64(share), gradient);
+    scale_rows(weights, F::from_f64(share), terms);
+    sum(terms) / terms.len() as f64
+}
+
 /// `e^(z - largest)` of every row of `width` numbers, and the largest of each row. The exponentials of all rows are taken
 /// at once: rows are often shorter than a vector register.
 #[inline(always)]
@@ -154,6 +167,12 @@ fn exponentials<F: Float>(z: &[F], width: usize, e: &mut [F], largest: &mut [F])
 }
 
 versions! {
+    fn scale_rows[F: Float](weights: &[F], share: F, rows: &mut [F]) {
+        for (row, weight) in rows.chunks_exact_mut(rows.len() / weights.len()).zip(weights) {
+            let by = *weight * share;
+            for x in row { *x *= by; }
+        }
+    }
     // loss = max(z, 0) - y z + ln(1 + e^-|z|): no cancellation where the answer is right; d = sigmoid(z) - y
     fn binary_cross_entropy[F: Float](z: &[F], y: &[F], share: F, dz: &mut [F], terms: &mut [F]) {
         for (((z, y), dz), term) in z.iter().zip(y).zip(dz).zip(terms) {

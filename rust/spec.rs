@@ -8,6 +8,7 @@ use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
 use crate::math::DType;
+use crate::regularization::Regularization;
 
 /// A network, before it has weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,12 +39,26 @@ pub enum LayerSpec {
         kernel_initializer: Initializer,
         /// First values of the bias.
         bias_initializer: Initializer,
+        /// Weight of `Σ|w|` of the kernel in the loss.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        l1: f64,
+        /// Weight of `Σ w²` of the kernel in the loss.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        l2: f64,
+        /// Greatest length of what enters a unit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_norm: Option<f64>,
     },
     /// `x * scale`
     Rescale {
         /// The factor, 1/255 for pixels.
         scale: f64,
     },
+}
+
+/// Files from before a setting existed do not have it; those that do not use it stay as they were.
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 /// Most parameters that a network may have: 2^40, far beyond the memory of the machines this library is for.
@@ -99,6 +114,7 @@ impl NetworkSpec {
                 }
                 _ => {}
             }
+            layer.regularization().check(&format!("layers[{index}]"), self.dtype)?;
             let units = layer.outputs(inputs);
             let sizes = if layer.has_parameters() { [inputs.saturating_add(1), units] } else { [0, 0] };
             let Some(parameters) = product(&sizes) else {
@@ -117,6 +133,13 @@ impl NetworkSpec {
         Ok(())
     }
 
+    /// What is asked for the weights of a name, `layers.0.kernel`: nothing but for kernels.
+    pub(crate) fn regularization(&self, name: &str) -> Regularization {
+        let place = name.strip_prefix("layers.").and_then(|rest| rest.strip_suffix(".kernel"));
+        let layer = place.and_then(|place| self.layers.get(place.parse::<usize>().ok()?));
+        layer.map(LayerSpec::regularization).unwrap_or_default()
+    }
+
     /// The last layer's activation.
     pub fn last_activation(&self) -> Activation {
         match self.layers.last() {
@@ -127,6 +150,24 @@ impl NetworkSpec {
 }
 
 impl LayerSpec {
+    /// A dense layer with nothing else to it.
+    pub const fn dense(
+        units: usize,
+        activation: Activation,
+        kernel_initializer: Initializer,
+        bias_initializer: Initializer,
+    ) -> LayerSpec {
+        LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, l1: 0.0, l2: 0.0, max_norm: None }
+    }
+
+    /// Penalties and bounds on its kernel.
+    pub fn regularization(&self) -> Regularization {
+        match *self {
+            LayerSpec::Dense { l1, l2, max_norm, .. } => Regularization { l1, l2, max_norm },
+            _ => Regularization::default(),
+        }
+    }
+
     fn has_parameters(&self) -> bool {
         matches!(self, LayerSpec::Dense { .. })
     }

@@ -9,18 +9,18 @@ use purrceptron::error::{Error, Result};
 use purrceptron::layer::Input;
 use purrceptron::loss::{Loss, Targets};
 use purrceptron::network::{Network, Samples};
-use purrceptron::optimizer::Optimizer;
+use purrceptron::optimizer::{Optimizer, Rule};
 use purrceptron::train::*;
 
 const ADAM: Optimizer =
-    Optimizer::Adam { learning_rate: 0.01, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false };
+    Optimizer::new(Rule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false }, 0.01);
 
 fn sgd(learning_rate: f64) -> Optimizer {
-    Optimizer::Sgd { learning_rate, momentum: 0.0, nesterov: false }
+    Optimizer::new(Rule::Sgd { momentum: 0.0, nesterov: false }, learning_rate)
 }
 
 fn options(epochs: u64, batch_size: Option<usize>) -> FitOptions {
-    FitOptions { epochs, batch_size, shuffle: true, metrics: Vec::new(), solver: Solver::Auto }
+    FitOptions { epochs, batch_size, shuffle: true, metrics: Vec::new(), solver: Solver::Auto, accumulate: 1 }
 }
 
 /// Trains, which must fail; gives the error, and demands that no weight has moved.
@@ -185,18 +185,14 @@ fn divergence_at_the_first_step_leaves_every_weight_as_it_was() {
 #[test]
 fn no_training_ends_with_weights_that_are_not_finite() {
     let (x, y) = (matrix::<f32>(0, 8, 3), OwnedTargets::Values(vec![0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0]));
-    let adam = |learning_rate, epsilon| Optimizer::Adam {
-        learning_rate,
-        beta_1: 0.9,
-        beta_2: 0.999,
-        epsilon,
-        epsilon_hat: false,
+    let adam = |learning_rate, epsilon| {
+        Optimizer::new(Rule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon, epsilon_hat: false }, learning_rate)
     };
     // Adam divides by an epsilon that is 0 in `f32`, and a unit without a gradient becomes 0/0.
     for optimizer in [sgd(1e39), sgd(3e38), adam(1e39, 1e-8), adam(0.01, 1e-60)] {
         for epochs in [1, 2, 10] {
             let mut net = network::<f32>(3, vec![dense(9, Relu), dense(1, Identity)], 3);
-            let result = Trainer::new(&net, optimizer, Loss::MeanSquaredError, 1).and_then(|mut trainer| {
+            let result = Trainer::new(&net, optimizer.clone(), Loss::MeanSquaredError, 1).and_then(|mut trainer| {
                 let x = Samples::Floats(x.view());
                 fit_arrays(&mut trainer, &mut net, x, y.clone(), None, &options(epochs, None), &mut ())
             });
@@ -209,7 +205,8 @@ fn no_training_ends_with_weights_that_are_not_finite() {
 // `Trainer::step` is the public unit of training: a batch that does not fit must be an error there too, not a panic.
 
 fn step(net: &Network<f32>, loss: Loss, rows: &[f32], targets: Targets<f32>, samples: usize) -> Result<f64> {
-    Trainer::new(net, ADAM, loss, 1)?.step(&mut net.clone(), Batch { input: Input::Rows(rows), targets, samples })
+    Trainer::new(net, ADAM, loss, 1)?
+        .step(&mut net.clone(), Batch { input: Input::Rows(rows), targets, samples, weights: None })
 }
 
 #[test]
@@ -242,7 +239,7 @@ fn a_step_refuses_rows_that_are_not_as_many_as_the_samples() {
 fn a_trainer_refuses_a_network_of_other_sizes() {
     let (small, large) = (network::<f32>(2, vec![dense(1, Sigmoid)], 0), network::<f32>(5, vec![dense(1, Sigmoid)], 0));
     let mut trainer = Trainer::new(&small, ADAM, Loss::BinaryCrossEntropy, 1).expect("in range");
-    let batch = Batch { input: Input::Rows(&[0.0; 5]), targets: Targets::Values(&[1.0]), samples: 1 };
+    let batch = Batch { input: Input::Rows(&[0.0; 5]), targets: Targets::Values(&[1.0]), samples: 1, weights: None };
     trainer.step(&mut large.clone(), batch).expect_err("another network");
 }
 
@@ -250,6 +247,6 @@ fn a_trainer_refuses_a_network_of_other_sizes() {
 fn no_threads_are_refused_or_taken_as_one() {
     let net = network::<f32>(400, vec![dense(100, Relu), dense(1, Sigmoid)], 0);
     let Ok(mut trainer) = Trainer::new(&net, ADAM, Loss::BinaryCrossEntropy, 0) else { return };
-    let batch = Batch { input: Input::Rows(&[0.5; 400]), targets: Targets::Values(&[1.0]), samples: 1 };
+    let batch = Batch { input: Input::Rows(&[0.5; 400]), targets: Targets::Values(&[1.0]), samples: 1, weights: None };
     let _ = trainer.step(&mut net.clone(), batch);
 }

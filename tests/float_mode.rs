@@ -45,7 +45,7 @@ impl Watch<f32> for Meddler {
 
 /// A training whose gradients are subnormal, all of them. Reading the weights is no arithmetic either.
 fn subnormal_training(threads: usize, x: &Array2<f32>, meddler: &mut Meddler) -> Vec<u32> {
-    let layer = LayerSpec::Dense { units: 6, activation: Identity, kernel_initializer: Zeros, bias_initializer: Zeros };
+    let layer = LayerSpec::dense(6, Identity, Zeros, Zeros);
     let mut network = network::<f32>(600, vec![layer], 0);
     let y = OwnedTargets::Values(vec![1e-9; 6 * 500]);
     let mut trainer = Trainer::new(&network, NESTEROV, MeanSquaredError, threads).expect("in range");

@@ -10,7 +10,7 @@ use purrceptron::layer::{Input, PackedInput, dense_backward, dense_forward};
 use purrceptron::loss::{Loss, Targets};
 use purrceptron::math::Float;
 use purrceptron::network::Network;
-use purrceptron::optimizer::Optimizer;
+use purrceptron::optimizer::{Optimizer, Rule};
 use purrceptron::spec::LayerSpec;
 use purrceptron::train::{Batch, OwnedTargets, Trainer};
 use strum::VariantNames;
@@ -182,8 +182,8 @@ fn shapes(hidden: Activation, outputs: usize, last: Activation) -> Vec<Vec<Layer
 fn check_network(network: &Network<f64>, loss: Loss, samples: usize) {
     let rows = numbers::<f64>(5, samples * network.spec().inputs());
     for targets in targets_of(loss, samples, network.spec().outputs()) {
-        let batch = Batch { input: Input::Rows(&rows), targets: targets.view(), samples };
-        let optimizer = Optimizer::Sgd { learning_rate: 1.0, momentum: 0.0, nesterov: false };
+        let batch = Batch { input: Input::Rows(&rows), targets: targets.view(), samples, weights: None };
+        let optimizer = Optimizer::new(Rule::Sgd { momentum: 0.0, nesterov: false }, 1.0);
         let mut trainer = Trainer::new(network, optimizer, loss, 1).expect("a loss that fits");
         trainer.loss_and_gradient(network, batch).expect("data that fit");
         let gradient = trainer.gradient().to_vec();

@@ -5,16 +5,17 @@ mod common;
 use common::{bits, numbers};
 use purrceptron::error::Error;
 use purrceptron::math::Float;
-use purrceptron::optimizer::Optimizer;
+use purrceptron::optimizer::{Optimizer, Rule};
 use purrceptron::parallel::install;
+use purrceptron::schedule::Schedule;
 use strum::VariantNames;
 
 const fn sgd(learning_rate: f64, momentum: f64, nesterov: bool) -> Optimizer {
-    Optimizer::Sgd { learning_rate, momentum, nesterov }
+    Optimizer::new(Rule::Sgd { momentum, nesterov }, learning_rate)
 }
 
 const fn adam(learning_rate: f64, beta_1: f64, beta_2: f64, epsilon: f64, epsilon_hat: bool) -> Optimizer {
-    Optimizer::Adam { learning_rate, beta_1, beta_2, epsilon, epsilon_hat }
+    Optimizer::new(Rule::Adam { beta_1, beta_2, epsilon, epsilon_hat }, learning_rate)
 }
 
 const EVERY_KIND: [Optimizer; 6] = [
@@ -34,15 +35,16 @@ struct Twin {
 }
 
 impl Twin {
-    fn step(&mut self, optimizer: Optimizer, t: i32, g: f64) {
-        match optimizer {
+    fn step(&mut self, optimizer: &Optimizer, t: i32, g: f64) {
+        let Schedule::Constant { learning_rate } = optimizer.learning_rate else { panic!("a constant rate") };
+        match optimizer.rule {
             // Sutskever et al. 2013, as in Keras: v = momentum v - rate g; w += v, or w += momentum v - rate g.
-            Optimizer::Sgd { learning_rate, momentum, nesterov } => {
+            Rule::Sgd { momentum, nesterov } => {
                 self.v = momentum * self.v - learning_rate * g;
                 self.w += if nesterov { momentum * self.v - learning_rate * g } else { self.v };
             }
             // Kingma and Ba 2015, algorithm 1, and the closing remark of its section 2.
-            Optimizer::Adam { learning_rate, beta_1, beta_2, epsilon, epsilon_hat } => {
+            Rule::Adam { beta_1, beta_2, epsilon, epsilon_hat } => {
                 self.m = beta_1 * self.m + (1.0 - beta_1) * g;
                 self.v = beta_2 * self.v + (1.0 - beta_2) * g * g;
                 let (c1, c2) = (1.0 - beta_1.powi(t), 1.0 - beta_2.powi(t));
@@ -58,8 +60,8 @@ impl Twin {
 
 #[test]
 fn every_optimizer_has_a_twin_here() {
-    for name in Optimizer::VARIANTS {
-        assert!(EVERY_KIND.iter().any(|optimizer| Into::<&str>::into(optimizer) == *name), "{name} has no twin");
+    for name in Rule::VARIANTS {
+        assert!(EVERY_KIND.iter().any(|optimizer| optimizer.name() == *name), "{name} has no twin");
     }
 }
 
@@ -75,7 +77,7 @@ fn every_optimizer_follows_its_twin() {
             gradient[3] = 0.0; // a parameter that never gets a gradient: a dead unit
             optimizer.update(&mut state, &mut parameters, &gradient, 1);
             for (twin, g) in twins.iter_mut().zip(&gradient) {
-                twin.step(optimizer, t as i32, *g);
+                twin.step(&optimizer, t as i32, *g);
             }
             for (w, twin) in parameters.iter().zip(&twins) {
                 assert!((w - twin.w).abs() <= 1e-13 * (1.0 + twin.w.abs()), "{optimizer:?} step {t}: {w} {}", twin.w);
@@ -98,7 +100,7 @@ fn gradient_descent_equals_the_plain_formula_bit_for_bit() {
 
 #[test]
 fn no_number_of_threads_changes_a_bit_of_a_step() {
-    fn weights<F: Float>(optimizer: Optimizer, count: usize, threads: usize) -> Vec<u64> {
+    fn weights<F: Float>(optimizer: &Optimizer, count: usize, threads: usize) -> Vec<u64> {
         let mut parameters: Vec<F> = numbers(0, count);
         let mut state = optimizer.start(count);
         for t in 0..3 {
@@ -109,10 +111,10 @@ fn no_number_of_threads_changes_a_bit_of_a_step() {
     }
     for optimizer in EVERY_KIND {
         for count in [0, 1, (1 << 15) - 1, 1 << 15, 100_003] {
-            let (single, double) = (weights::<f32>(optimizer, count, 1), weights::<f64>(optimizer, count, 1));
+            let (single, double) = (weights::<f32>(&optimizer, count, 1), weights::<f64>(&optimizer, count, 1));
             for threads in [2, 3] {
-                assert!(weights::<f32>(optimizer, count, threads) == single, "{optimizer:?} {count} {threads}");
-                assert!(weights::<f64>(optimizer, count, threads) == double, "{optimizer:?} {count} {threads}");
+                assert!(weights::<f32>(&optimizer, count, threads) == single, "{optimizer:?} {count} {threads}");
+                assert!(weights::<f64>(&optimizer, count, threads) == double, "{optimizer:?} {count} {threads}");
             }
         }
     }

@@ -143,12 +143,7 @@ fn initializers_fill_their_range_with_the_right_mean_and_variance() {
 
 #[test]
 fn kernel_and_bias_begin_as_their_own_initializers_say() {
-    let layer = LayerSpec::Dense {
-        units: 50,
-        activation: Relu,
-        kernel_initializer: Initializer::HeUniform,
-        bias_initializer: Initializer::Zeros,
-    };
+    let layer = LayerSpec::dense(50, Relu, Initializer::HeUniform, Initializer::Zeros);
     let net = network::<f64>(600, vec![layer], 0);
     let (kernel, bias) = net.parameters().split_at(600 * 50);
     assert!(bias.iter().all(|b| b.to_bits() == 0));

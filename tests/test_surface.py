@@ -17,7 +17,14 @@ import purrceptron as purr
 from purrceptron import _core
 from purrceptron._spec import Spec
 
-SAMPLES: dict[str, Any] = {"int": 3, "float": 0.5, "str": "zeros", "bool": False}  # for fields without a default
+SAMPLES: dict[str, Any] = {  # for fields without a default
+    "int": 3,
+    "float": 0.5,
+    "str": "zeros",
+    "bool": False,
+    "tuple[int, ...]": (2, 5),
+    "Schedule | float": 0.5,
+}
 
 
 MODULES = [
@@ -30,12 +37,22 @@ def specs(base: type[Spec]) -> list[Any]:
     """An instance of every subclass, with a value of the right type where there is no default."""
     found = []
     for kind in base.__subclasses__():
-        required = [field for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]  # type: ignore[arg-type]
+        fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+        required = [field for field in fields if field.default is field.default_factory is dataclasses.MISSING]
         found.append(kind(**{field.name: SAMPLES[str(field.type)] for field in required}))
     return found
 
 
-LAYERS, OPTIMIZERS = specs(purr.Layer), specs(purr.Optimizer)
+LAYERS, OPTIMIZERS, SCHEDULES = specs(purr.Layer), specs(purr.Optimizer), specs(purr.Schedule)
+OPTIONAL: dict[str, Any] = {  # values unlike the usual of fields that JSON may leave out
+    "l1": 0.5,
+    "l2": 0.5,
+    "max_norm": 2.0,
+    "weight_decay": 0.25,
+    "clip_norm": 1.0,
+    "clip_value": 1.0,
+    "layer_rates": {0: 0.5},
+}
 
 
 def build(layer: dict[str, Any], **changes: Any) -> _core.Network:
@@ -46,6 +63,10 @@ def build(layer: dict[str, Any], **changes: Any) -> _core.Network:
 def train(optimizer: dict[str, Any]) -> _core.Trainer:
     network = build(purr.Dense(2).to_dict())
     return _core.Trainer(network, json.dumps(optimizer), "mean_squared_error", 1)
+
+
+def train_by(schedule: dict[str, Any]) -> _core.Trainer:
+    return train({**purr.SGD().to_dict(), "learning_rate": schedule})
 
 
 # Imports
@@ -125,7 +146,7 @@ def test_version_is_that_of_the_crate() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["activation", "initializer", "loss", "optimizer", "metric", "solver", "dtype", "layer"]
+    "kind", ["activation", "initializer", "loss", "optimizer", "schedule", "metric", "solver", "dtype", "layer"]
 )
 def test_closed_sets_have_names(kind: str) -> None:
     names = _core.names(kind)
@@ -149,18 +170,27 @@ def test_every_loss_and_every_closed_set_of_the_design_is_reachable() -> None:
 def test_python_and_rust_have_the_same_layers_and_optimizers() -> None:
     assert sorted(layer.type_name() for layer in LAYERS) == sorted(_core.names("layer"))
     assert sorted(optimizer.type_name() for optimizer in OPTIMIZERS) == sorted(_core.names("optimizer"))
-    for spec in [*LAYERS, *OPTIMIZERS]:
+    assert sorted(schedule.type_name() for schedule in SCHEDULES) == sorted(_core.names("schedule"))
+    for spec in [*LAYERS, *OPTIMIZERS, *SCHEDULES]:
         assert getattr(purr, type(spec).__name__) is type(spec)
 
 
 @pytest.mark.parametrize(
-    ("spec", "use"), [*((s, build) for s in LAYERS), *((s, train) for s in OPTIMIZERS)], ids=lambda s: type(s).__name__
+    ("spec", "use"),
+    [*((s, build) for s in LAYERS), *((s, train) for s in OPTIMIZERS), *((s, train_by) for s in SCHEDULES)],
+    ids=lambda s: type(s).__name__,
 )
 def test_python_and_rust_have_the_same_fields(spec: Spec, use: Callable[[dict[str, Any]], Any]) -> None:
     description = spec.to_dict()
-    assert set(description) == {"type", *(field.name for field in dataclasses.fields(spec))}  # type: ignore[arg-type]
+    fields = dataclasses.fields(spec)  # type: ignore[arg-type]
+    optional = {field.name for field in fields if "absent" in field.metadata}
+    required = {"type", *(field.name for field in fields)} - optional
+    assert required <= set(description)
     use(description)
-    for name in description:
+    for name in optional:
+        use(dataclasses.replace(spec, **{name: OPTIONAL[name]}).to_dict())  # type: ignore[type-var]
+        use({field: value for field, value in description.items() if field != name})
+    for name in required:
         with pytest.raises(ValueError, match=f"missing field `{name}`"):
             use({field: value for field, value in description.items() if field != name})
     with pytest.raises(ValueError, match="unknown field `colour`"):

@@ -14,7 +14,7 @@ use purrceptron::loss::{Loss, Targets};
 use purrceptron::math::Float;
 use purrceptron::metric::Metric;
 use purrceptron::network::{Network, Samples};
-use purrceptron::optimizer::Optimizer;
+use purrceptron::optimizer::{Optimizer, Rule};
 use purrceptron::train::*;
 
 /// The seven steps of the series on arrays, for a 20-7-1 network of ReLU and sigmoid.
@@ -72,7 +72,7 @@ fn fit_on_the_full_batch_equals_the_loop_written_by_hand_bit_for_bit() {
         let mut trainer = Trainer::new(&network, SGD, Loss::BinaryCrossEntropy, 1).expect("in range");
         let rows = x.as_slice().expect("row after row");
         for _ in 0..10 {
-            let batch = Batch { input: Input::Rows(rows), targets: targets.view(), samples: 41 };
+            let batch = Batch { input: Input::Rows(rows), targets: targets.view(), samples: 41, weights: None };
             trainer.step(&mut network, batch).expect("a finite loss");
         }
         assert_eq!((bits(network.parameters()) == by_hand, trainer.steps()), (true, 10));
@@ -151,8 +151,12 @@ fn an_epochs_loss_and_accuracy_are_means_over_its_samples() {
             losses -= p[*y as usize].ln();
             right += usize::from(p.iter().all(|other| *other <= p[*y as usize]));
         }
-        let batch =
-            Batch { input: Input::Rows(x.as_slice().expect("rows")), targets: Targets::Classes(y), samples: y.len() };
+        let batch = Batch {
+            input: Input::Rows(x.as_slice().expect("rows")),
+            targets: Targets::Classes(y),
+            samples: y.len(),
+            weights: None,
+        };
         Trainer::new(&twin, SGD, Loss::CrossEntropy, 1).expect("in range").step(&mut twin, batch).expect("finite");
     }
     let training = history.expect("training that works").epochs[0].training.clone();
@@ -219,7 +223,7 @@ fn validation_changes_no_bit_of_the_weights() {
     };
     for batch_size in [None, Some(8)] {
         let (plain, without) = run(None, batch_size);
-        let (network, with) = run(Some((Samples::Floats(held_out.view()), held_out_y.view())), batch_size);
+        let (network, with) = run(Some((Samples::Floats(held_out.view()), held_out_y.view().into())), batch_size);
         assert_eq!(network.fingerprint().expect("finite"), plain.fingerprint().expect("finite"));
         assert!(with.epochs.iter().zip(&without.epochs).all(|(with, without)| with.training == without.training));
         let p = network.predict(Samples::Floats(held_out.view()), true, 1).expect("fits");
@@ -255,7 +259,7 @@ fn exclusive_or_is_learned() {
     for (seed, batch_size) in [(0, None), (1, Some(2)), (2, None)] {
         let net = network::<f32>(2, vec![dense(8, Tanh), dense(1, Sigmoid)], seed);
         let optimizer =
-            Optimizer::Adam { learning_rate: 0.05, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false };
+            Optimizer::new(Rule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false }, 0.05);
         let with = (optimizer, Loss::BinaryCrossEntropy, 1);
         let (_, history) =
             trained(&net, with, Samples::Floats(x.view()), &y, &options(400, batch_size)).expect("works");

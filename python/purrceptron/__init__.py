@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import _core, callbacks, kernels
+from . import _core, callbacks, kernels, schedules
 from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
 from .errors import DataError, DivergedError, ModelFileError
 from .files import load
@@ -13,6 +13,20 @@ from .layers import Dense, Layer, Rescale
 from .many import fit_many
 from .model import Sequential
 from .optimizers import SGD, Adam, Optimizer
+from .schedules import (
+    Constant,
+    CosineDecay,
+    CosineRestarts,
+    ExponentialDecay,
+    InverseTimeDecay,
+    MultiStepDecay,
+    OneCycle,
+    PolynomialDecay,
+    ReduceOnPlateau,
+    Schedule,
+    StepDecay,
+    WarmUp,
+)
 from .trainer import History, Trainer
 
 if TYPE_CHECKING:
@@ -26,20 +40,32 @@ __all__ = [
     "Adam",
     "Callback",
     "CatClassifier",
+    "Constant",
+    "CosineDecay",
+    "CosineRestarts",
     "DataError",
     "Dense",
     "DivergedError",
     "EarlyStopping",
+    "ExponentialDecay",
     "History",
+    "InverseTimeDecay",
     "Layer",
     "ModelFileError",
+    "MultiStepDecay",
+    "OneCycle",
     "Optimizer",
     "PhotoClassifier",
+    "PolynomialDecay",
     "Progress",
     "ProgressBar",
+    "ReduceOnPlateau",
     "Rescale",
+    "Schedule",
     "Sequential",
+    "StepDecay",
     "Trainer",
+    "WarmUp",
     "__version__",
     "callbacks",
     "datasets",
@@ -49,6 +75,7 @@ __all__ = [
     "load",
     "metrics",
     "photos",
+    "schedules",
 ]
 
 # Loaded when they are first asked for: importing the library loads NumPy and itself, nothing more.

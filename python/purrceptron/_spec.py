@@ -6,6 +6,7 @@ import dataclasses
 import math
 import operator
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ class Spec:
     @classmethod
     def type_name(cls) -> str:
         """The name in the JSON: `Dense` is "dense", `EarlyBird` would be "early_bird"."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+        return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object.
@@ -27,12 +28,30 @@ class Spec:
         Raises:
             ValueError: A number is not finite, which JSON cannot say.
         """
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
-        fields = {name: value.item() if isinstance(value, np.generic) else value for name, value in fields.items()}
-        for name, value in fields.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{name} must be finite, got {value}")
-        return {"type": self.type_name(), **fields}
+        described: dict[str, Any] = {"type": self.type_name()}
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if "absent" not in field.metadata or value != field.metadata["absent"]:
+                described[field.name] = _plain(field.name, value)
+        return described
+
+
+def optional(default: Any = None, *, absent: Any = None, **options: Any) -> Any:
+    """A field that JSON leaves out where its value is `absent`: descriptions from before it existed mean that value."""
+    return dataclasses.field(default=default, metadata={"absent": absent}, **options)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A setting as JSON has it."""
+    if isinstance(value, Spec):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {key: _plain(f"{name}[{key}]", item) for key, item in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    return value
 
 
 def check_name(kind: str, name: object) -> str:

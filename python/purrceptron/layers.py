@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ._spec import Spec, check_name, check_whole
+from ._spec import Spec, check_name, check_whole, optional
 
 __all__ = ["Dense", "Layer", "Rescale"]
 
@@ -38,9 +38,12 @@ class Dense(Layer):
         kernel_initializer: First values of the kernel: "scaled_uniform" (±1/√inputs), "glorot_uniform"
             (±√(6/(inputs+units))), "he_uniform" (±√(6/inputs)) or "zeros".
         bias_initializer: First values of the bias, "zeros" by default.
+        l1: Weight of `Σ|w|` of the kernel in the loss.
+        l2: Weight of `Σ w²` of the kernel in the loss (Keras's convention: without a factor of 1/2).
+        max_norm: Greatest length of the weights that enter a unit, kept after every step; None is without bound.
 
     Raises:
-        ValueError: A name is unknown (the message lists the known), or `units` is below 1.
+        ValueError: A name is unknown (the message lists the known), or a number is out of its range.
 
     Example:
         >>> from purrceptron import Dense
@@ -52,12 +55,19 @@ class Dense(Layer):
     activation: str = "identity"
     kernel_initializer: str = "scaled_uniform"
     bias_initializer: str = "zeros"
+    l1: float = optional(0.0, absent=0.0, kw_only=True, repr=False)
+    l2: float = optional(0.0, absent=0.0, kw_only=True, repr=False)
+    max_norm: float | None = optional(kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", check_whole("Dense: units", self.units, 1))
         check_name("activation", self.activation)
         check_name("initializer", self.kernel_initializer)
         check_name("initializer", self.bias_initializer)
+        for name, least in (("l1", "at least 0"), ("l2", "at least 0"), ("max_norm", "above 0")):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 or (value == 0 and name != "max_norm")):
+                raise ValueError(f"Dense: {name} must be {least}, got {value}")
 
 
 @dataclass(frozen=True)

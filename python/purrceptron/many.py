@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from . import _core
-from ._arrays import as_numbers
+from ._arrays import ClassWeight, as_numbers
 from ._spec import check_threads
 from .errors import DataError, DivergedError
 from .model import Sequential
@@ -31,7 +31,10 @@ def fit_many(
     optimizer: str | Optimizer = "adam",
     loss: str | None = None,
     metrics: Sequence[str] = (),
-    validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+    validation_data: tuple[ArrayLike, ...] | None = None,
+    sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
+    accumulate: int = 1,
     n_threads: int | None = None,
     solver: str = "auto",
 ) -> list[History]:
@@ -51,6 +54,9 @@ def fit_many(
         loss: One for all; left out, each network's last activation implies it.
         metrics: As for `Sequential.fit`.
         validation_data: As for `Sequential.fit`.
+        sample_weight: As for `Sequential.fit`, one for all.
+        class_weight: As for `Sequential.fit`, one for all.
+        accumulate: As for `Sequential.fit`.
         n_threads: Networks that are trained at a time; left out, `PURRCEPTRON_NUM_THREADS` or the cores.
         solver: As for `Sequential.fit`: "auto" chooses for each network by itself.
 
@@ -76,7 +82,7 @@ def fit_many(
         True
     """
     models, optimizer = _checked(models), as_optimizer(optimizer)
-    options = fit_options(epochs, batch_size, shuffle, metrics, solver)
+    options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate)
     threads = _core.thread_count(check_threads(n_threads))
     if not models:
         return []
@@ -88,10 +94,10 @@ def fit_many(
             with _naming(i):
                 built.enter_context(model._built_for(x))
                 trainer = Trainer(model, optimizer=optimizer, loss=loss, n_threads=1)
-                samples, targets = trainer._arrays(x, y)
+                samples, targets = trainer._arrays(x, y, sample_weight, class_weight)
                 validation = validation_targets = None
                 if held_out is not None and validation_data is not None:
-                    validation, validation_targets = trainer._arrays(held_out, validation_data[1], prefix="validation ")
+                    validation, validation_targets = trainer._validation((held_out, *validation_data[1:]))
                 jobs.append((model._built(), trainer.loss, targets, validation_targets))
         outcomes = _core.fit_many(
             jobs, samples, json.dumps(optimizer.to_dict()), json.dumps(options), validation, threads

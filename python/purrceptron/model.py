@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from ._arrays import Array, as_samples
+from ._arrays import Array, ClassWeight, as_samples
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
 from .callbacks import Callback
 from .layers import Dense, Layer, layer_from_dict
@@ -158,7 +158,10 @@ class Sequential:
         optimizer: str | Optimizer = "adam",
         loss: str | None = None,
         metrics: Sequence[str] = (),
-        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_data: tuple[ArrayLike, ...] | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        accumulate: int = 1,
         callbacks: Sequence[Callback] = (),
         n_threads: int | None = None,
         solver: str = "auto",
@@ -176,7 +179,12 @@ class Sequential:
             loss: "binary_cross_entropy", "cross_entropy" (classes, or rows of probabilities) or
                 "mean_squared_error"; left out, a last sigmoid implies the first and a last softmax the second.
             metrics: Names of scores for the history: "accuracy".
-            validation_data: `(x, y)` to evaluate after every epoch.
+            validation_data: `(x, y)`, or `(x, y, sample_weight)`, to evaluate after every epoch.
+            sample_weight: How much each sample counts, `(samples,)`, at least 0: the mean loss of a batch is
+                `sum(weight * loss) / sum(weight)`.
+            class_weight: How much each class counts, `{0: 1.0, 1: 2.0}` (1 where none is given), or "balanced":
+                `samples / (classes * count)`. Not for the validation data.
+            accumulate: Batches whose mean gradient makes one step.
             callbacks: Called after epochs, see `purrceptron.callbacks`.
             n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
                 result is the same bit for bit.
@@ -203,6 +211,9 @@ class Sequential:
                 shuffle=shuffle,
                 metrics=metrics,
                 validation_data=validation_data,
+                sample_weight=sample_weight,
+                class_weight=class_weight,
+                accumulate=accumulate,
                 callbacks=callbacks,
                 solver=solver,
                 verbose=verbose,
@@ -243,16 +254,33 @@ class Sequential:
         *,
         loss: str | None = None,
         metrics: Sequence[str] = (),
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
         n_threads: int | None = None,
     ) -> dict[str, float]:
-        """Mean loss and metrics on data, by name: `{"loss": ..., "accuracy": ...}`."""
-        return Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads).evaluate(x, y, metrics=metrics)
+        """Mean loss and metrics on data, by name: `{"loss": ..., "accuracy": ...}`.
+
+        The loss has the weights of samples and classes, as in `fit`, and the layers' penalties.
+        """
+        trainer = Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads)
+        return trainer.evaluate(x, y, metrics=metrics, sample_weight=sample_weight, class_weight=class_weight)
 
     def loss_and_gradient(
-        self, x: ArrayLike, y: ArrayLike, *, loss: str | None = None, n_threads: int | None = None
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        loss: str | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        n_threads: int | None = None,
     ) -> tuple[float, Array]:
-        """Mean loss on data, and its gradient: one flat array in the order of `get_weights`. Nothing is changed."""
-        return Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads).loss_and_gradient(x, y)
+        """Mean loss on data, as `evaluate`, and its gradient: one flat array in the order of `get_weights`.
+
+        Nothing is changed.
+        """
+        trainer = Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads)
+        return trainer.loss_and_gradient(x, y, sample_weight=sample_weight, class_weight=class_weight)
 
     @property
     def parameters(self) -> dict[str, Array]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import ArrayLike
 
 from . import _core
-from ._arrays import Array, as_samples, as_targets
+from ._arrays import Array, ClassWeight, as_samples, as_targets, as_weights
 from ._spec import check_name, check_threads, check_whole
 from .callbacks import Callback, Progress, ProgressBar
 from .optimizers import Optimizer, as_optimizer
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .model import Sequential
 
 __all__ = ["History", "Trainer"]
+
+Labels = Array | tuple[Array, Array]  # targets, or targets and the weights of the samples
 
 
 @dataclass
@@ -32,6 +34,7 @@ class History:
         solver: The solver that ran, "direct" or "reduced".
         solver_reason: Why it was chosen.
         seconds: Wall time.
+        learning_rate: After each epoch, that of the step to come.
     """
 
     loss: list[float]
@@ -40,11 +43,12 @@ class History:
     solver: str = "direct"
     solver_reason: str = ""
     seconds: float = 0.0
+    learning_rate: list[float] = field(default_factory=list)
 
     @classmethod
     def _from_core(cls, result: dict[str, Any]) -> Self:
         loss, val_loss = result.pop("loss"), result.pop("val_loss")
-        ran = {name: result.pop(name) for name in ("solver", "solver_reason", "seconds")}
+        ran = {name: result.pop(name) for name in ("solver", "solver_reason", "seconds", "learning_rate")}
         scores = {name: values for name, values in result.items() if values}
         return cls(loss, val_loss, scores, **ran)
 
@@ -106,22 +110,58 @@ class Trainer:
         """Steps made so far."""
         return self._core.steps()
 
-    def step(self, x: ArrayLike, y: ArrayLike) -> float:
+    @property
+    def learning_rate(self) -> float:
+        """Length of the next step."""
+        return self._core.learning_rate()
+
+    def step(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> float:
         """Move the weights along the gradient of the mean loss on a batch; returns that loss, from before the step.
+
+        Args:
+            x: Samples.
+            y: Targets.
+            sample_weight: As in `Sequential.fit`.
+            class_weight: As in `Sequential.fit`; "balanced" looks at this batch alone.
 
         Raises:
             DivergedError: The loss is not finite; the weights stay as they are.
         """
-        return self._core.step(*self._arrays(x, y))
+        return self._core.step(*self._arrays(x, y, sample_weight, class_weight))
 
-    def loss_and_gradient(self, x: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
-        """The mean loss on a batch and its gradient, flat, in the order of `get_weights`. The weights stay."""
-        return self._core.loss_and_gradient(*self._arrays(x, y))
+    def loss_and_gradient(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> tuple[float, Array]:
+        """The mean loss on a batch, penalties included, and its gradient, flat, in the order of `get_weights`.
 
-    def evaluate(self, x: ArrayLike, y: ArrayLike, *, metrics: Sequence[str] = ()) -> dict[str, float]:
-        """Mean loss and metrics by name."""
+        The weights stay.
+        """
+        return self._core.loss_and_gradient(*self._arrays(x, y, sample_weight, class_weight))
+
+    def evaluate(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        metrics: Sequence[str] = (),
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> dict[str, float]:
+        """Mean loss (with the weights of samples and classes, and the penalty of the network's) and metrics by name."""
         names = [check_name("metric", name) for name in _names(metrics)]
-        loss, values = self._core.evaluate(*self._arrays(x, y), names)
+        loss, values = self._core.evaluate(*self._arrays(x, y, sample_weight, class_weight), names)
         return {"loss": loss, **dict(zip(names, values, strict=True))}
 
     def fit(
@@ -133,16 +173,19 @@ class Trainer:
         batch_size: int | None = 32,
         shuffle: bool = True,
         metrics: Sequence[str] = (),
-        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_data: tuple[ArrayLike, ...] | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        accumulate: int = 1,
         callbacks: Sequence[Callback] = (),
         solver: str = "auto",
         verbose: int = 0,
     ) -> History:
         """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
-        options = fit_options(epochs, batch_size, shuffle, metrics, solver)
+        options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate)
         epochs, names = options["epochs"], options["metrics"]
-        arrays = self._arrays(x, y)
-        validation = None if validation_data is None else self._arrays(*validation_data, prefix="validation ")
+        arrays = self._arrays(x, y, sample_weight, class_weight)
+        validation = None if validation_data is None else self._validation(validation_data)
         callbacks = [*callbacks, *([ProgressBar()] if verbose else [])]
         watch = _watch(callbacks, names) if callbacks else None
         every_epoch = any(not isinstance(callback, Progress) for callback in callbacks)
@@ -157,20 +200,34 @@ class Trainer:
                 callback.on_train_end()
         return History._from_core(result)
 
-    def _arrays(self, x: ArrayLike, y: ArrayLike, prefix: str = "") -> tuple[Array, Array]:
+    def _validation(self, data: tuple[ArrayLike, ...]) -> tuple[Array, Labels]:
+        if len(data) not in (2, 3):
+            raise ValueError(f"validation_data: expected (x, y) or (x, y, sample_weight), got {len(data)} parts")
+        return self._arrays(*data, prefix="validation ")
+
+    def _arrays(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        prefix: str = "",
+    ) -> tuple[Array, Labels]:
+        """Samples and labels as the core takes them."""
         model = self._model
         samples = as_samples(x, model.dtype, model.input_shape, what=f"{prefix}x")
         targets = as_targets(y, model.dtype, model.outputs, self._loss, what=f"{prefix}y")
         if len(samples) != len(targets):
             raise ValueError(f"{prefix}x has {len(samples)} samples, but {prefix}y has {len(targets)}")
-        return samples, targets
+        weights = as_weights(targets, sample_weight, class_weight, model.dtype, prefix)
+        return samples, targets if weights is None else (targets, weights)
 
     def __repr__(self) -> str:
         return f"Trainer({self._model!r}, optimizer={self._optimizer!r}, loss={self._loss!r})"
 
 
 def fit_options(
-    epochs: int, batch_size: int | None, shuffle: bool, metrics: Sequence[str], solver: str
+    epochs: int, batch_size: int | None, shuffle: bool, metrics: Sequence[str], solver: str, accumulate: int = 1
 ) -> dict[str, Any]:
     """What the core reads of the settings of `fit`, each checked."""
     return {
@@ -179,6 +236,7 @@ def fit_options(
         "shuffle": bool(shuffle),
         "metrics": [check_name("metric", name) for name in _names(metrics)],
         "solver": check_name("solver", solver),
+        "accumulate": check_whole("accumulate", accumulate, 1),
     }
 
 

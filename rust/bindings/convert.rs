@@ -12,7 +12,7 @@ use strum::VariantNames;
 use crate::error::{Error, Result};
 use crate::math::Float;
 use crate::network::Samples;
-use crate::train::OwnedTargets;
+use crate::train::{OwnedLabels, OwnedTargets};
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> PyErr {
@@ -91,6 +91,14 @@ impl<'py, F: Float + Element> ReadonlySamples<'py, F> {
             ReadonlySamples::Bytes(array) => Samples::Bytes(array.as_array()),
         }
     }
+}
+
+/// Targets, or a tuple of targets and the weights of the samples.
+pub fn labels<F: Float + Element>(y: &Bound<PyAny>, outputs: usize) -> PyResult<OwnedLabels<F>> {
+    let Ok((y, weights)) = y.extract::<(Bound<PyAny>, PyReadonlyArray1<F>)>() else {
+        return Ok(targets(y, outputs)?.into());
+    };
+    Ok(OwnedLabels { targets: targets(&y, outputs)?, weights: Some(weights.as_array().to_vec()) })
 }
 
 /// Targets copied from an array: classes if it is (samples,) of `uint32`, values (samples, `outputs`) otherwise.

@@ -3,7 +3,7 @@
 use numpy::Element;
 use pyo3::prelude::*;
 
-use super::convert::{ReadonlySamples, by_name, targets};
+use super::convert::{ReadonlySamples, by_name, labels};
 use super::network::Network;
 use super::trainer::{history_to_dict, stay_on_main_thread};
 use crate::error::{Error, Result};
@@ -59,10 +59,11 @@ fn fit_typed<'py, F: InModel + Element>(
     for (i, (shared, (_, loss, y, validation_y))) in shared.iter().zip(&jobs).enumerate() {
         let loss = by_name::<Loss>("loss", loss)?;
         let outputs = shared.outputs(py);
-        let validation_targets = validation_y.as_ref().map(|y| targets(y, outputs)).transpose()?;
+        let validation_labels = validation_y.as_ref().map(|y| labels(y, outputs)).transpose()?;
         let network = py.detach(|| F::network(&shared.read()).cloned())?;
-        let trainer = Trainer::new(&network, optimizer, loss, 1).map_err(|error| error.of(&format!("models[{i}]")))?;
-        members.push(Member::<F> { network, trainer, targets: targets(y, outputs)?, validation_targets });
+        let trainer =
+            Trainer::new(&network, optimizer.clone(), loss, 1).map_err(|error| error.of(&format!("models[{i}]")))?;
+        members.push(Member::<F> { network, trainer, labels: labels(y, outputs)?, validation_labels });
     }
     let x = ReadonlySamples::new(x)?;
     let validation = validation.as_ref().map(ReadonlySamples::new).transpose()?;

@@ -54,7 +54,7 @@ fn thread_count(n_threads: Option<usize>) -> PyResult<usize> {
     Ok(crate::parallel::thread_count(n_threads)?)
 }
 
-/// The names in the closed set of a kind: "activation", "initializer", "loss", "optimizer", "metric", "solver", "dtype", "layer".
+/// The names in the closed set of a kind: "activation", "initializer", "loss", "optimizer", "schedule", "metric", "solver", "dtype", "layer".
 #[pyfunction]
 fn names(kind: &str) -> Vec<&'static str> {
     use strum::VariantNames;
@@ -62,7 +62,8 @@ fn names(kind: &str) -> Vec<&'static str> {
         "activation" => crate::activation::Activation::VARIANTS,
         "initializer" => crate::initializer::Initializer::VARIANTS,
         "loss" => crate::loss::Loss::VARIANTS,
-        "optimizer" => crate::optimizer::Optimizer::VARIANTS,
+        "optimizer" => crate::optimizer::Rule::VARIANTS,
+        "schedule" => crate::schedule::Schedule::VARIANTS,
         "metric" => crate::metric::Metric::VARIANTS,
         "solver" => crate::train::Solver::VARIANTS,
         "dtype" => crate::math::DType::VARIANTS,

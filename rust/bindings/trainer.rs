@@ -8,17 +8,17 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::convert::{ReadonlySamples, by_name, targets};
+use super::convert::{ReadonlySamples, by_name, labels};
 use super::network::Network;
 use crate::error::{Error, Result};
 use crate::float_mode;
-use crate::loss::{Loss, Targets};
+use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
 use crate::optimizer::Optimizer;
 use crate::parallel::{install, stay_on_this_thread, thread_count};
 use crate::train::{
-    Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, MiniBatches, Order, OwnedTargets,
+    Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, Labels, MiniBatches, Order, OwnedLabels,
     Trainer as CoreTrainer, Watch, fit_arrays,
 };
 
@@ -88,7 +88,12 @@ impl Trainer {
         Ok(with_trainer!(&*self.lock()?, trainer => trainer.steps()))
     }
 
-    /// One step on a batch: the mean loss before it.
+    /// Length of the next step.
+    fn learning_rate(&self) -> PyResult<f64> {
+        Ok(with_trainer!(&*self.lock()?, trainer => trainer.learning_rate()))
+    }
+
+    /// One step on a batch: the mean loss before it. `y` is targets, here and below, or (targets, weights of samples).
     fn step(&self, py: Python<'_>, x: &Bound<'_, PyAny>, y: &Bound<'_, PyAny>) -> PyResult<f64> {
         with_trainer!(&mut *self.lock()?, trainer => {
             on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| trainer.careful_step(network, batch))
@@ -121,7 +126,7 @@ impl Trainer {
         let metrics = metrics.iter().map(|name| by_name::<Metric>("metric", name)).collect::<Result<Vec<_>>>()?;
         let shared = self.network.get();
         let Evaluation { loss, metrics } = with_trainer!(&mut *self.lock()?, trainer => {
-            let (x, y) = (ReadonlySamples::new(x)?, targets(y, shared.outputs(py))?);
+            let (x, y) = (ReadonlySamples::new(x)?, labels(y, shared.outputs(py))?);
             let x = x.view();
             py.detach(|| trainer.evaluate(InModel::network(&shared.read())?, x, y.view(), &metrics))?
         });
@@ -153,9 +158,9 @@ impl Trainer {
             Watcher { shared, watch, every_epoch, epochs: options.epochs, last_signals: start, last_report: start };
         let history = with_trainer!(&mut *self.lock()?, trainer => {
             let outputs = shared.outputs(py);
-            let (x, y) = (ReadonlySamples::new(x)?, targets(y, outputs)?);
+            let (x, y) = (ReadonlySamples::new(x)?, labels(y, outputs)?);
             let validation = match &validation {
-                Some((x, y)) => Some((ReadonlySamples::new(x)?, targets(y, outputs)?)),
+                Some((x, y)) => Some((ReadonlySamples::new(x)?, labels(y, outputs)?)),
                 None => None,
             };
             let validation = validation.as_ref().map(|(x, y)| (x.view(), y.view()));
@@ -180,8 +185,8 @@ fn fit_shared<F: InModel>(
     trainer: &mut CoreTrainer<F>,
     shared: &Network,
     x: Samples<F>,
-    y: OwnedTargets<F>,
-    validation: Option<(Samples<F>, Targets<F>)>,
+    y: OwnedLabels<F>,
+    validation: Option<(Samples<F>, Labels<F>)>,
     options: &FitOptions,
     watcher: &mut Watcher,
 ) -> Result<History> {
@@ -203,7 +208,7 @@ fn on_batch<F: InModel + Element>(
     y: &Bound<'_, PyAny>,
     work: impl FnOnce(&mut CoreTrainer<F>, &mut CoreNetwork<F>, Batch<F>) -> Result<f64> + Send,
 ) -> PyResult<f64> {
-    let (x, y) = (ReadonlySamples::new(x)?, targets(y, shared.outputs(py))?);
+    let (x, y) = (ReadonlySamples::new(x)?, labels(y, shared.outputs(py))?);
     let x = x.view();
     Ok(py.detach(|| {
         let mut model = shared.write();
@@ -270,6 +275,7 @@ pub(super) fn history_to_dict<'py>(
     let dict = PyDict::new(py);
     let column = |get: &dyn Fn(&EpochReport) -> Option<f64>| history.epochs.iter().filter_map(get).collect::<Vec<_>>();
     dict.set_item("loss", column(&|epoch| Some(epoch.training.loss)))?;
+    dict.set_item("learning_rate", column(&|epoch| Some(epoch.learning_rate)))?;
     dict.set_item("val_loss", column(&|epoch| epoch.validation.as_ref().map(|v| v.loss)))?;
     for (i, metric) in options.metrics.iter().enumerate() {
         let name: &str = metric.into();

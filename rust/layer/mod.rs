@@ -88,14 +88,9 @@ impl Layer {
     /// Builds layer `index` for `inputs` numbers a sample; its parameters begin at `start` of the arena.
     pub fn new(spec: &LayerSpec, index: usize, inputs: usize, start: usize) -> Layer {
         match spec {
-            LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer } => Layer::Dense(Dense::new(
-                index,
-                inputs,
-                *units,
-                *activation,
-                [*kernel_initializer, *bias_initializer],
-                start,
-            )),
+            LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, .. } => Layer::Dense(
+                Dense::new(index, inputs, *units, *activation, [*kernel_initializer, *bias_initializer], start),
+            ),
             LayerSpec::Rescale { scale } => Layer::Rescale(Rescale { width: inputs, scale: *scale }),
         }
     }

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::Labels;
 use super::source::BatchSource;
 use super::step::{Evaluation, Trainer};
 use crate::error::{Error, Result};
 use crate::float_mode::callback;
-use crate::loss::Targets;
 use crate::math::{Float, first_not_finite};
 use crate::metric::Metric;
 use crate::network::{Network, Samples};
@@ -52,6 +52,8 @@ pub struct FitOptions {
     pub metrics: Vec<Metric>,
     /// How the first layer is trained.
     pub solver: Solver,
+    /// Batches whose mean gradient makes a step; the last step of an epoch takes those that are left.
+    pub accumulate: usize,
 }
 
 /// What an epoch gave.
@@ -63,6 +65,8 @@ pub struct EpochReport {
     pub training: Evaluation,
     /// After the epoch's last step, on the validation data if there is any.
     pub validation: Option<Evaluation>,
+    /// The learning rate of the step that comes next.
+    pub learning_rate: f64,
 }
 
 /// Whether to go on.
@@ -86,7 +90,12 @@ pub trait Watch<F: Float> {
         false
     }
 
-    /// Scores on validation data of the watcher's own, where [`fit`] has none.
+    /// Comes before [`Watch::validate`] and [`Watch::epoch`] where the network is a reduced one: the coefficients of its
+    /// first kernel outside the span of the data.
+    #[doc(hidden)]
+    fn outside(&mut self, _coefficients: &[f64]) {}
+
+    /// Scores on validation data of the watcher's own, where [`fit`] has none. The penalty of the weights is added.
     fn validate(&mut self, _network: &Network<F>) -> Option<Result<Evaluation>> {
         None
     }
@@ -122,23 +131,29 @@ pub fn fit<F: Float>(
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
     source: &mut (impl BatchSource<F> + Send),
-    validation: Option<(Samples<F>, Targets<F>)>,
+    validation: Option<(Samples<F>, Labels<F>)>,
     options: &FitOptions,
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let start = Instant::now();
-    let before = (network.parameters().to_vec(), trainer.state_mut().clone());
+    let before = (network.parameters().to_vec(), trainer.memory());
     let mut epochs = Vec::with_capacity(options.epochs.min(1 << 20) as usize);
     let result = parallel::install(trainer.threads(), || {
         let mut last_loss = None;
         for epoch in 0..options.epochs {
-            let training = run_epoch(trainer, network, source, epoch, &options.metrics, &mut last_loss, watch)?;
+            let training = run_epoch(trainer, network, source, epoch, options, &mut last_loss, watch)?;
             *trainer.epochs_mut() += 1;
+            if let Some(outside) = trainer.outside_mut() {
+                watch.outside(outside.weights());
+            }
             let validation = match validation {
-                Some((x, targets)) => Some(trainer.evaluate(network, x, targets, &options.metrics)?),
-                None => callback(|| watch.validate(network)).transpose()?,
+                Some((x, labels)) => Some(trainer.evaluate(network, x, labels, &options.metrics)?),
+                None => callback(|| watch.validate(network))
+                    .transpose()?
+                    .map(|own| Evaluation { loss: own.loss + trainer.penalty(network), ..own }),
             };
-            let report = EpochReport { epoch, training, validation };
+            trainer.end_epoch(validation.as_ref().map_or(training.loss, |scores| scores.loss));
+            let report = EpochReport { epoch, training, validation, learning_rate: trainer.learning_rate() };
             let flow = callback(|| watch.epoch(&report, network));
             epochs.push(report);
             if flow? == Flow::Stop {
@@ -153,7 +168,7 @@ pub fn fit<F: Float>(
     if let Err(error) = result {
         if let Error::Diverged { .. } = error {
             network.parameters_mut().copy_from_slice(&before.0);
-            *trainer.state_mut() = before.1;
+            trainer.recall(before.1);
         }
         return Err(error);
     }
@@ -167,26 +182,30 @@ fn run_epoch<F: Float>(
     network: &mut Network<F>,
     source: &mut impl BatchSource<F>,
     epoch: u64,
-    metrics: &[Metric],
+    options: &FitOptions,
     last_loss: &mut Option<f64>,
     watch: &mut impl Watch<F>,
 ) -> Result<Evaluation> {
+    let FitOptions { metrics, accumulate, .. } = options;
     source.begin_epoch(*trainer.epochs_mut());
-    let (mut samples, mut loss, mut totals) = (0.0, 0.0, vec![0.0; metrics.len()]);
+    trainer.forget_gathered(); // an interrupt may have left some
+    let (mut samples, mut weight, mut loss, mut totals) = (0.0, 0.0, 0.0, vec![0.0; metrics.len()]);
     while let Some(batch) = source.next_batch() {
-        let count = batch.samples as f64;
-        let step = trainer.step(network, batch).map_err(|error| match error {
+        let counts = batch.labels().total(batch.samples);
+        let step = trainer.part_of_step(network, batch, *accumulate).map_err(|error| match error {
             Error::Diverged { .. } => Error::Diverged { epoch, last_loss: *last_loss },
             other => other,
         })?;
         *last_loss = Some(step);
-        samples += count;
-        loss += step * count;
+        samples += batch.samples as f64;
+        weight += counts;
+        loss += step * counts;
         for (total, metric) in totals.iter_mut().zip(metrics) {
             *total += trainer.metric_total(*metric, network, batch.targets);
         }
         callback(|| watch.step())?;
     }
-    let mean = |total: f64| if samples > 0.0 { total / samples } else { 0.0 };
-    Ok(Evaluation { loss: mean(loss), metrics: totals.into_iter().map(mean).collect() })
+    trainer.finish_step(network);
+    let mean = |total: f64, count: f64| if count > 0.0 { total / count } else { 0.0 };
+    Ok(Evaluation { loss: mean(loss, weight), metrics: totals.into_iter().map(|total| mean(total, samples)).collect() })
 }

@@ -1,15 +1,19 @@
 //! Training: one step, batches, and the loop over them.
 //!
 //! - `step.rs`: [`Trainer::step`], the unit that everything else uses.
+//! - `labels.rs`: targets, and how much each sample counts.
 //! - `source.rs`: where batches come from.
 //! - `fit.rs`: epochs, validation, history.
 //! - `solver.rs`: training on arrays: all at once or batch by batch, directly or reduced.
 //! - `prepared.rs`: the data as steps read it, made once for all networks that share it.
 //! - `reduced.rs`: a wide first layer on few samples, in as many dimensions as there are samples.
+//! - `outside.rs`: what the reduction leaves out, and what decay and penalties do to it.
 //! - `many.rs`: several networks side by side on the same data.
 
 mod fit;
+mod labels;
 mod many;
+mod outside;
 mod prepared;
 mod reduced;
 mod solver;
@@ -17,7 +21,8 @@ mod source;
 mod step;
 
 pub use fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
+pub use labels::{Labels, OwnedLabels, OwnedTargets};
 pub use many::{Member, fit_many};
 pub use solver::fit_arrays;
-pub use source::{BatchSource, FullBatch, MiniBatches, Order, OwnedTargets};
+pub use source::{BatchSource, FullBatch, MiniBatches, Order};
 pub use step::{Batch, Evaluation, Trainer};

@@ -36,7 +36,7 @@ pub fn bytes(seed: u64, rows: usize, columns: usize) -> Array2<u8> {
 /// A dense layer in which every parameter, biases too, begins at random.
 pub fn dense(units: usize, activation: Activation) -> LayerSpec {
     let (kernel_initializer, bias_initializer) = (Initializer::GlorotUniform, Initializer::ScaledUniform);
-    LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer }
+    LayerSpec::dense(units, activation, kernel_initializer, bias_initializer)
 }
 
 /// The spec of a network for rows of `inputs` numbers.
