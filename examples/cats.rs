@@ -74,7 +74,7 @@ fn main() -> Result<()> {
     };
     let mut network = Network::<f32>::new(spec)?;
     let descent = Optimizer::new(Rule::Sgd { momentum: 0.9, nesterov: true }, 0.002);
-    let mut trainer = Trainer::new(&network, descent, Loss::BinaryCrossEntropy, thread_count(None)?)?;
+    let mut trainer = Trainer::new(&network, descent, Loss::BINARY_CROSS_ENTROPY, thread_count(None)?)?;
     let options = FitOptions {
         epochs: 1000,
         batch_size: None,

@@ -21,7 +21,7 @@
 //! let y = OwnedTargets::Values(vec![0.0, 1.0, 1.0, 0.0]);
 //! let adam = Rule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false };
 //! let adam = Optimizer::new(adam, 0.01);
-//! let mut trainer = Trainer::new(&network, adam, Loss::BinaryCrossEntropy, 1)?;
+//! let mut trainer = Trainer::new(&network, adam, Loss::BINARY_CROSS_ENTROPY, 1)?;
 //! let options =
 //!     FitOptions { epochs: 2000, batch_size: None, shuffle: false, metrics: vec![], solver: Solver::Auto, accumulate: 1 };
 //! fit_arrays(&mut trainer, &mut network, Samples::Floats(x.view()), y, None, &options, &mut ())?;

@@ -20,17 +20,17 @@ fn networks<F: Float>() -> Vec<(Network<F>, Loss)> {
     let half = LayerSpec::Rescale { scale: 0.5 };
     let net = |layers, seed| network::<F>(FEATURES, layers, seed);
     vec![
-        (net(vec![PIXELS, dense(9, Relu), dense(1, Sigmoid)], 1), Loss::BinaryCrossEntropy),
-        (net(vec![PIXELS, dense(4, Tanh), dense(6, Relu), dense(3, Softmax)], 2), Loss::CrossEntropy),
+        (net(vec![PIXELS, dense(9, Relu), dense(1, Sigmoid)], 1), Loss::BINARY_CROSS_ENTROPY),
+        (net(vec![PIXELS, dense(4, Tanh), dense(6, Relu), dense(3, Softmax)], 2), Loss::CROSS_ENTROPY),
         (net(vec![half, dense(1, Identity)], 3), Loss::MeanSquaredError),
-        (net(vec![dense(2, Sigmoid), dense(1, Sigmoid)], 4), Loss::BinaryCrossEntropy),
-        (net(vec![PIXELS.clone(), PIXELS, dense(5, Relu), dense(3, Softmax)], 5), Loss::CrossEntropy),
-        (net(vec![PIXELS, dense(9, Relu), dense(1, Sigmoid)], 6), Loss::BinaryCrossEntropy),
+        (net(vec![dense(2, Sigmoid), dense(1, Sigmoid)], 4), Loss::BINARY_CROSS_ENTROPY),
+        (net(vec![PIXELS.clone(), PIXELS, dense(5, Relu), dense(3, Softmax)], 5), Loss::CROSS_ENTROPY),
+        (net(vec![PIXELS, dense(9, Relu), dense(1, Sigmoid)], 6), Loss::BINARY_CROSS_ENTROPY),
     ]
 }
 
 fn targets_for<F: Float>(loss: Loss, count: usize) -> OwnedTargets<F> {
-    if loss == Loss::CrossEntropy { classes(count, 3) } else { labels(count) }
+    if loss == Loss::CROSS_ENTROPY { classes(count, 3) } else { labels(count) }
 }
 
 fn members<F: Float>(

@@ -10,7 +10,7 @@ use purrceptron::loss::Loss;
 use purrceptron::network::{Network, Samples};
 use purrceptron::train::{FitOptions, Solver, Trainer, fit_arrays};
 
-const LOSS: Loss = Loss::BinaryCrossEntropy;
+const LOSS: Loss = Loss::BINARY_CROSS_ENTROPY;
 
 fn with(solver: Solver, epochs: u64, batch_size: Option<usize>) -> FitOptions {
     FitOptions { solver, ..options(epochs, batch_size) }

@@ -16,7 +16,7 @@ use purrceptron::schedule::Schedule;
 use purrceptron::spec::LayerSpec;
 use purrceptron::train::{FitOptions, History, OwnedLabels, Solver, Trainer, fit_arrays};
 
-const LOSS: Loss = Loss::BinaryCrossEntropy;
+const LOSS: Loss = Loss::BINARY_CROSS_ENTROPY;
 const MOMENTUM: Optimizer = Optimizer::new(Rule::Sgd { momentum: 0.8, nesterov: false }, 0.03);
 const NESTEROV: Optimizer = Optimizer::new(Rule::Sgd { momentum: 0.8, nesterov: true }, 0.03);
 

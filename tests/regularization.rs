@@ -51,7 +51,7 @@ fn fit<F: Float>(
     threads: usize,
 ) -> (Network<F>, Vec<EpochReport>) {
     let mut network = start.clone();
-    let mut trainer = Trainer::new(&network, optimizer.clone(), Loss::CrossEntropy, threads).expect("in range");
+    let mut trainer = Trainer::new(&network, optimizer.clone(), Loss::CROSS_ENTROPY, threads).expect("in range");
     let history = fit_arrays(&mut trainer, &mut network, Samples::Floats(x), labels, None, options, &mut ());
     (network, history.expect("a training").epochs)
 }
@@ -72,7 +72,8 @@ fn penalties_are_part_of_every_loss_and_of_its_gradient() {
     let (x, y) = (matrix::<f64>(2, 6, 7), classes::<f64>(6, 3));
     let rows = x.as_slice().expect("row after row");
     let batch = Batch { input: Input::Rows(rows), targets: y.view(), samples: 6, weights: None };
-    let (mut with, mut without) = (trainer(&net, &SGD, Loss::CrossEntropy), trainer(&plain, &SGD, Loss::CrossEntropy));
+    let (mut with, mut without) =
+        (trainer(&net, &SGD, Loss::CROSS_ENTROPY), trainer(&plain, &SGD, Loss::CROSS_ENTROPY));
     let sum = |values: &[f64], f: fn(&f64) -> f64| values.iter().map(f).sum::<f64>();
     let (first, last) = (kernel(&net, 0), kernel(&net, 2));
     let penalty = 0.03 * sum(first, |w| w.abs()) + 0.02 * sum(first, |w| w * w) + 0.5 * sum(last, |w| w * w);
@@ -184,7 +185,7 @@ fn layers_have_learning_rates_of_their_own_and_one_of_zero_stays() {
         }
     }
     let unknown = Optimizer { layer_rates: [(3, 0.5)].into(), ..SGD };
-    let error = Trainer::new(&net, unknown, Loss::CrossEntropy, 1).err().expect("there is no layer 3").to_string();
+    let error = Trainer::new(&net, unknown, Loss::CROSS_ENTROPY, 1).err().expect("there is no layer 3").to_string();
     assert!(error.contains("layer_rates") && error.contains('3'), "{error}");
 }
 
@@ -221,7 +222,7 @@ fn an_epochs_loss_is_the_weighted_mean_over_its_batches() {
     let weights: Vec<f64> = (0..10).map(|i| if (4..8).contains(&i) { 0.0 } else { 0.5 + f64::from(i) }).collect();
     let still = Optimizer::new(Rule::Sgd { momentum: 0.0, nesterov: false }, 1e-300);
     let labels = weighted(y, weights);
-    let whole = trainer(&net, &SGD, Loss::CrossEntropy)
+    let whole = trainer(&net, &SGD, Loss::CROSS_ENTROPY)
         .evaluate(&net, Samples::Floats(x.view()), labels.view(), &[])
         .expect("fits");
     // The second batch counts for nothing at all, which moves nothing and is no reason to stop.
@@ -242,7 +243,7 @@ fn weights_that_give_no_mean_are_refused() {
         (vec![1.0; 2], "expected 3"),
     ] {
         let before = net.fingerprint().expect("finite");
-        let mut trainer = trainer(&net, &SGD, Loss::BinaryCrossEntropy);
+        let mut trainer = trainer(&net, &SGD, Loss::BINARY_CROSS_ENTROPY);
         let (x, labels) = (Samples::Floats(x.view()), weighted(labels(3), weights));
         let scores = trainer.evaluate(&net, x, labels.view(), &[]).expect_err("no mean").to_string();
         let error = fit_arrays(&mut trainer, &mut net, x, labels, None, &options(2, None), &mut ());

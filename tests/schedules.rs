@@ -137,7 +137,7 @@ fn a_training_that_goes_on_in_the_middle_of_a_schedule_gets_the_same_bits() {
         let optimizer = Optimizer { learning_rate: schedule, ..Optimizer::new(rule, 1.0) };
         let run = |parts: &[u64]| {
             let mut net = network::<f32>(12, vec![PIXELS, dense(7, Relu), dense(3, Softmax)], 1);
-            let mut trainer = Trainer::new(&net, optimizer.clone(), Loss::CrossEntropy, 1).expect("in range");
+            let mut trainer = Trainer::new(&net, optimizer.clone(), Loss::CROSS_ENTROPY, 1).expect("in range");
             let mut rates = Vec::new();
             for epochs in parts {
                 let (x, options) = (Samples::Floats(x.view()), options(*epochs, Some(16)));

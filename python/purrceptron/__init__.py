@@ -5,14 +5,32 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import _core, callbacks, kernels, schedules
+from . import _core, callbacks, kernels, losses, schedules
 from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
 from .errors import DataError, DivergedError, ModelFileError
 from .files import load
 from .layers import Dense, Layer, Rescale
+from .lbfgs import LBFGS
+from .learning_rates import LearningRates, find_learning_rate
 from .many import fit_many
 from .model import Sequential
-from .optimizers import SGD, Adam, Optimizer
+from .optimizers import (
+    EMA,
+    RPROP,
+    SGD,
+    SWA,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Average,
+    Lion,
+    NAdam,
+    Optimizer,
+    RMSprop,
+)
 from .schedules import (
     Constant,
     CosineDecay,
@@ -36,8 +54,18 @@ if TYPE_CHECKING:
 __version__ = _core.version()
 
 __all__ = [
+    "EMA",
+    "LBFGS",
+    "RPROP",
     "SGD",
+    "SWA",
+    "AMSGrad",
+    "Adadelta",
+    "Adagrad",
     "Adam",
+    "AdamW",
+    "Adamax",
+    "Average",
     "Callback",
     "CatClassifier",
     "Constant",
@@ -51,14 +79,18 @@ __all__ = [
     "History",
     "InverseTimeDecay",
     "Layer",
+    "LearningRates",
+    "Lion",
     "ModelFileError",
     "MultiStepDecay",
+    "NAdam",
     "OneCycle",
     "Optimizer",
     "PhotoClassifier",
     "PolynomialDecay",
     "Progress",
     "ProgressBar",
+    "RMSprop",
     "ReduceOnPlateau",
     "Rescale",
     "Schedule",
@@ -69,10 +101,12 @@ __all__ = [
     "__version__",
     "callbacks",
     "datasets",
+    "find_learning_rate",
     "fit_many",
     "images",
     "kernels",
     "load",
+    "losses",
     "metrics",
     "photos",
     "schedules",

@@ -13,6 +13,7 @@ from . import _core
 from ._arrays import ClassWeight, as_numbers
 from ._spec import check_threads
 from .errors import DataError, DivergedError
+from .losses import Loss, as_loss
 from .model import Sequential
 from .optimizers import Optimizer, as_optimizer
 from .trainer import History, Trainer, fit_options
@@ -29,7 +30,7 @@ def fit_many(
     batch_size: int | None = 32,
     shuffle: bool = True,
     optimizer: str | Optimizer = "adam",
-    loss: str | None = None,
+    loss: str | Loss | None = None,
     metrics: Sequence[str] = (),
     validation_data: tuple[ArrayLike, ...] | None = None,
     sample_weight: ArrayLike | None = None,
@@ -82,6 +83,7 @@ def fit_many(
         True
     """
     models, optimizer = _checked(models), as_optimizer(optimizer)
+    loss = None if loss is None else as_loss(loss)
     options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate)
     threads = _core.thread_count(check_threads(n_threads))
     if not models:
@@ -98,7 +100,7 @@ def fit_many(
                 validation = validation_targets = None
                 if held_out is not None and validation_data is not None:
                     validation, validation_targets = trainer._validation((held_out, *validation_data[1:]))
-                jobs.append((model._built(), trainer.loss, targets, validation_targets))
+                jobs.append((model._built(), json.dumps(trainer._loss.to_dict()), targets, validation_targets))
         outcomes = _core.fit_many(
             jobs, samples, json.dumps(optimizer.to_dict()), json.dumps(options), validation, threads
         )
@@ -141,5 +143,5 @@ def _histories(outcomes: list[dict[str, Any] | Exception]) -> list[History]:
     for name, error in diverged.items():
         others = [other for other in diverged if other != name]
         too = f"; so did {', '.join(others)}" if others else ""
-        raise DivergedError(f"{name}: {error}{too}", error.epoch, error.loss)
+        raise DivergedError(f"{name}: {error}{too}", error.epoch, error.loss, error.layer)
     return [History._from_core(outcome) for outcome in outcomes if not isinstance(outcome, Exception)]

@@ -17,10 +17,13 @@ from numpy.typing import ArrayLike
 from . import _core
 from ._arrays import Array, ClassWeight, as_samples
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
+from .batches import is_stream
 from .callbacks import Callback
 from .layers import Dense, Layer, layer_from_dict
+from .lbfgs import LBFGS
+from .losses import Loss, OwnLoss
 from .optimizers import SGD, Optimizer
-from .trainer import History, Trainer
+from .trainer import Batches, History, Trainer
 
 __all__ = ["Sequential"]
 
@@ -149,19 +152,20 @@ class Sequential:
 
     def fit(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: ArrayLike | Batches,
+        y: ArrayLike | None = None,
         *,
         epochs: int = 10,
         batch_size: int | None = 32,
         shuffle: bool = True,
-        optimizer: str | Optimizer = "adam",
-        loss: str | None = None,
+        optimizer: str | Optimizer | LBFGS = "adam",
+        loss: str | Loss | OwnLoss | None = None,
         metrics: Sequence[str] = (),
         validation_data: tuple[ArrayLike, ...] | None = None,
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         accumulate: int = 1,
+        steps_per_epoch: int | None = None,
         callbacks: Sequence[Callback] = (),
         n_threads: int | None = None,
         solver: str = "auto",
@@ -171,13 +175,18 @@ class Sequential:
 
         Args:
             x: Samples `(samples, ...)`; bytes (pictures) are read as they are, the rest in the network's dtype.
+                Or batches that come one by one: an iterator of `(x, y)` or `(x, y, sample_weight)`, or a function that
+                gives one for each epoch; `batch_size` and `shuffle` are then of no account.
             y: Targets: `(samples,)` for one output or for classes, else `(samples, outputs)`.
             epochs: Passes over the data.
             batch_size: Samples of one step; None, or a number not below the samples, takes all in every step.
             shuffle: Whether every epoch has an order of its own, drawn from the seed.
-            optimizer: A name, or an object such as `purr.SGD(0.1, momentum=0.9)`.
-            loss: "binary_cross_entropy", "cross_entropy" (classes, or rows of probabilities) or
-                "mean_squared_error"; left out, a last sigmoid implies the first and a last softmax the second.
+            optimizer: A name, or an object such as `purr.SGD(0.1, momentum=0.9)` or `purr.LBFGS()`.
+            loss: A name, such as "cross_entropy" (classes, or rows of probabilities) or "mean_squared_error", an object
+                such as `purr.losses.Huber(2.0)`, or a function of your own, `(predictions, targets)`, with the samples'
+                weights as a third argument where there are any, that gives the mean loss and its gradient with respect
+                to the predictions. Left out, a last sigmoid implies binary cross-entropy and a last softmax
+                cross-entropy.
             metrics: Names of scores for the history: "accuracy".
             validation_data: `(x, y)`, or `(x, y, sample_weight)`, to evaluate after every epoch.
             sample_weight: How much each sample counts, `(samples,)`, at least 0: the mean loss of a batch is
@@ -185,6 +194,7 @@ class Sequential:
             class_weight: How much each class counts, `{0: 1.0, 1: 2.0}` (1 where none is given), or "balanced":
                 `samples / (classes * count)`. Not for the validation data.
             accumulate: Batches whose mean gradient makes one step.
+            steps_per_epoch: Batches of an epoch, where they come one by one; None takes all that there are.
             callbacks: Called after epochs, see `purrceptron.callbacks`.
             n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
                 result is the same bit for bit.
@@ -201,6 +211,8 @@ class Sequential:
             DivergedError: The loss is no longer finite; the weights are as before the call (or as a callback last
                 saw them).
         """
+        if is_stream(x):
+            self._built()  # batches that come one by one do not say their shape beforehand
         with self._built_for(x):
             trainer = Trainer(self, optimizer=optimizer, loss=loss, n_threads=n_threads)
             return trainer.fit(
@@ -214,13 +226,14 @@ class Sequential:
                 sample_weight=sample_weight,
                 class_weight=class_weight,
                 accumulate=accumulate,
+                steps_per_epoch=steps_per_epoch,
                 callbacks=callbacks,
                 solver=solver,
                 verbose=verbose,
             )
 
     @contextmanager
-    def _built_for(self, x: ArrayLike) -> Iterator[None]:
+    def _built_for(self, x: Any) -> Iterator[None]:
         """Within it the network has weights. If it had none before, and what comes is refused, it has none again."""
         begun = ""
         if self._core is None:
@@ -252,7 +265,7 @@ class Sequential:
         x: ArrayLike,
         y: ArrayLike,
         *,
-        loss: str | None = None,
+        loss: str | Loss | OwnLoss | None = None,
         metrics: Sequence[str] = (),
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
@@ -270,7 +283,7 @@ class Sequential:
         x: ArrayLike,
         y: ArrayLike,
         *,
-        loss: str | None = None,
+        loss: str | Loss | OwnLoss | None = None,
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         n_threads: int | None = None,

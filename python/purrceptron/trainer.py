@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _core
+from . import _core, lbfgs
+from . import batches as streams
 from ._arrays import Array, ClassWeight, as_samples, as_targets, as_weights
 from ._spec import check_name, check_threads, check_whole
 from .callbacks import Callback, Progress, ProgressBar
-from .optimizers import Optimizer, as_optimizer
+from .lbfgs import LBFGS
+from .losses import Loss, OwnLoss, as_loss, implied_loss, own_loss
+from .optimizers import SGD, Optimizer, as_optimizer
 
 if TYPE_CHECKING:
     from .model import Sequential
 
 __all__ = ["History", "Trainer"]
 
+Batches = Iterator[Any] | Callable[[], Iterable[Any]]  # batches that come one by one
 Labels = Array | tuple[Array, Array]  # targets, or targets and the weights of the samples
 
 
@@ -76,18 +81,21 @@ class Trainer:
         self,
         model: Sequential,
         *,
-        optimizer: str | Optimizer = "adam",
-        loss: str | None = None,
+        optimizer: str | Optimizer | LBFGS = "adam",
+        loss: str | Loss | OwnLoss | None = None,
         n_threads: int | None = None,
     ) -> None:
         self._model = model
-        self._optimizer = as_optimizer(optimizer)
-        self._loss = check_name("loss", loss) if loss is not None else _implied_loss(model._last_activation)
+        self._optimizer = optimizer if isinstance(optimizer, LBFGS) else as_optimizer(optimizer)
+        self._own = loss if callable(loss) and not isinstance(loss, Loss) else None
+        if self._own is None:
+            self._loss = as_loss(loss) if isinstance(loss, str | Loss) else implied_loss(model._last_activation)
         self._core = _core.Trainer(
             model._built(),
-            json.dumps(self._optimizer.to_dict()),
-            self._loss,
+            json.dumps((SGD() if isinstance(self._optimizer, LBFGS) else self._optimizer).to_dict()),
+            None if self._own else json.dumps(self._loss.to_dict()),
             _core.thread_count(check_threads(n_threads)),
+            own_loss(self._own, model.dtype) if self._own else None,
         )
 
     @property
@@ -96,14 +104,14 @@ class Trainer:
         return self._model
 
     @property
-    def optimizer(self) -> Optimizer:
+    def optimizer(self) -> Optimizer | LBFGS:
         """The optimizer's description."""
         return self._optimizer
 
     @property
     def loss(self) -> str:
-        """Name of the loss."""
-        return self._loss
+        """Name of the loss; that of the function, if it is one of yours."""
+        return getattr(self._own, "__name__", "own") if self._own else self._loss.type_name()
 
     @property
     def steps(self) -> int:
@@ -164,10 +172,33 @@ class Trainer:
         loss, values = self._core.evaluate(*self._arrays(x, y, sample_weight, class_weight), names)
         return {"loss": loss, **dict(zip(names, values, strict=True))}
 
-    def fit(
+    def train_on_batch(
         self,
         x: ArrayLike,
         y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> float:
+        """Another name of `step`."""
+        return self.step(x, y, sample_weight=sample_weight, class_weight=class_weight)
+
+    def partial_fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        batch_size: int | None = 32,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> History:
+        """One epoch on a part of the data, in batches, going on with this trainer's optimizer."""
+        return self.fit(x, y, epochs=1, batch_size=batch_size, sample_weight=sample_weight, class_weight=class_weight)
+
+    def fit(
+        self,
+        x: ArrayLike | Batches,
+        y: ArrayLike | None = None,
         *,
         epochs: int = 10,
         batch_size: int | None = 32,
@@ -177,6 +208,7 @@ class Trainer:
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         accumulate: int = 1,
+        steps_per_epoch: int | None = None,
         callbacks: Sequence[Callback] = (),
         solver: str = "auto",
         verbose: int = 0,
@@ -184,7 +216,21 @@ class Trainer:
         """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
         options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate)
         epochs, names = options["epochs"], options["metrics"]
-        arrays = self._arrays(x, y, sample_weight, class_weight)
+        streamed = streams.is_stream(x)
+        if streamed:
+            given = {"y": y, "sample_weight": sample_weight, "accumulate": accumulate if accumulate != 1 else None}
+            if unused := [name for name, value in given.items() if value is not None]:
+                raise ValueError(
+                    f"{unused[0]} is not for batches that come one by one: each is (x, y) or (x, y, weights)"
+                )
+            arrays = None
+        elif y is None:
+            raise TypeError("y: expected targets; only batches that come one by one have their own")
+        elif steps_per_epoch is not None:
+            raise ValueError("steps_per_epoch is for batches that come one by one")
+        else:
+            arrays = self._arrays(x, y, sample_weight, class_weight)
+        steps = None if steps_per_epoch is None else check_whole("steps_per_epoch", steps_per_epoch, 1)
         validation = None if validation_data is None else self._validation(validation_data)
         callbacks = [*callbacks, *([ProgressBar()] if verbose else [])]
         watch = _watch(callbacks, names) if callbacks else None
@@ -194,7 +240,12 @@ class Trainer:
             for callback in callbacks:
                 begun.append(callback)
                 callback.on_train_begin(self._model, epochs)
-            result = self._core.fit(*arrays, json.dumps(options), validation, watch, every_epoch)
+            if arrays is None:
+                result = streams.run(self, x, steps, class_weight, validation, options, watch)
+            elif isinstance(self._optimizer, LBFGS):
+                result = lbfgs.run(self._optimizer, self, arrays, validation, options, watch)
+            else:
+                result = self._core.fit(*arrays, json.dumps(options), validation, watch, every_epoch)
         finally:
             for callback in begun:
                 callback.on_train_end()
@@ -216,14 +267,19 @@ class Trainer:
         """Samples and labels as the core takes them."""
         model = self._model
         samples = as_samples(x, model.dtype, model.input_shape, what=f"{prefix}x")
-        targets = as_targets(y, model.dtype, model.outputs, self._loss, what=f"{prefix}y")
+        if self._own is None:
+            width, name = self._loss.target_width(model.outputs), self._loss.type_name()
+        else:  # whole numbers for several outputs are classes
+            classes = model.outputs > 1 and np.ndim(y) == 1
+            width, name = model.outputs, "cross_entropy" if classes else "own"
+        targets = as_targets(y, model.dtype, width, name, what=f"{prefix}y")
         if len(samples) != len(targets):
             raise ValueError(f"{prefix}x has {len(samples)} samples, but {prefix}y has {len(targets)}")
         weights = as_weights(targets, sample_weight, class_weight, model.dtype, prefix)
         return samples, targets if weights is None else (targets, weights)
 
     def __repr__(self) -> str:
-        return f"Trainer({self._model!r}, optimizer={self._optimizer!r}, loss={self._loss!r})"
+        return f"Trainer({self._model!r}, optimizer={self._optimizer!r}, loss={self.loss!r})"
 
 
 def fit_options(
@@ -238,14 +294,6 @@ def fit_options(
         "solver": check_name("solver", solver),
         "accumulate": check_whole("accumulate", accumulate, 1),
     }
-
-
-def _implied_loss(last_activation: str) -> str:
-    implied = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy"}
-    if last_activation not in implied:
-        known = ", ".join(_core.names("loss"))
-        raise ValueError(f"a network that ends in {last_activation} needs a loss; known: {known}")
-    return implied[last_activation]
 
 
 def _names(metrics: Sequence[str]) -> Sequence[str]:

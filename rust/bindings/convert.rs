@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use strum::VariantNames;
 
 use crate::error::{Error, Result};
+use crate::loss::Loss;
 use crate::math::Float;
 use crate::network::Samples;
 use crate::train::{OwnedLabels, OwnedTargets};
@@ -22,7 +23,9 @@ impl From<Error> for PyErr {
             Error::Memory { .. } => PyMemoryError::new_err(message),
             Error::Data(_) => own_error("DataError", (message,)),
             Error::ModelFile { .. } => own_error("ModelFileError", (message,)),
-            Error::Diverged { epoch, last_loss } => own_error("DivergedError", (message, epoch, last_loss)),
+            Error::Diverged { epoch, last_loss, layer, .. } => {
+                own_error("DivergedError", (message, epoch, last_loss, layer))
+            }
             Error::Io { path, source } => os_error(&source, path.display().to_string()),
             Error::Callback(error) => match error.downcast::<PyErr>() {
                 Ok(error) => *error,
@@ -91,6 +94,11 @@ impl<'py, F: Float + Element> ReadonlySamples<'py, F> {
             ReadonlySamples::Bytes(array) => Samples::Bytes(array.as_array()),
         }
     }
+}
+
+/// A loss from its JSON description.
+pub fn loss(described: &str) -> Result<Loss> {
+    serde_json::from_str(described).map_err(|error| Error::Spec(format!("loss: {error}")))
 }
 
 /// Targets, or a tuple of targets and the weights of the samples.

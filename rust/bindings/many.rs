@@ -3,18 +3,17 @@
 use numpy::Element;
 use pyo3::prelude::*;
 
-use super::convert::{ReadonlySamples, by_name, labels};
+use super::convert::{ReadonlySamples, labels, loss as loss_from};
 use super::network::Network;
 use super::trainer::{history_to_dict, stay_on_main_thread};
 use crate::error::{Error, Result};
-use crate::loss::Loss;
 use crate::math::DType;
 use crate::network::InModel;
 use crate::optimizer::Optimizer;
 use crate::parallel::thread_count;
 use crate::train::{FitOptions, Flow, Member, Trainer, fit_many as core_fit_many};
 
-/// A network, the name of its loss, its targets, and those of the validation samples.
+/// A network, its loss as JSON, its targets, and those of the validation samples.
 type Job<'py> = (Py<Network>, String, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 
 /// Trains networks of one dtype on `x`, each on one thread, `n_threads` at a time. `jobs` are (network, loss, targets,
@@ -57,8 +56,8 @@ fn fit_typed<'py, F: InModel + Element>(
     let shared: Vec<&Network> = jobs.iter().map(|job| job.0.get()).collect();
     let mut members = Vec::with_capacity(jobs.len());
     for (i, (shared, (_, loss, y, validation_y))) in shared.iter().zip(&jobs).enumerate() {
-        let loss = by_name::<Loss>("loss", loss)?;
-        let outputs = shared.outputs(py);
+        let loss = loss_from(loss)?;
+        let outputs = loss.target_width(shared.outputs(py));
         let validation_labels = validation_y.as_ref().map(|y| labels(y, outputs)).transpose()?;
         let network = py.detach(|| F::network(&shared.read()).cloned())?;
         let trainer =

@@ -8,8 +8,9 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::convert::{ReadonlySamples, by_name, labels};
+use super::convert::{ReadonlySamples, by_name, labels, loss as loss_from};
 use super::network::Network;
+use super::own_loss::own_loss as own_loss_from;
 use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::loss::Loss;
@@ -60,26 +61,31 @@ impl Trainer {
 
 #[pymethods]
 impl Trainer {
-    /// A trainer for `network`; `optimizer` is its JSON description.
+    /// A trainer for `network`; `optimizer` and `loss` are JSON. Instead of a loss it takes a function (predictions, targets)
+    /// or (predictions, targets, weights) -> (value, gradient).
     #[new]
-    #[pyo3(signature = (network, optimizer, loss, n_threads=None))]
+    #[pyo3(signature = (network, optimizer, loss=None, n_threads=None, own_loss=None))]
     fn new(
         py: Python<'_>,
         network: Py<Network>,
         optimizer: &str,
-        loss: &str,
+        loss: Option<&str>,
         n_threads: Option<usize>,
+        own_loss: Option<Py<PyAny>>,
     ) -> PyResult<Trainer> {
         stay_on_main_thread(py)?;
         let _mode = float_mode::standard(); // numbers are read from text, too
         let optimizer: Optimizer =
             serde_json::from_str(optimizer).map_err(|error| Error::Spec(format!("optimizer: {error}")))?;
-        let (loss, threads) = (by_name::<Loss>("loss", loss)?, thread_count(n_threads)?);
+        let (loss, threads) = (loss.map_or(Ok(Loss::Own), loss_from)?, thread_count(n_threads)?);
         let shared = network.get();
-        let trainer = py.detach(|| match &*shared.read() {
+        let mut trainer = py.detach(|| match &*shared.read() {
             Model::F32(network) => CoreTrainer::new(network, optimizer, loss, threads).map(Typed::F32),
             Model::F64(network) => CoreTrainer::new(network, optimizer, loss, threads).map(Typed::F64),
         })?;
+        if let Some(function) = own_loss {
+            with_trainer!(&mut trainer, trainer => *trainer.own_loss_mut() = Some(own_loss_from(function)));
+        }
         Ok(Trainer { network, trainer: Mutex::new(trainer) })
     }
 
@@ -126,7 +132,7 @@ impl Trainer {
         let metrics = metrics.iter().map(|name| by_name::<Metric>("metric", name)).collect::<Result<Vec<_>>>()?;
         let shared = self.network.get();
         let Evaluation { loss, metrics } = with_trainer!(&mut *self.lock()?, trainer => {
-            let (x, y) = (ReadonlySamples::new(x)?, labels(y, shared.outputs(py))?);
+            let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);
             let x = x.view();
             py.detach(|| trainer.evaluate(InModel::network(&shared.read())?, x, y.view(), &metrics))?
         });
@@ -157,7 +163,7 @@ impl Trainer {
         let mut watcher =
             Watcher { shared, watch, every_epoch, epochs: options.epochs, last_signals: start, last_report: start };
         let history = with_trainer!(&mut *self.lock()?, trainer => {
-            let outputs = shared.outputs(py);
+            let outputs = trainer.loss().target_width(shared.outputs(py));
             let (x, y) = (ReadonlySamples::new(x)?, labels(y, outputs)?);
             let validation = match &validation {
                 Some((x, y)) => Some((ReadonlySamples::new(x)?, labels(y, outputs)?)),
@@ -208,18 +214,34 @@ fn on_batch<F: InModel + Element>(
     y: &Bound<'_, PyAny>,
     work: impl FnOnce(&mut CoreTrainer<F>, &mut CoreNetwork<F>, Batch<F>) -> Result<f64> + Send,
 ) -> PyResult<f64> {
-    let (x, y) = (ReadonlySamples::new(x)?, labels(y, shared.outputs(py))?);
+    let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);
     let x = x.view();
-    Ok(py.detach(|| {
-        let mut model = shared.write();
-        let network = F::network_mut(&mut model)?;
-        let mut batch = MiniBatches::new(network, trainer.loss(), x, y, x.len().max(1), Order::Sequential)?;
-        batch.begin_epoch(0);
-        match batch.next_batch() {
-            Some(batch) => install(trainer.threads(), || work(trainer, network, batch)),
-            None => Err(Error::Data("no samples".into())),
-        }
-    })?)
+    if trainer.own_loss_mut().is_some() {
+        // A function of the caller's may ask the network that it judges: no lock is held while it runs.
+        return Ok(py.detach(|| {
+            let mut network = F::network(&shared.read())?.clone();
+            let loss = run(trainer, &mut network, x, y, work)?;
+            shared.publish(network.parameters())?;
+            Result::Ok(loss)
+        })?);
+    }
+    Ok(py.detach(|| run(trainer, F::network_mut(&mut shared.write())?, x, y, work))?)
+}
+
+/// Calls `work` on all samples as one batch.
+fn run<F: InModel>(
+    trainer: &mut CoreTrainer<F>,
+    network: &mut CoreNetwork<F>,
+    x: Samples<F>,
+    y: OwnedLabels<F>,
+    work: impl FnOnce(&mut CoreTrainer<F>, &mut CoreNetwork<F>, Batch<F>) -> Result<f64> + Send,
+) -> Result<f64> {
+    let mut batch = MiniBatches::new(network, trainer.loss(), x, y, x.len().max(1), Order::Sequential)?;
+    batch.begin_epoch(0);
+    match batch.next_batch() {
+        Some(batch) => install(trainer.threads(), || work(trainer, network, batch)),
+        None => Err(Error::Data("no samples".into())),
+    }
 }
 
 /// Brings a training back to Python now and then: for signals, for progress, and for callbacks.

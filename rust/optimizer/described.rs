@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, Map, Value, from_value};
 
-use super::{Optimizer, Rule};
+use super::{Average, Optimizer, Rule};
 use crate::schedule::Schedule;
 
 /// An optimizer, flat.
@@ -30,6 +30,8 @@ struct Common {
     clip_value: Option<f64>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     layer_rates: BTreeMap<usize, f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    average: Option<Average>,
 }
 
 /// A number, or a schedule.
@@ -55,7 +57,7 @@ fn is_zero(value: &f64) -> bool {
     *value == 0.0
 }
 
-const COMMON: [&str; 5] = ["learning_rate", "weight_decay", "clip_norm", "clip_value", "layer_rates"];
+const COMMON: [&str; 6] = ["learning_rate", "weight_decay", "clip_norm", "clip_value", "layer_rates", "average"];
 
 impl TryFrom<Map<String, Value>> for Optimizer {
     type Error = Error;
@@ -63,24 +65,25 @@ impl TryFrom<Map<String, Value>> for Optimizer {
     fn try_from(mut fields: Map<String, Value>) -> Result<Optimizer, Error> {
         let common = COMMON.iter().filter_map(|name| fields.remove_entry(*name)).collect();
         let rule = from_value(Value::Object(fields))?;
-        let Common { learning_rate, weight_decay, clip_norm, clip_value, layer_rates } =
+        let Common { learning_rate, weight_decay, clip_norm, clip_value, layer_rates, average } =
             from_value(Value::Object(common))?;
         let learning_rate = match learning_rate {
             Some(Rate::Number(learning_rate)) => Schedule::Constant { learning_rate },
             Some(Rate::Changing(schedule)) => schedule,
             None => return Err(serde::de::Error::missing_field("learning_rate")),
         };
-        Ok(Optimizer { rule, learning_rate, weight_decay, clip_norm, clip_value, layer_rates })
+        Ok(Optimizer { rule, learning_rate, weight_decay, clip_norm, clip_value, layer_rates, average })
     }
 }
 
 impl From<Optimizer> for Described {
     fn from(optimizer: Optimizer) -> Described {
-        let Optimizer { rule, learning_rate, weight_decay, clip_norm, clip_value, layer_rates } = optimizer;
+        let Optimizer { rule, learning_rate, weight_decay, clip_norm, clip_value, layer_rates, average } = optimizer;
         let learning_rate = Some(match learning_rate {
             Schedule::Constant { learning_rate } => Rate::Number(learning_rate),
             schedule => Rate::Changing(schedule),
         });
-        Described { rule, common: Common { learning_rate, weight_decay, clip_norm, clip_value, layer_rates } }
+        let common = Common { learning_rate, weight_decay, clip_norm, clip_value, layer_rates, average };
+        Described { rule, common }
     }
 }

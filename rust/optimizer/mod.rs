@@ -1,9 +1,11 @@
 //! Optimizers: how a gradient moves the parameters. Both are flat arrays; state is a number of arrays of that length.
 //!
 //! - `rule.rs`: the closed set of [`Rule`]s.
+//! - `average.rs`: averages of the weights.
 //! - `described.rs`: the JSON form.
 //! - here: what all of them share, the learning rate, decay, clipping, and the way over the parameters.
 
+mod average;
 mod described;
 mod rule;
 
@@ -20,6 +22,7 @@ use crate::layer::Parameter;
 use crate::math::Float;
 use crate::regularization::sum_of_squares;
 use crate::schedule::{Plateau, Schedule};
+pub use average::Average;
 use described::Described;
 use rule::MOST_SLOTS;
 pub use rule::Rule;
@@ -43,6 +46,8 @@ pub struct Optimizer {
     pub clip_value: Option<f64>,
     /// What the learning rate is multiplied by in some layers, by their place in the spec; 0 leaves a layer as it is.
     pub layer_rates: BTreeMap<usize, f64>,
+    /// An average of the weights, to be shown and left behind in their place.
+    pub average: Option<Average>,
 }
 
 /// What an optimizer remembers between steps.
@@ -83,6 +88,7 @@ impl Optimizer {
             clip_norm: None,
             clip_value: None,
             layer_rates: BTreeMap::new(),
+            average: None,
         }
     }
 
@@ -102,7 +108,7 @@ impl Optimizer {
         for (layer, rate) in &self.layer_rates {
             in_range(&format!("layer_rates[{layer}]"), *rate, *rate >= 0.0, "at least 0 and finite")?;
         }
-        Ok(())
+        self.average.map_or(Ok(()), Average::check)
     }
 
     /// The rule's name.

@@ -138,11 +138,13 @@ pub fn fit<F: Float>(
     let start = Instant::now();
     let before = (network.parameters().to_vec(), trainer.memory());
     let mut epochs = Vec::with_capacity(options.epochs.min(1 << 20) as usize);
+    trainer.hide_average(network);
     let result = parallel::install(trainer.threads(), || {
         let mut last_loss = None;
         for epoch in 0..options.epochs {
             let training = run_epoch(trainer, network, source, epoch, options, &mut last_loss, watch)?;
             *trainer.epochs_mut() += 1;
+            trainer.show_average(network);
             if let Some(outside) = trainer.outside_mut() {
                 watch.outside(outside.weights());
             }
@@ -159,9 +161,10 @@ pub fn fit<F: Float>(
             if flow? == Flow::Stop {
                 break;
             }
+            trainer.hide_average(network);
         }
         match first_not_finite(network.parameters()) {
-            Some(_) => Err(Error::Diverged { epoch: epochs.len().saturating_sub(1) as u64, last_loss }),
+            Some(_) => Err(in_epoch(trainer.diverged(network, last_loss), epochs.len().saturating_sub(1) as u64, None)),
             None => Ok(()),
         }
     });
@@ -169,11 +172,24 @@ pub fn fit<F: Float>(
         if let Error::Diverged { .. } = error {
             network.parameters_mut().copy_from_slice(&before.0);
             trainer.recall(before.1);
+        } else {
+            trainer.show_average(network);
         }
         return Err(error);
     }
+    trainer.show_average(network);
     let seconds = start.elapsed().as_secs_f64();
     Ok(History { epochs, solver: Solver::Direct, reason: String::new(), seconds })
+}
+
+/// A divergence, with the epoch in which it came and the loss before it.
+fn in_epoch(error: Error, epoch: u64, before: Option<f64>) -> Error {
+    match error {
+        Error::Diverged { last_loss, layer, learning_rate, .. } => {
+            Error::Diverged { epoch, last_loss: last_loss.or(before), layer, learning_rate }
+        }
+        other => other,
+    }
 }
 
 /// All steps of one epoch.
@@ -192,10 +208,8 @@ fn run_epoch<F: Float>(
     let (mut samples, mut weight, mut loss, mut totals) = (0.0, 0.0, 0.0, vec![0.0; metrics.len()]);
     while let Some(batch) = source.next_batch() {
         let counts = batch.labels().total(batch.samples);
-        let step = trainer.part_of_step(network, batch, *accumulate).map_err(|error| match error {
-            Error::Diverged { .. } => Error::Diverged { epoch, last_loss: *last_loss },
-            other => other,
-        })?;
+        let step =
+            trainer.part_of_step(network, batch, *accumulate).map_err(|error| in_epoch(error, epoch, *last_loss))?;
         *last_loss = Some(step);
         samples += batch.samples as f64;
         weight += counts;

@@ -25,4 +25,4 @@ pub use labels::{Labels, OwnedLabels, OwnedTargets};
 pub use many::{Member, fit_many};
 pub use solver::fit_arrays;
 pub use source::{BatchSource, FullBatch, MiniBatches, Order};
-pub use step::{Batch, Evaluation, Trainer};
+pub use step::{Batch, Evaluation, OwnLoss, Trainer};

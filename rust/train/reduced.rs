@@ -162,6 +162,7 @@ impl<'a, F: Float> Reduction<'a, F> {
             *reduced.outside_mut() = Some(Outside::new(trainer.optimizer(), self.gram(), kernel, l2));
         }
         *reduced.parts_mut() = parts;
+        reduced.own_loss_mut().clone_from(trainer.own_loss_mut());
         *reduced.epochs_mut() = *trainer.epochs_mut();
         let state = trainer.state_mut();
         *reduced.state_mut() = OptimizerState { steps: state.steps, slots: self.slots.clone(), plateau: state.plateau };

@@ -116,6 +116,8 @@ fn choose_solver<F: Float>(
         Some(format!("{} treats every weight by itself", optimizer.name()))
     } else if optimizer.clip_value.is_some() {
         Some("clip_value treats every weight by itself".to_string())
+    } else if optimizer.average.is_some() {
+        Some("an average of the weights is asked for".to_string())
     } else if !network.run_layers()[0].regularization().commutes_with_rotation() {
         Some("l1 and max_norm of the first layer treat its weights by themselves".to_string())
     } else if options.solver == Solver::Auto && samples > MOST_SAMPLES {
@@ -208,7 +210,8 @@ fn fit_reduced<F: Float>(
         outside: start,
         validation: validation_data.as_ref().zip(validation_labels),
         evaluator: Trainer::new(&evaluated, Optimizer::new(trainer.optimizer().rule, 1.0), trainer.loss(), threads)?
-            .without_regularization(),
+            .without_regularization()
+            .with_own_loss(trainer.own_loss_mut().clone()),
         metrics: &options.metrics,
     };
     let result = fit_steps(&mut small_trainer, &mut small, data, labels, None, options, &mut through);

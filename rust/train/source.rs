@@ -159,7 +159,7 @@ impl<'a, F: Float> MiniBatches<'a, F> {
             batch_size,
             order,
             scale: network.input_scale(),
-            outputs: network.spec().outputs(),
+            outputs: loss.target_width(network.spec().outputs()),
             indices: Vec::new(),
             next: 0,
             rows: Vec::new(),

@@ -1,14 +1,16 @@
 //! One step of training: forward, loss, backward, update.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::labels::Labels;
 use super::outside::Outside;
 use crate::error::{Error, Result};
+use crate::float_mode::callback;
 use crate::isa::{self, versions};
 use crate::layer::{Context, Input};
 use crate::loss::{Loss, Targets, weigh};
-use crate::math::{Float, first_not_finite, zeros};
+use crate::math::{Float, first_not_finite, sum, zeros};
 use crate::metric::Metric;
 use crate::network::{CHUNK, Network, Outputs, Samples};
 use crate::optimizer::{Optimizer, OptimizerState, Part};
@@ -44,6 +46,10 @@ pub struct Evaluation {
     pub metrics: Vec<f64>,
 }
 
+/// A loss of the caller's own: from `outputs (samples, width)` and their labels the mean loss, and its gradient with
+/// respect to the outputs into the last argument.
+pub type OwnLoss<F> = Arc<dyn Fn(&[F], usize, Labels<F>, &mut [F]) -> Result<f64> + Send + Sync>;
+
 /// Trains one network: the optimizer with its state, the gradient, and all memory that a step needs, taken once.
 pub struct Trainer<F: Float> {
     optimizer: Optimizer,
@@ -53,6 +59,8 @@ pub struct Trainer<F: Float> {
     parts: Vec<Part>,
     kernels: Vec<Kernel>,
     outside: Option<Outside>,
+    average: Averaged<F>,
+    own: Option<OwnLoss<F>>,
     gradient: Vec<F>,
     gathered: Gathered<F>,
     squares: Vec<f64>,
@@ -70,6 +78,15 @@ struct Kernel {
     regularization: Regularization,
 }
 
+/// The average of the weights, or, while the network shows that, the weights themselves.
+#[derive(Clone)]
+struct Averaged<F> {
+    hidden: Vec<F>,
+    steps: u64,
+    /// The sum of the average that is shown: another one means that somebody has changed the weights since.
+    shown: Option<f64>,
+}
+
 /// Gradients of batches that make one step together: their sum, each times what its batch counts.
 struct Gathered<F> {
     sum: Vec<F>,
@@ -82,6 +99,7 @@ struct Gathered<F> {
 pub(super) struct Memory<F> {
     state: OptimizerState<F>,
     outside: Option<Outside>,
+    average: Averaged<F>,
 }
 
 impl<F: Float> Trainer<F> {
@@ -94,7 +112,9 @@ impl<F: Float> Trainer<F> {
         isa::check()?;
         optimizer.check::<F>()?;
         let threads = parallel::thread_count(Some(threads))?;
+        loss.check::<F>()?;
         loss.check_activation(network.spec().last_activation())?;
+        loss.check_outputs(network.spec().outputs())?;
         let parameters = network.parameters().len();
         let parts = optimizer.parts(network.named_parameters())?;
         let kernels = network.named_parameters().iter().filter_map(|parameter| {
@@ -114,6 +134,8 @@ impl<F: Float> Trainer<F> {
             parts,
             kernels: kernels.collect(),
             outside: None,
+            average: Averaged { hidden: Vec::new(), steps: 0, shown: None },
+            own: None,
             gradient: zeros("a gradient", parameters)?,
             gathered: Gathered { sum: Vec::new(), weight: 0.0, batches: 0 },
             squares: Vec::new(),
@@ -150,6 +172,12 @@ impl<F: Float> Trainer<F> {
         &mut self.outside
     }
 
+    /// With a loss of the caller's own, if there is one.
+    pub(super) fn with_own_loss(mut self, own: Option<OwnLoss<F>>) -> Trainer<F> {
+        self.own = own;
+        self
+    }
+
     /// Leaves penalties and bounds out of account.
     pub(super) fn without_regularization(mut self) -> Trainer<F> {
         self.kernels.clear();
@@ -158,12 +186,48 @@ impl<F: Float> Trainer<F> {
 
     /// What a step changes beside the weights.
     pub(super) fn memory(&self) -> Memory<F> {
-        Memory { state: self.state.clone(), outside: self.outside.clone() }
+        Memory { state: self.state.clone(), outside: self.outside.clone(), average: self.average.clone() }
     }
 
     /// Goes back to what it remembered.
     pub(super) fn recall(&mut self, memory: Memory<F>) {
-        (self.state, self.outside) = (memory.state, memory.outside);
+        (self.state, self.outside, self.average) = (memory.state, memory.outside, memory.average);
+    }
+
+    /// A loss of the caller's own, in the place of [`Loss::Own`].
+    pub fn own_loss_mut(&mut self) -> &mut Option<OwnLoss<F>> {
+        &mut self.own
+    }
+
+    /// Puts the average of the weights in the place of the weights, where the optimizer has one.
+    pub(super) fn show_average(&mut self, network: &mut Network<F>) {
+        if self.average.shown.is_none() && !self.average.hidden.is_empty() {
+            network.parameters_mut().swap_with_slice(&mut self.average.hidden);
+            self.average.shown = Some(sum(network.parameters()));
+        }
+    }
+
+    /// Puts the weights back in their place. If somebody has changed them meanwhile, those are the weights, and a new
+    /// average begins.
+    pub(super) fn hide_average(&mut self, network: &mut Network<F>) {
+        match self.average.shown.take() {
+            Some(shown) if shown == sum(network.parameters()) => {
+                network.parameters_mut().swap_with_slice(&mut self.average.hidden);
+            }
+            Some(_) => (self.average.steps, self.average.hidden) = (0, Vec::new()),
+            None => {}
+        }
+    }
+
+    /// What a loss or weights that are not finite are reported as.
+    pub(super) fn diverged(&self, network: &Network<F>, last_loss: Option<f64>) -> Error {
+        let folded = network.spec().layers.len() - network.run_layers().len();
+        let of_outputs = || self.outputs.first_not_finite().map(|place| format!("layers.{}", place + folded));
+        let layer_of = |name: &str| name.rsplit_once('.').map_or(name, |(layer, _)| layer).to_string();
+        let broken = |range: &Range<usize>| first_not_finite(&network.parameters()[range.clone()]).is_some();
+        let of_weights = network.named_parameters().iter().find(|parameter| broken(&parameter.range));
+        let layer = of_weights.map(|parameter| layer_of(&parameter.name)).or_else(of_outputs);
+        Error::Diverged { epoch: 0, last_loss, layer, learning_rate: self.learning_rate() }
     }
 
     /// Takes note of an epoch's score: the validation loss, or the loss.
@@ -206,7 +270,7 @@ impl<F: Float> Trainer<F> {
     pub fn step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
         let loss = self.loss_and_gradient(network, batch)?;
         if !loss.is_finite() {
-            return Err(Error::Diverged { epoch: 0, last_loss: None });
+            return Err(self.diverged(network, None));
         }
         self.descend(network);
         Ok(loss)
@@ -220,7 +284,7 @@ impl<F: Float> Trainer<F> {
         }
         let loss = self.loss_and_gradient(network, batch)?;
         if !loss.is_finite() {
-            return Err(Error::Diverged { epoch: 0, last_loss: None });
+            return Err(self.diverged(network, None));
         }
         let weight = batch.labels().total(batch.samples);
         let Gathered { sum, weight: all, batches: gathered } = &mut self.gathered;
@@ -262,6 +326,10 @@ impl<F: Float> Trainer<F> {
         for Kernel { range, units, regularization } in &self.kernels {
             regularization.bound(&mut parameters[range.clone()], *units, &mut self.squares);
         }
+        if let Some(average) = self.optimizer.average {
+            average.update(self.average.steps, &mut self.average.hidden, parameters);
+            self.average.steps += 1;
+        }
     }
 
     /// What the weights of `network` add to its loss.
@@ -277,12 +345,14 @@ impl<F: Float> Trainer<F> {
     /// # Errors
     /// As [`Trainer::step`]; [`Error::Diverged`] also if a weight is not finite.
     pub fn careful_step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
+        self.hide_average(network);
         let before = (network.parameters().to_vec(), self.memory());
         let loss = self.step(network, batch)?;
         if first_not_finite(network.parameters()).is_some() {
+            let error = self.diverged(network, Some(loss));
             network.parameters_mut().copy_from_slice(&before.0);
             self.recall(before.1);
-            return Err(Error::Diverged { epoch: 0, last_loss: Some(loss) });
+            return Err(error);
         }
         Ok(loss)
     }
@@ -310,6 +380,9 @@ impl<F: Float> Trainer<F> {
         let outputs = self.outputs.last();
         self.dout.resize(outputs.len(), F::ZERO);
         let width = network.spec().outputs();
+        if let Some(own) = &self.own {
+            return callback(|| own(outputs, width, batch.labels(), &mut self.dout));
+        }
         let loss = self.loss.forward_backward(outputs, width, batch.targets, &mut self.dout, &mut self.terms);
         Ok(match batch.weights {
             Some(weights) => weigh(weights, &mut self.dout, &mut self.terms),
@@ -366,7 +439,7 @@ impl<F: Float> Trainer<F> {
             for start in (0..samples).step_by(CHUNK) {
                 let end = samples.min(start + CHUNK);
                 x.gather(start..end, network.input_scale(), &mut rows);
-                let labels = labels.slice(start..end, width);
+                let labels = labels.slice(start..end, self.loss.target_width(width));
                 let Labels { targets, weights } = labels;
                 let batch = Batch { input: Input::Rows(&rows), targets, samples: end - start, weights };
                 loss += self.forward(network, batch)? * labels.total(end - start);

@@ -17,6 +17,29 @@ pub const ADAM: Optimizer =
     Optimizer::new(Rule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false }, 0.01);
 pub const PIXELS: LayerSpec = LayerSpec::Rescale { scale: 1.0 / 255.0 };
 
+/// Every loss, with settings that make a difference; `tests/losses.rs` demands that none is missing.
+pub fn every_loss() -> Vec<Loss> {
+    vec![
+        Loss::BINARY_CROSS_ENTROPY,
+        Loss::BinaryCrossEntropy { label_smoothing: 0.2 },
+        Loss::CROSS_ENTROPY,
+        Loss::CrossEntropy { label_smoothing: 0.1 },
+        Loss::Focal { gamma: 2.0, alpha: None },
+        Loss::Focal { gamma: 0.7, alpha: Some(0.25) },
+        Loss::Focal { gamma: 0.0, alpha: None },
+        Loss::Hinge,
+        Loss::SquaredHinge,
+        Loss::MeanSquaredError,
+        Loss::MeanAbsoluteError,
+        Loss::Huber { delta: 0.7 },
+        Loss::LogCosh,
+        Loss::Poisson,
+        Loss::GaussianNll,
+        Loss::KlDivergence,
+        Loss::Quantile { quantile: 0.3 },
+    ]
+}
+
 pub fn options(epochs: u64, batch_size: Option<usize>) -> FitOptions {
     FitOptions {
         epochs,
