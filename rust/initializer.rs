@@ -23,7 +23,8 @@ use crate::random::Stream;
 pub enum Initializer {
     /// All zero.
     Zeros,
-    /// Uniform on ±1/√inputs (LeCun et al., Efficient BackProp, 1998; the default of the series and of PyTorch).
+    /// Uniform on ±1/√inputs (LeCun et al., Efficient BackProp, 1998; the default of PyTorch). The series divides by the
+    /// root rounded down to a whole number and draws without a seed: the same procedure, not the same numbers.
     ScaledUniform,
     /// Uniform on ±√(6/(inputs+units)) (Glorot and Bengio, 2010): for sigmoid, tanh and softmax.
     GlorotUniform,

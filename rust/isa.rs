@@ -70,6 +70,20 @@ fn wanted() -> Result<Option<Level>> {
     level.map(Some).ok_or_else(|| Error::value("PURRCEPTRON_ISA", expected(), format!("{name:?}")))
 }
 
+/// Asks for the cache line of `data[index]`, which may lie beyond the end: it will be read soon, and is to wait in the
+/// second cache.
+#[inline(always)]
+pub(crate) fn prefetch<T>(data: &[T], index: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a hint. It gives no value, and of an address that is none the processor takes no notice.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(data.as_ptr().wrapping_add(index).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (data, index);
+}
+
 /// Compiles one function for every [`Level`] and dispatches on [`level`] at each call.
 ///
 /// Generic parameters stand in square brackets and must follow from the arguments:
@@ -135,3 +149,14 @@ macro_rules! wide_version {
     )+};
 }
 pub(crate) use wide_version;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_prefetch_of_what_is_not_there_does_nothing() {
+        for index in [0, 1, 1 << 20, usize::MAX / 8, usize::MAX] {
+            super::prefetch::<f64>(&[], index);
+            super::prefetch(&[1u8; 3], index);
+        }
+    }
+}

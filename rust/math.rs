@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::isa::versions;
+use crate::matmul::Tile;
 
 /// The type of a network's weights and of the arithmetic on them.
 #[derive(
@@ -68,6 +69,7 @@ pub trait Float:
     + Sum
     + Into<f64>
     + From<u8>
+    + Tile
     + 'static
 {
     /// The type's name in specs and files.

@@ -209,6 +209,48 @@ pub fn split<T: Send, S: Default + Send>(
     halve(0, output, unit, &mut scratch[..threads], work);
 }
 
+/// As [`split`], but cuts rows of `width` elements each into columns, whole units of them: `work` gets the index of its
+/// first column, its part of every row, and an element of `scratch`.
+pub fn split_columns<T: Send, S: Default + Send>(
+    threads: usize,
+    output: &mut [T],
+    width: usize,
+    unit: usize,
+    scratch: &mut Vec<S>,
+    work: &(impl Fn(usize, &mut [&mut [T]], &mut S) + Sync),
+) {
+    let (width, unit) = (width.max(1), unit.max(1));
+    let threads = if in_pool() { threads.clamp(1, width.div_ceil(unit)) } else { 1 };
+    if scratch.len() < threads {
+        scratch.resize_with(threads, S::default);
+    }
+    halve_columns(0, output.chunks_exact_mut(width).collect(), unit, &mut scratch[..threads], work);
+}
+
+/// [`halve`] for columns.
+fn halve_columns<T: Send, S: Send>(
+    first: usize,
+    mut rows: Vec<&mut [T]>,
+    unit: usize,
+    scratch: &mut [S],
+    work: &(impl Fn(usize, &mut [&mut [T]], &mut S) + Sync),
+) {
+    if let [scratch] = scratch {
+        return work(first, &mut rows, scratch);
+    }
+    let width = rows.first().map_or(0, |row| row.len());
+    let (left_scratch, right_scratch) = scratch.split_at_mut(scratch.len() / 2);
+    let left = width.div_ceil(unit) * left_scratch.len() / (left_scratch.len() + right_scratch.len()) * unit;
+    let (left_rows, right_rows) = rows.into_iter().map(|row| row.split_at_mut(left.min(width))).unzip();
+    rayon::join(
+        || halve_columns(first, left_rows, unit, left_scratch, work),
+        || {
+            let _mode = float_mode::standard();
+            halve_columns(first + left, right_rows, unit, right_scratch, work)
+        },
+    );
+}
+
 /// One thread for each element of `scratch`: works here on one, halves the run between more.
 fn halve<T: Send, S: Send>(
     first: usize,

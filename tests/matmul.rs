@@ -104,6 +104,8 @@ fn sizes_around_blocks_tiles_and_groups_equal_the_naive_product() {
     for edge in [255, 256, 257, 512, 513, 600] {
         sizes.extend([(7, edge, 33), (33, edge, 5), (edge, 19, 31), (31, 19, edge), (edge, 3, 100), (100, 3, edge)]);
     }
+    // Large enough for threads: cut along rows, along lanes, and along the lanes of the other operand.
+    sizes.extend([(20, 600, 700), (33, 257, 1001), (1001, 257, 33), (700, 600, 20), (130, 300, 130), (5, 1000, 999)]);
     sizes.extend([(1, 5000, 1), (1, 600, 700), (700, 600, 1), (1100, 40, 150), (150, 40, 1100), (600, 600, 47)]);
     for (i, size) in sizes.into_iter().enumerate() {
         let layouts = [LAYOUTS[i % 9], LAYOUTS[i / 2 % 9]];

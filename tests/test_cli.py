@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -132,12 +134,22 @@ def test_train_predict_evaluate_show_agree(pictures: Path, model: Path) -> None:
     right = sum(Path(answer["photo"]).parent.name == answer["answer"] for answer in answers)
 
     scored = json.loads(run("evaluate", model, pictures, "--json").stdout)
+    assert (scored["trained_on"], scored["left_out"]) == (False, 24)  # what it learnt from says nothing
+    assert scored["accuracy"] == trained["held_out_score"]["accuracy"]
+    assert sum(sum(row.values()) for row in scored["confusion"].values()) == 6
+    assert "24 photos of them it was trained on" in run("evaluate", model, pictures).stdout
+
+    run("data", "make", "others", "--count", "30", "--seed", "7")
+    others = sorted(Path("others").glob("*/*.png"))
+    answers = json.loads(run("predict", model, *others, "--json").stdout)["answers"]
+    right = sum(Path(answer["photo"]).parent.name == answer["answer"] for answer in answers)
+    scored = json.loads(run("evaluate", model, "others", "--json").stdout)
     low, high = wilson_interval(right, 30)
     assert scored["accuracy"] == {"value": right / 30, "low": low, "high": high}
     assert sum(sum(row.values()) for row in scored["confusion"].values()) == 30
     assert sum(scored["confusion"][name][name] for name in ("cat", "not cat")) == right
     assert scored["baselines"]["training_majority"]["value"] == 0.5
-    assert scored["trained_on"] is False
+    assert (scored["trained_on"], scored["left_out"]) == (False, 0)
 
 
 def test_reports_are_for_people(pictures: Path, model: Path) -> None:
@@ -147,7 +159,7 @@ def test_reports_are_for_people(pictures: Path, model: Path) -> None:
     assert line.rstrip().endswith("%")
     assert line.count("\n") == 1
     report = run("evaluate", model, pictures).stdout
-    assert "of 30 photos, 95 % interval" in report
+    assert "of 6 photos, 95 % interval" in report
     assert "is not cat" in report
     shown = run("show", model).stdout
     for text in (
@@ -688,3 +700,25 @@ def test_importing_the_library_does_not_import_what_only_the_command_needs(run_p
     assert run_python(script) == "[]"
     script = "import sys, purrceptron.cli; print(sorted({'rich', 'PIL', 'h5py'} & set(sys.modules)))"
     assert run_python(script) == "[]"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_a_pipe_or_a_device_is_never_replaced_by_a_model(pictures: Path) -> None:
+    os.mkfifo("pipe")
+    assert "cannot become a model file" in refused("train", pictures, *FAST, "--output", "pipe")
+    with pytest.raises(OSError, match="no regular file"):
+        purr.Sequential.from_string("2-1").save("pipe")
+    assert stat.S_ISFIFO(os.stat("pipe").st_mode)
+
+
+def test_a_folder_of_one_class_says_that_it_takes_two(pictures: Path) -> None:
+    shutil.copytree(pictures / "cat", "one/cat")
+    assert "one: all 15 photos are of one class, 'cat'" in refused("train", "one", *FAST)
+
+
+def test_photos_learnt_from_are_known_again_in_any_order_and_after_a_copy(pictures: Path) -> None:
+    run("train", pictures, *FAST, "--holdout", "0")
+    for number, photo in enumerate(sorted(pictures.glob("*/*.png"), reverse=True)):
+        Path("copy", photo.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, Path("copy", photo.parent.name, f"{number}.png"))
+    assert json.loads(run("evaluate", "cats.safetensors", "copy", "--json").stdout)["trained_on"] is True

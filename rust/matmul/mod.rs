@@ -24,9 +24,10 @@ use crate::math::{Float, zeros};
 use crate::parallel;
 pub use naive::matmul_naive;
 pub use operand::LanePanels;
-use operand::{Lanes, Place, contiguous, panel_width};
+use operand::{Aligned, Lanes, PackedRows, Place, contiguous, panel_width};
 use row::{FEW, multiply_row};
-use tile::{LANES, Tiles, largest, multiply_tiles};
+pub(crate) use tile::Tile;
+use tile::{LANES, TileRows, Tiles, largest};
 
 /// Steps of the depth that share one chain of sums.
 pub const BLOCK: usize = 256;
@@ -34,15 +35,18 @@ pub const BLOCK: usize = 256;
 /// Multiply-adds below which a second thread costs more than it saves.
 const SERIAL: usize = 3_000_000;
 
-/// Rows that use a panel of lanes before the next panel is read: in one block of the depth 256 KiB of `f32`, for the
-/// second cache.
-const ROWS: usize = 256;
+/// Rows that use a panel of lanes before the next panel is read: in one block of the depth 240 KiB of `f32`, for the
+/// second cache, and whole tiles of every height.
+const ROWS: usize = 240;
 
 /// Lanes of so many numbers are packed as a whole where several blocks of rows use them.
 const WORTH_PACKING: usize = 1 << 16;
 
-/// Sums that are held until the whole depth is done, where they are stored transposed: 64 KiB of `f32`.
-const SUMS: usize = 1 << 14;
+/// Sums that are held until the whole depth is done, where they are stored transposed: 512 KiB of `f32`.
+const SUMS: usize = 1 << 17;
+
+/// Lanes that are copied at a time: in one block of the depth 512 KiB of `f32`.
+const COPIED: usize = 512;
 
 /// `a (m, k) · b (k, n)` -> `(m, n)`, on `threads` threads.
 ///
@@ -58,6 +62,7 @@ const SUMS: usize = 1 << 14;
 pub fn matmul<F: Float>(a: ArrayView2<F>, b: ArrayView2<F>, threads: usize) -> Result<Array2<F>> {
     let (m, n) = (a.nrows(), b.ncols());
     let mut c = zeros("a product", m.saturating_mul(n))?;
+    let threads = worth_threads(m, a.ncols(), n, threads);
     parallel::install(threads, || Product::default().multiply(&a, &b, &mut c, threads, |_, _| {}))?;
     Ok(Array2::from_shape_vec((m, n), c)?)
 }
@@ -73,9 +78,10 @@ pub struct Product<F: Float> {
 /// What a thread needs for itself.
 #[derive(Default)]
 struct Scratch<F> {
-    sums: Vec<F>,
-    panel: Vec<F>,
-    block: Vec<F>,
+    sums: Aligned<F>,
+    rows: PackedRows<F>,
+    lanes: Aligned<F>,
+    panel: Aligned<F>,
 }
 
 /// Which operand the product has its rows from; the other one gives its columns.
@@ -83,6 +89,32 @@ struct Scratch<F> {
 enum Outer {
     Rows,
     Lanes,
+}
+
+/// A product of rows `(row_count, depth)` with lanes `(lane_count, depth)`.
+struct Operands<'a, F: Float> {
+    rows: Place<'a, F>,
+    row_count: usize,
+    lanes: Lanes<'a, F>,
+    lane_count: usize,
+    depth: usize,
+}
+
+impl<F: Float> Operands<'_, F> {
+    /// Some rows in one block of the depth: copied if more than one panel of lanes reads them.
+    fn tiles<'a>(
+        &'a self,
+        tiles: Tiles,
+        rows: Range<usize>,
+        steps: Range<usize>,
+        packed: &'a mut PackedRows<F>,
+    ) -> TileRows<'a, F> {
+        if self.lane_count <= panel_width::<F>() {
+            self.rows.tiles(rows, steps)
+        } else {
+            packed.tiles(&self.rows, tiles, rows, steps, self.depth)
+        }
+    }
 }
 
 impl<F: Float> Product<F> {
@@ -114,19 +146,23 @@ impl<F: Float> Product<F> {
         }
         let (a, b) = (contiguous(a), contiguous(&b.t()));
         let (a, b) = (Place::of(&a), Place::of(&b));
-        let (rows, lanes, outer) = if cost(m, &b, n, depth, Outer::Rows) <= cost(n, &a, m, depth, Outer::Lanes) {
-            ((a, m), (Lanes::In(b), n), Outer::Rows)
+        let outer = if cost(m, &b, n, depth, Outer::Rows) <= cost(n, &a, m, depth, Outer::Lanes) {
+            Outer::Rows
         } else {
-            ((b, n), (Lanes::In(a), m), Outer::Lanes)
+            Outer::Lanes
         };
-        let lanes = match lanes {
-            (Lanes::In(place), count) if rows.1 > ROWS && count * depth >= WORTH_PACKING => {
-                self.packed.pack(&place, count, depth, threads);
-                (Lanes::Packed(&self.packed), count)
-            }
-            lanes => lanes,
+        let (rows, row_count, lanes, lane_count) = match outer {
+            Outer::Rows => (a, m, b, n),
+            Outer::Lanes => (b, n, a, m),
         };
-        multiply_blocks(rows, lanes, depth, outer, out, &mut self.scratch, threads, &finish);
+        let lanes = if row_count > ROWS && lane_count * depth >= WORTH_PACKING {
+            self.packed.pack(&lanes, lane_count, depth, threads);
+            Lanes::Packed(&self.packed)
+        } else {
+            Lanes::In(lanes)
+        };
+        let operands = Operands { rows, row_count, lanes, lane_count, depth };
+        multiply_blocks(&operands, outer, out, &mut self.scratch, threads, &finish);
         Ok(())
     }
 
@@ -145,10 +181,16 @@ impl<F: Float> Product<F> {
         check(a.dim(), b.dim(), out.len())?;
         let ((m, depth), n) = (a.dim(), b.ncols());
         let b = contiguous(&b.t());
-        let (rows, lanes) = ((Place::of(&b), n), (Lanes::Packed(a), m));
-        multiply_blocks(rows, lanes, depth, Outer::Lanes, out, &mut self.scratch, threads, &finish);
+        let (rows, lanes) = (Place::of(&b), Lanes::Packed(a));
+        let operands = Operands { rows, row_count: n, lanes, lane_count: m, depth };
+        multiply_blocks(&operands, Outer::Lanes, out, &mut self.scratch, threads, &finish);
         Ok(())
     }
+}
+
+/// As many threads as a product of this size is worth.
+fn worth_threads(m: usize, depth: usize, n: usize, threads: usize) -> usize {
+    if m.saturating_mul(depth).saturating_mul(n) < SERIAL { 1 } else { threads }
 }
 
 fn check(a: (usize, usize), b: (usize, usize), out: usize) -> Result<()> {
@@ -186,17 +228,16 @@ fn panels(range: Range<usize>, width: usize) -> impl Iterator<Item = Range<usize
         .map(move |i| (i * width).max(range.start)..((i + 1) * width).min(range.end))
 }
 
-/// Cuts the product along its rows between the threads.
+/// Cuts the product between the threads, along rows or lanes: whichever leaves the least to be copied by each of them.
 fn multiply_blocks<F: Float>(
-    (rows, row_count): (Place<F>, usize),
-    (lanes, lane_count): (Lanes<F>, usize),
-    depth: usize,
+    operands: &Operands<F>,
     outer: Outer,
     out: &mut [F],
     scratch: &mut Vec<Scratch<F>>,
     threads: usize,
     finish: &(impl Fn(usize, &mut [F]) + Sync),
 ) {
+    let &Operands { row_count, lanes, lane_count, depth, .. } = operands;
     if out.is_empty() {
         return;
     }
@@ -204,100 +245,120 @@ fn multiply_blocks<F: Float>(
         out.fill(F::ZERO);
         return finish(0, out);
     }
-    let threads = if row_count * lane_count * depth < SERIAL { 1 } else { threads };
-    let unit = match outer {
-        Outer::Rows => lane_count,
-        Outer::Lanes => LANES * row_count,
-    };
-    parallel::split(threads, out, unit, scratch, &|first, run: &mut [F], scratch: &mut Scratch<F>| match outer {
-        Outer::Rows => {
+    let threads = worth_threads(row_count, depth, lane_count, threads);
+    let width = panel_width::<F>();
+    let at_once = (SUMS / row_count.min(ROWS)).min(COPIED).next_multiple_of(width);
+    // Packed lanes may be cut within a panel, which shares them out more evenly.
+    let unit = if matches!(lanes, Lanes::Packed(_)) { LANES } else { width };
+    match outer {
+        Outer::Rows if threads > 1 && row_count < lane_count.min(ROWS) && matches!(lanes, Lanes::In(_)) => {
+            parallel::split_columns(threads, out, lane_count, width, scratch, &|first, rows, scratch| {
+                scratch.rows.begin();
+                let end = first + rows.first().map_or(0, |row| row.len());
+                for lanes_here in panels(first..end, at_once) {
+                    sum_up(operands, 0..row_count, lanes_here.clone(), scratch);
+                    let columns = lanes_here.start - first..lanes_here.end - first;
+                    store_rows(scratch.sums.numbers(), columns, rows.iter_mut().map(|row| &mut **row));
+                }
+            });
+            parallel::split(threads, out, lane_count, &mut Vec::<()>::new(), &|first, run, ()| finish(first, run));
+        }
+        Outer::Rows => parallel::split(threads, out, lane_count, scratch, &|first, run, scratch| {
+            scratch.rows.begin();
             for block in parts(0..run.len() / lane_count, ROWS) {
                 let out = &mut run[block.start * lane_count..block.end * lane_count];
                 let rows_here = first + block.start..first + block.end;
-                multiply_rows(&rows, rows_here.clone(), &lanes, lane_count, depth, out, scratch);
+                if depth <= BLOCK && lane_count <= COPIED {
+                    multiply_rows(operands, rows_here.clone(), out, scratch);
+                } else {
+                    for lanes_here in panels(0..lane_count, at_once) {
+                        sum_up(operands, rows_here.clone(), lanes_here.clone(), scratch);
+                        store_rows(scratch.sums.numbers(), lanes_here, out.chunks_exact_mut(lane_count));
+                    }
+                }
                 finish(rows_here.start, out);
             }
-        }
-        Outer::Lanes => {
-            let (start, width) = (first * LANES, panel_width::<F>());
-            let end = start + run.len() / row_count;
-            // One block of the depth leaves nothing to be added up later.
-            let at_once = if depth <= BLOCK { 4 * width } else { (SUMS / row_count.min(ROWS)).next_multiple_of(width) };
-            for block in panels(start..end, at_once) {
-                let out = &mut run[(block.start - start) * row_count..(block.end - start) * row_count];
+        }),
+        Outer::Lanes => parallel::split(threads, out, unit * row_count, scratch, &|first, run, scratch| {
+            scratch.rows.begin();
+            let start = first * unit;
+            for lanes_here in panels(start..start + run.len() / row_count, at_once) {
+                let out = &mut run[(lanes_here.start - start) * row_count..(lanes_here.end - start) * row_count];
                 for rows_here in parts(0..row_count, ROWS) {
-                    multiply_lanes(&rows, rows_here, row_count, &lanes, block.clone(), depth, out, scratch);
+                    sum_up(operands, rows_here.clone(), lanes_here.clone(), scratch);
+                    store_lanes(scratch.sums.numbers(), lanes_here.clone(), rows_here, out, row_count);
                 }
-                finish(block.start, out);
+                finish(lanes_here.start, out);
             }
-        }
-    });
+        }),
+    }
 }
 
-/// Some rows by all lanes, stored row after row.
-fn multiply_rows<F: Float>(
-    rows: &Place<F>,
-    rows_here: Range<usize>,
-    lanes: &Lanes<F>,
-    lane_count: usize,
-    depth: usize,
-    out: &mut [F],
-    scratch: &mut Scratch<F>,
-) {
-    let Scratch { sums, panel, block } = scratch;
+/// Some rows by all lanes, over one block of the depth, straight into the rows of `out`.
+fn multiply_rows<F: Float>(operands: &Operands<F>, rows_here: Range<usize>, out: &mut [F], scratch: &mut Scratch<F>) {
+    let &Operands { ref lanes, lane_count, depth, .. } = operands;
+    let Scratch { sums, rows: packed, lanes: copied, panel } = scratch;
     let tiles = Tiles::of::<F>(rows_here.len());
-    out.fill(F::ZERO);
-    for start in (0..depth).step_by(BLOCK) {
-        let steps = start..depth.min(start + BLOCK);
-        let rows = rows.block(rows_here.clone(), steps.clone(), lane_count, block);
-        for here in panels(0..lane_count, panel_width::<F>()) {
-            let lanes = lanes.panel(here.clone(), steps.clone(), tiles.count(), panel);
+    let rows = operands.tiles(tiles, rows_here.clone(), 0..depth, packed);
+    for lanes_here in panels(0..lane_count, COPIED) {
+        let block = lanes.block(lanes_here.clone(), 0..depth, tiles.count(), copied);
+        for here in panels(lanes_here.clone(), panel_width::<F>()) {
+            let lanes = block.panel(here.clone(), here.start - lanes_here.start, depth, panel);
             let width = lanes.groups * LANES;
             if here.len() == width {
-                multiply_tiles(tiles, rows, lanes, steps.len(), &mut out[here.start..], lane_count);
+                F::multiply_tiles(tiles, true, rows, lanes, depth, &mut out[here.start..], lane_count);
             } else {
                 // The last lanes, fewer than a tile has.
-                sums.clear();
-                sums.resize(rows_here.len() * width, F::ZERO);
-                multiply_tiles(tiles, rows, lanes, steps.len(), sums, width);
-                for (out, sums) in out.chunks_mut(lane_count).zip(sums.chunks_exact(width)) {
-                    out[here.clone()].iter_mut().zip(sums).for_each(|(out, sum)| *out += *sum);
-                }
+                let sums = sums.room(rows_here.len() * width);
+                F::multiply_tiles(tiles, true, rows, lanes, depth, sums, width);
+                store_rows(sums, here, out.chunks_exact_mut(lane_count));
             }
         }
     }
 }
 
-/// Some rows by some lanes, stored lane after lane, `pitch` numbers each.
-fn multiply_lanes<F: Float>(
-    rows: &Place<F>,
+/// Some rows by some lanes, over the whole depth: panel after panel, in each `(rows, its lanes)`.
+fn sum_up<F: Float>(
+    operands: &Operands<F>,
     rows_here: Range<usize>,
-    pitch: usize,
-    lanes: &Lanes<F>,
     lanes_here: Range<usize>,
-    depth: usize,
-    out: &mut [F],
     scratch: &mut Scratch<F>,
 ) {
-    let Scratch { sums, panel, block } = scratch;
+    let &Operands { ref lanes, depth, .. } = operands;
+    let Scratch { sums, rows: packed, lanes: copied, panel } = scratch;
     let tiles = Tiles::of::<F>(rows_here.len());
-    let offset = |lane: usize| (lane - lanes_here.start) * rows_here.len(); // of a panel's sums (rows, its lanes)
-    let panels = || panels(lanes_here.clone(), panel_width::<F>());
-    sums.clear();
-    sums.resize(offset(lanes_here.end.next_multiple_of(LANES)), F::ZERO);
+    let sums = sums.room(lanes_here.len().next_multiple_of(LANES) * rows_here.len());
     for start in (0..depth).step_by(BLOCK) {
         let steps = start..depth.min(start + BLOCK);
-        let rows = rows.block(rows_here.clone(), steps.clone(), lanes_here.len(), block);
-        for here in panels() {
-            let lanes = lanes.panel(here.clone(), steps.clone(), tiles.count(), panel);
-            let sums = &mut sums[offset(here.start)..];
-            multiply_tiles(tiles, rows, lanes, steps.len(), sums, lanes.groups * LANES);
+        let block = lanes.block(lanes_here.clone(), steps.clone(), tiles.count(), copied);
+        let rows = operands.tiles(tiles, rows_here.clone(), steps.clone(), packed);
+        for here in panels(lanes_here.clone(), panel_width::<F>()) {
+            let offset = here.start - lanes_here.start;
+            let lanes = block.panel(here, offset, steps.len(), panel);
+            let sums = &mut sums[offset * rows_here.len()..];
+            F::multiply_tiles(tiles, start == 0, rows, lanes, steps.len(), sums, lanes.groups * LANES);
         }
     }
-    for here in panels() {
+}
+
+/// Copies the sums of some lanes into these columns of rows.
+fn store_rows<'a, F: Float>(sums: &[F], columns: Range<usize>, rows: impl ExactSizeIterator<Item = &'a mut [F]>) {
+    let (row_count, width) = (rows.len(), panel_width::<F>());
+    for (i, row) in rows.enumerate() {
+        for (panel, to) in row[columns.clone()].chunks_mut(width).enumerate() {
+            let start = panel * width * row_count + i * to.len().next_multiple_of(LANES);
+            copy(&sums[start..], to);
+        }
+    }
+}
+
+/// Stores the sums of some rows and lanes lane after lane, `pitch` numbers each.
+fn store_lanes<F: Float>(sums: &[F], lanes: Range<usize>, rows: Range<usize>, out: &mut [F], pitch: usize) {
+    for here in panels(lanes.clone(), panel_width::<F>()) {
         let width = here.len().next_multiple_of(LANES);
-        let sums = &sums[offset(here.start)..][..rows_here.len() * width];
-        let out = &mut out[(here.start - lanes_here.start) * pitch + rows_here.start..];
+        let offset = here.start - lanes.start;
+        let sums = &sums[offset * rows.len()..][..rows.len() * width];
+        let out = &mut out[offset * pitch + rows.start..];
         if width == LANES {
             transpose(sums.as_chunks::<LANES>().0, out, pitch, here.len());
         } else {
@@ -307,6 +368,14 @@ fn multiply_lanes<F: Float>(
 }
 
 versions! {
+    /// `to = from`, as far as `to` goes.
+    fn copy[F: Float](from: &[F], to: &mut [F]) {
+        let (whole, rest) = to.as_chunks_mut::<LANES>();
+        let mut from = from.as_chunks::<LANES>().0.iter();
+        for (to, from) in whole.iter_mut().zip(&mut from) { *to = *from; }
+        if let Some(from) = from.next() { rest.copy_from_slice(&from[..rest.len()]); }
+    }
+
     /// `out[lane * pitch + i] = sums[i][lane]` for the first `lanes` lanes: some rows at a time, so that a lane's numbers
     /// are written side by side.
     fn transpose[F: Float, const W: usize](sums: &[[F; W]], out: &mut [F], pitch: usize, lanes: usize) {

@@ -1,16 +1,17 @@
 //! What a product multiplies: one operand lies across vector lanes, the other's numbers are taken one by one.
 //!
-//! Both are seen as `(width, depth)`: the sum runs over the depth. Rows are read where they lie. Lanes are read a panel at
-//! a time, some lanes by one block of the depth: copied into a buffer that stays in the first cache while all rows use it,
-//! or packed so beforehand, once for data that every step reads.
+//! Both are seen as `(width, depth)`: the sum runs over the depth. Lanes are read a panel at a time, some lanes by one block
+//! of the depth, which stays in the first cache while all rows use it. Rows and lanes that are used often are copied into
+//! the order in which they are used, a block at a time; small ones are read where they lie; and data that every step reads
+//! is packed once beforehand.
 
 use std::ops::Range;
 
 use ndarray::{ArrayView2, CowArray, Ix2};
 
-use super::tile::{LANES, TileLanes, TileRows, largest};
-use super::{BLOCK, ROWS};
-use crate::isa::versions;
+use super::BLOCK;
+use super::tile::{LANES, TileLanes, TileRows, Tiles, largest};
+use crate::isa::{prefetch, versions};
 use crate::math::{Float, scale_bytes};
 use crate::parallel;
 
@@ -42,59 +43,123 @@ impl<'a, T: Copy> Place<'a, T> {
         }
     }
 
-    /// Some rows and steps, to be multiplied with so many lanes; copied side by side if there are many.
-    pub fn block<'b>(
-        &self,
-        rows: Range<usize>,
-        steps: Range<usize>,
-        lanes: usize,
-        block: &'b mut Vec<T>,
-    ) -> TileRows<'b, T>
-    where
-        'a: 'b,
-        T: Default,
-    {
-        let (data, pitch, [outer, inner]) = match *self {
-            Place::AlongWidth(data, pitch) => (data, pitch, [steps, rows]),
-            Place::AlongDepth(data, pitch) => (data, pitch, [rows, steps]),
-        };
-        let data = &data[outer.start * pitch + inner.start..];
-        let (data, pitch) = if lanes < MANY_LANES || !pitch.is_multiple_of(BLOCK) {
-            (data, pitch)
-        } else {
-            block.resize(outer.len() * BLOCK_PITCH, T::default());
-            for (from, to) in data.chunks(pitch).zip(block.chunks_exact_mut(BLOCK_PITCH)) {
-                to[..inner.len()].copy_from_slice(&from[..inner.len()]);
-            }
-            (&block[..], BLOCK_PITCH)
-        };
-        match self {
-            Place::AlongWidth(..) => TileRows::AlongRows(data, pitch),
-            Place::AlongDepth(..) => TileRows::AlongDepth(data, pitch),
+    /// Whether steps of a few lanes lie so near each other that they do not fall on the same places of the caches.
+    fn is_near(&self) -> bool {
+        !matches!(self, Place::AlongWidth(_, pitch) if *pitch > MOST_PITCH)
+    }
+
+    /// Some rows and steps, where they are.
+    pub fn tiles(&self, rows: Range<usize>, steps: Range<usize>) -> TileRows<'a, T> {
+        match *self {
+            Place::AlongWidth(data, pitch) => TileRows::AlongRows(&data[steps.start * pitch + rows.start..], pitch),
+            Place::AlongDepth(data, pitch) => TileRows::AlongDepth(&data[rows.start * pitch + steps.start..], pitch),
         }
     }
 }
 
-/// Steps of lanes that lie farther apart than this fall on the same places of the caches: copied if several tiles read
-/// them.
+/// Memory that begins at a cache line, so that no vector of a panel lies across two of them.
+#[derive(Default)]
+pub(super) struct Aligned<T> {
+    data: Vec<T>,
+    len: usize,
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+impl<T: Copy + Default> Aligned<T> {
+    /// Room for `len` numbers, whose values are of no account.
+    pub fn room(&mut self, len: usize) -> &mut [T] {
+        let most = LINE / size_of::<T>();
+        self.data.resize(len + most, T::default());
+        self.len = len;
+        let start = self.start();
+        &mut self.data[start..start + len]
+    }
+
+    /// What the room holds.
+    pub fn numbers(&self) -> &[T] {
+        &self.data[self.start()..][..self.len]
+    }
+
+    /// Number of the first element that begins a line.
+    fn start(&self) -> usize {
+        self.data.as_ptr().align_offset(LINE).min(self.data.len() - self.len)
+    }
+}
+
+/// Copies of rows, tile after tile in each block of the depth.
+#[derive(Default)]
+pub(super) struct PackedRows<F> {
+    data: Vec<F>,
+    rows: Range<usize>,
+    steps: Range<usize>,
+}
+
+/// Rows of so many numbers are copied once, over the whole depth; of larger ones a block at a time, as often as they are
+/// read: 4 MiB of `f32`.
+const MOST_COPIED: usize = 1 << 20;
+
+impl<F: Float> PackedRows<F> {
+    /// Whatever comes next are the rows of another operand.
+    pub fn begin(&mut self) {
+        self.rows = 0..0;
+    }
+
+    /// Some rows in one block of the `depth`, copied unless that was done before.
+    pub fn tiles<'b>(
+        &'b mut self,
+        place: &Place<'b, F>,
+        tiles: Tiles,
+        rows: Range<usize>,
+        steps: Range<usize>,
+        depth: usize,
+    ) -> TileRows<'b, F> {
+        if self.rows != rows {
+            (self.rows, self.steps) = (rows.clone(), 0..0);
+        }
+        let whole = rows.len() * depth <= MOST_COPIED;
+        let start = if whole { steps.start * rows.len() } else { 0 };
+        let end = start + rows.len() * steps.len();
+        if steps.start < self.steps.start || steps.end > self.steps.end {
+            self.data.resize(rows.len() * if whole { depth } else { BLOCK }, F::ZERO);
+            self.steps = if whole { 0..depth } else { steps };
+            for tile in tiles.rows() {
+                for first in self.steps.clone().step_by(BLOCK) {
+                    let steps = self.steps.end.min(first + BLOCK) - first;
+                    let start = (first - self.steps.start) * rows.len();
+                    let to = &mut self.data[start + tile.start * steps..start + tile.end * steps];
+                    fill(place, to, tile.len(), rows.start + tile.start..rows.start + tile.end, first);
+                }
+            }
+        }
+        TileRows::Packed(&self.data[start..end])
+    }
+}
+
+/// Most numbers from step to step of lanes that are read a few at a time.
 const MOST_PITCH: usize = 1024;
 
-/// So many tiles read lanes where they lie in any case.
+/// So few tiles read lanes where they lie.
 const FEW_TILES: usize = 2;
-
-/// Lanes from which on a block of rows is copied that lie a multiple of 1 KiB apart.
-const MANY_LANES: usize = 1024;
-
-/// Numbers from row to row of a copied block: no power of two, so that rows fall on different places of the caches.
-const BLOCK_PITCH: usize = (if BLOCK > ROWS { BLOCK } else { ROWS }) + LANES;
 
 /// The operand across lanes.
 #[derive(Clone, Copy)]
 pub(super) enum Lanes<'a, F> {
-    /// Copied a panel at a time.
+    /// Copied some panels at a time.
     In(Place<'a, F>),
     /// Packed beforehand.
     Packed(&'a LanePanels<F>),
+}
+
+/// Some lanes of the operand by one block of the depth.
+pub(super) enum LaneBlock<'a, F> {
+    /// Where they lie.
+    InPlace(Place<'a, F>, Range<usize>, bool),
+    /// Panel after panel.
+    Copied(&'a [F]),
+    /// Packed beforehand.
+    Packed(&'a LanePanels<F>, Range<usize>),
 }
 
 /// Lanes of a full panel.
@@ -103,32 +168,84 @@ pub(super) fn panel_width<F: Float>() -> usize {
 }
 
 impl<'a, F: Float> Lanes<'a, F> {
-    /// The lanes of one panel in one block of the depth, for so many tiles of rows.
-    pub fn panel<'b>(
+    /// Some lanes, from the first of a panel on, and steps, for so many tiles of rows.
+    pub fn block<'b>(
         &self,
         lanes: Range<usize>,
         steps: Range<usize>,
         tiles: usize,
-        buffer: &'b mut Vec<F>,
-    ) -> TileLanes<'b, F>
+        buffer: &'b mut Aligned<F>,
+    ) -> LaneBlock<'b, F>
     where
         'a: 'b,
     {
-        let groups = lanes.len().div_ceil(LANES);
         match self {
-            Lanes::Packed(panels) => panels.panel(lanes.start, groups, steps, buffer),
-            Lanes::In(Place::AlongWidth(data, pitch))
-                if lanes.len() == groups * LANES && (tiles <= FEW_TILES || *pitch <= MOST_PITCH) =>
-            {
-                TileLanes { data: &data[steps.start * pitch + lanes.start..], pitch: *pitch, groups }
-            }
+            Lanes::Packed(panels) => LaneBlock::Packed(panels, steps),
+            Lanes::In(place) if place.is_near() => LaneBlock::InPlace(*place, steps, tiles <= FEW_TILES),
             Lanes::In(place) => {
-                let pitch = groups * LANES;
-                buffer.resize(steps.len() * pitch, F::ZERO);
-                fill(place, buffer, pitch, lanes, steps.start);
-                TileLanes { data: buffer, pitch, groups }
+                let width = panel_width::<F>();
+                let room = buffer.room(lanes.len().next_multiple_of(LANES) * steps.len());
+                fill_panels(place, room, width, lanes, steps);
+                LaneBlock::Copied(room)
             }
         }
+    }
+}
+
+impl<'a, F: Float> LaneBlock<'a, F> {
+    /// The lanes of one panel, `offset` lanes after the block's first. Bytes become floats in `buffer`.
+    pub fn panel<'b>(
+        &'b self,
+        lanes: Range<usize>,
+        offset: usize,
+        steps: usize,
+        buffer: &'b mut Aligned<F>,
+    ) -> TileLanes<'b, F> {
+        let groups = lanes.len().div_ceil(LANES);
+        match self {
+            LaneBlock::InPlace(Place::AlongWidth(data, pitch), steps, true) if lanes.len() == groups * LANES => {
+                TileLanes { data: &data[steps.start * pitch + lanes.start..], pitch: *pitch, groups }
+            }
+            LaneBlock::InPlace(place, steps, _) => {
+                let pitch = groups * LANES;
+                let room = buffer.room(steps.len() * pitch);
+                fill(place, room, pitch, lanes, steps.start);
+                TileLanes { data: room, pitch, groups }
+            }
+            LaneBlock::Copied(data) => TileLanes { data: &data[offset * steps..], pitch: groups * LANES, groups },
+            LaneBlock::Packed(panels, steps) => panels.panel(lanes.start, groups, steps.clone(), buffer),
+        }
+    }
+}
+
+/// Copies some lanes and steps into panels of `width` lanes, the last with as many groups as it needs.
+fn fill_panels<T: Copy + Default>(
+    place: &Place<T>,
+    to: &mut [T],
+    width: usize,
+    lanes: Range<usize>,
+    steps: Range<usize>,
+) {
+    let whole = match place {
+        // All panels at once: long runs of memory.
+        Place::AlongWidth(data, pitch) => {
+            let whole = lanes.len() / width * width;
+            copy_panels(
+                &data[steps.start * pitch + lanes.start..],
+                *pitch,
+                &mut to[..whole * steps.len()],
+                width,
+                steps.len(),
+            );
+            whole
+        }
+        Place::AlongDepth(..) => 0,
+    };
+    for start in (lanes.start + whole..lanes.end).step_by(width) {
+        let here = start..lanes.end.min(start + width);
+        let pitch = here.len().next_multiple_of(LANES);
+        let first = (start - lanes.start) * steps.len();
+        fill(place, &mut to[first..first + pitch * steps.len()], pitch, here, steps.start);
     }
 }
 
@@ -137,53 +254,81 @@ fn fill<T: Copy + Default>(place: &Place<T>, panel: &mut [T], pitch: usize, lane
     if lanes.len() < pitch {
         panel.fill(T::default());
     }
-    match place {
+    let mut done = 0;
+    macro_rules! by {
+        ($from:expr, $from_pitch:expr, $copy:ident: $($count:literal)*) => {$(
+            while lanes.len() - done >= $count {
+                $copy($from(lanes.start + done), $from_pitch, &mut panel[done..], pitch, Count::<$count>);
+                done += $count;
+            }
+        )*};
+    }
+    match *place {
         Place::AlongWidth(data, width) => {
-            let from = &data[start * width + lanes.start..];
-            copy_steps(from, *width, panel, pitch, lanes.len());
+            by!(|lane: usize| &data[start * width + lane..], width, copy_steps: 32 16 8 4 2 1);
         }
         Place::AlongDepth(data, depth) => {
-            let steps = panel.len() / pitch;
-            for (offset, lane) in lanes.clone().step_by(TOGETHER).enumerate() {
-                let rows = std::array::from_fn(|i| &data[(lane + i).min(lanes.end - 1) * depth + start..][..steps]);
-                turn_rows(rows, &mut panel[offset * TOGETHER..], pitch, TOGETHER.min(lanes.end - lane));
-            }
+            by!(|lane: usize| &data[lane * depth + start..], depth, turn_rows: 4 2 1);
         }
     }
 }
 
-/// Rows that are turned into lanes at a time.
-const TOGETHER: usize = 8;
+/// Numbers that are copied at a time.
+#[derive(Clone, Copy)]
+struct Count<const N: usize>;
+
+/// Steps that are turned at a time.
+const STEPS: usize = 8;
 
 versions! {
-    /// `panel[k * pitch + i] = from[k * from_pitch + i]` for the first `real` lanes.
-    fn copy_steps[T: Copy](from: &[T], from_pitch: usize, panel: &mut [T], pitch: usize, real: usize) {
-        let steps = from.chunks(from_pitch).zip(panel.chunks_exact_mut(pitch));
-        if real == pitch && pitch == 2 * LANES {
-            for (from, step) in steps {
-                if let (Some(from), Some(step)) = (from.first_chunk::<{ 2 * LANES }>(), step.first_chunk_mut()) { *step = *from; }
+    /// `to[(p * steps + k) * width + i] = from[k * pitch + p * width + i]` for whole panels `p`.
+    fn copy_panels[T: Copy](from: &[T], pitch: usize, to: &mut [T], width: usize, steps: usize) {
+        if to.is_empty() { return; }
+        let lanes = to.len() / steps;
+        for (k, from) in from.chunks(pitch).take(steps).enumerate() {
+            for (from, to) in from[..lanes].chunks_exact(width).zip(to.chunks_exact_mut(width * steps)) {
+                let to = &mut to[k * width..];
+                for (from, to) in from.as_chunks::<LANES>().0.iter().zip(to.as_chunks_mut::<LANES>().0) { *to = *from; }
             }
-        } else if real == pitch && pitch == LANES {
-            for (from, step) in steps {
-                if let (Some(from), Some(step)) = (from.first_chunk::<LANES>(), step.first_chunk_mut()) { *step = *from; }
-            }
-        } else {
-            for (from, step) in steps { step[..real].copy_from_slice(&from[..real]); }
         }
     }
 
-    /// `panel[k * pitch + i] = rows[i][k]` for the first `real` rows.
-    fn turn_rows[T: Copy](rows: [&[T]; TOGETHER], panel: &mut [T], pitch: usize, real: usize) {
-        let rows = rows.map(|row| &row[..rows[0].len()]);
-        for (k, step) in panel.chunks_mut(pitch).enumerate() {
-            if k >= rows[0].len() { return; }
-            let numbers: [T; TOGETHER] = std::array::from_fn(|i| rows[i][k]);
-            match step.first_chunk_mut() {
-                Some(step) if real == TOGETHER => *step = numbers,
-                _ => step[..real].copy_from_slice(&numbers[..real]),
-            }
+    /// `panel[k * pitch + i] = from[k * from_pitch + i]` for `N` lanes.
+    fn copy_steps[T: Copy, const N: usize](from: &[T], from_pitch: usize, panel: &mut [T], pitch: usize, _n: Count<N>) {
+        for (from, step) in from.chunks(from_pitch).zip(panel.chunks_mut(pitch)) {
+            prefetch(from, N); // the lanes that come next
+            prefetch(from, N + N / 2);
+            if let (Some(from), Some(step)) = (from.first_chunk::<N>(), step.first_chunk_mut()) { *step = *from; }
         }
     }
+
+    /// `panel[k * pitch + i] = rows[i * depth + k]` for `N` rows.
+    fn turn_rows[T: Copy, const N: usize](rows: &[T], depth: usize, panel: &mut [T], pitch: usize, _n: Count<N>) {
+        let steps = panel.len().div_ceil(pitch);
+        let rows: [&[T]; N] = std::array::from_fn(|i| &rows[i * depth..][..steps]);
+        let whole = steps / STEPS * STEPS;
+        for (k, panel) in (0..whole).step_by(STEPS).zip(panel.chunks_mut(STEPS * pitch)) {
+            let Some(block) = load_block(&rows, k) else { return };
+            for row in rows { prefetch(row, N * depth + k); } // the rows that come next
+            for j in 0..STEPS {
+                let Some(step) = panel.get_mut(j * pitch..).and_then(|step| step.first_chunk_mut()) else { return };
+                *step = std::array::from_fn::<T, N, _>(|i| block[i][j]);
+            }
+        }
+        for (k, step) in panel.chunks_mut(pitch).enumerate().skip(whole) {
+            if let Some(step) = step.first_chunk_mut() { *step = std::array::from_fn::<T, N, _>(|i| rows[i][k]); }
+        }
+    }
+}
+
+/// `STEPS` steps of every row, from step `k` on.
+#[inline(always)]
+fn load_block<T: Copy, const N: usize>(rows: &[&[T]; N], k: usize) -> Option<[[T; STEPS]; N]> {
+    let mut block = [*rows[0].get(k..)?.first_chunk()?; N];
+    for (to, row) in block.iter_mut().zip(rows) {
+        *to = *row.get(k..)?.first_chunk()?;
+    }
+    Some(block)
 }
 
 /// An operand across lanes, packed: the depth in blocks of [`BLOCK`], in a block its panels one after the other, each
@@ -195,14 +340,14 @@ pub struct LanePanels<F> {
 }
 
 enum Data<F> {
-    Floats(Vec<F>),
+    Floats(Aligned<F>),
     /// Bytes stay bytes, a quarter of the memory to read; each panel is converted when its turn comes: `byte * scale`.
-    Bytes(Vec<u8>, F),
+    Bytes(Aligned<u8>, F),
 }
 
 impl<F: Float> Default for LanePanels<F> {
     fn default() -> Self {
-        LanePanels { lanes: 0, depth: 0, data: Data::Floats(Vec::new()) }
+        LanePanels { lanes: 0, depth: 0, data: Data::Floats(Aligned::default()) }
     }
 }
 
@@ -216,7 +361,7 @@ impl<F: Float> LanePanels<F> {
 
     /// Packs bytes that stand for the numbers `byte * scale`.
     pub fn bytes(view: &ArrayView2<u8>, scale: F, threads: usize) -> Self {
-        let ((lanes, depth), mut data) = (view.dim(), Vec::new());
+        let ((lanes, depth), mut data) = (view.dim(), Aligned::default());
         pack(&mut data, &Place::of(&contiguous(view)), lanes, depth, panel_width::<F>(), threads);
         LanePanels { lanes, depth, data: Data::Bytes(data, scale) }
     }
@@ -240,7 +385,7 @@ impl<F: Float> LanePanels<F> {
         lane: usize,
         groups: usize,
         steps: Range<usize>,
-        buffer: &'a mut Vec<F>,
+        buffer: &'a mut Aligned<F>,
     ) -> TileLanes<'a, F> {
         let width = panel_width::<F>();
         let padded = self.lanes.next_multiple_of(LANES);
@@ -249,11 +394,11 @@ impl<F: Float> LanePanels<F> {
         let start = steps.start * padded + first * steps.len();
         let range = start..start + steps.len() * pitch;
         let data = match &self.data {
-            Data::Floats(data) => &data[range],
+            Data::Floats(data) => &data.numbers()[range],
             Data::Bytes(data, scale) => {
-                buffer.resize(range.len(), F::ZERO);
-                scale_bytes(&data[range], *scale, buffer);
-                buffer
+                let room = buffer.room(range.len());
+                scale_bytes(&data.numbers()[range], *scale, room);
+                room
             }
         };
         TileLanes { data: &data[offset..], pitch, groups }
@@ -265,7 +410,7 @@ const SERIAL: usize = 1 << 15;
 
 /// Packs an operand `(lanes, depth)` into panels of `width` lanes, the last with as many groups as it needs.
 fn pack<T: Copy + Default + Send + Sync>(
-    data: &mut Vec<T>,
+    data: &mut Aligned<T>,
     place: &Place<T>,
     lanes: usize,
     depth: usize,
@@ -273,7 +418,7 @@ fn pack<T: Copy + Default + Send + Sync>(
     threads: usize,
 ) {
     let padded = lanes.next_multiple_of(LANES);
-    data.resize(padded * depth, T::default());
+    let data = data.room(padded * depth);
     // A block is contiguous; where there is only one, so is each of its panels.
     let panels_apart = depth <= BLOCK;
     let unit = if panels_apart { width * depth } else { padded * BLOCK };
@@ -281,14 +426,12 @@ fn pack<T: Copy + Default + Send + Sync>(
     parallel::split(threads, data, unit, &mut Vec::<()>::new(), &|first, mut run: &mut [T], _: &mut ()| {
         let (mut lane, mut start) = if panels_apart { (first * width, 0) } else { (0, first * BLOCK) };
         while !run.is_empty() {
-            let (steps, pitch) = ((depth - start).min(BLOCK), width.min(padded - lane));
-            let (panel, rest) = run.split_at_mut(steps * pitch);
-            fill(place, panel, pitch, lane..lanes.min(lane + width), start);
+            let steps = (depth - start).min(BLOCK);
+            let (part, rest) = run.split_at_mut(run.len().min((padded - lane) * steps));
+            let end = lanes.min(lane + part.len() / steps);
+            fill_panels(place, part, width, lane..end, start..start + steps);
             run = rest;
-            lane += width;
-            if lane >= padded {
-                (lane, start) = (0, start + BLOCK);
-            }
+            (lane, start) = (0, start + BLOCK);
         }
     });
 }

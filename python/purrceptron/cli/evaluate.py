@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..photos.pictures import as_pictures, data_hash
+from ..photos.pictures import among_hashes, as_pictures, photo_hashes
 from .output import Output, amount, facts, output_options
 from .predict import load_classifier
 from .score import Evaluation
@@ -29,8 +29,8 @@ def evaluate(model: str, data: str, skip_bad: bool, output: Output) -> None:
     """Score MODEL on DATA, photos with their classes.
 
     Shows the accuracy with its 95 % interval (Wilson) beside two baselines, the class that was most frequent in
-    training and the best constant answer, and how often each class was taken for which. The score says something about
-    other photos only if the model has not learnt from these.
+    training and the best constant answer, and how often each class was taken for which. Photos that the model has
+    learnt from say nothing about others: they are left out, unless all of them are such.
 
     DATA is as for `purr train`; of an .h5 with two parts the test set counts. Classes are matched by name.
     """
@@ -40,16 +40,22 @@ def evaluate(model: str, data: str, skip_bad: bool, output: Output) -> None:
         output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
     labels = indices_of(photos, classifier.class_names_)
     pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
-    predicted = classifier.predict_proba(pictures).argmax(axis=1)
-    evaluation = Evaluation(classifier.class_names_, labels, predicted, classifier.training_["photos"])
-    trained_on = data_hash(pictures, labels) == classifier.training_["data_sha256"]
+    known = among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"])
+    trained_on = bool(known.all())
+    scored = known if trained_on else ~known
+    predicted = classifier.predict_proba(pictures[scored]).argmax(axis=1)
+    evaluation = Evaluation(classifier.class_names_, labels[scored], predicted, classifier.training_["photos"])
+    left_out = len(known) - int(scored.sum())
     fields = {
         "model": model,
         "data": {"source": photos.source, "photos": counts(photos), "skipped": [str(p) for p in photos.skipped]},
         "trained_on": trained_on,
+        "left_out": left_out,
         **evaluation.to_dict(),
     }
     rows = [("model", model), ("photos", describe(photos)), *evaluation.rows("accuracy", "photos")]
     if trained_on:
         rows.insert(2, ("", "the photos that it was trained on: the score says nothing about others"))
+    elif left_out:
+        rows.insert(2, ("", f"{amount(left_out, 'photo')} of them it was trained on: left out of the score"))
     output.result(fields, [*facts(rows), "", *evaluation.confusion_rows()])

@@ -190,6 +190,8 @@ def _check_writable(model_file: str) -> None:
     path = Path(model_file)
     if path.is_dir():
         raise IsADirectoryError(None, None, model_file)
+    if path.exists() and not path.is_file():
+        raise DataError(f"{model_file}: a device or a pipe cannot become a model file; name a regular file")
     folder = path.parent
     if not folder.is_dir():
         raise DataError(f"{model_file}: there is no folder {str(folder)!r} to save in")

@@ -46,6 +46,8 @@ class Classes:
         if not len(values):
             raise DataError("there are no photos to train on")
         named = values.dtype.kind == "U"
+        if class_names is not None and not isinstance(class_names, str) and len(class_names) == 1:
+            raise _one_class(len(values), class_names[0])
         if class_names is not None:
             names = _checked_names(class_names)
         elif named:
@@ -57,9 +59,7 @@ class Classes:
         counts = np.bincount(cls(names, names, named).indices(values), minlength=len(names))
         present = np.flatnonzero(counts)
         if len(present) == 1:
-            raise DataError(
-                f"all {len(values)} photos are of one class, {names[present[0]]!r}; training needs photos of two"
-            )
+            raise _one_class(len(values), names[present[0]])
         if positive is not None and len(names) != 2:
             raise DataError(
                 f"expected two classes, {positive!r} and one other, got {len(names)}: {', '.join(map(repr, names))}; "
@@ -102,6 +102,10 @@ class Classes:
         if values.dtype.kind == "U":
             return np.array([output_of[name] for name in values.tolist()], dtype=np.int64)
         return np.array([output_of[name] for name in self.numbered])[values.astype(np.int64)]
+
+
+def _one_class(photos: int, name: str) -> DataError:
+    return DataError(f"all {photos} photos are of one class, {name!r}; training needs photos of two")
 
 
 def _one_label_each(labels: ArrayLike) -> Array:

@@ -23,7 +23,7 @@ from ..optimizers import Optimizer, as_optimizer
 from ..trainer import History
 from .classes import Classes, Indices
 from .network import photo_layers
-from .pictures import Pictures, as_pictures, data_hash
+from .pictures import Pictures, as_pictures, data_hash, pack_hashes, photo_hashes
 
 __all__ = ["CatClassifier", "PhotoClassifier", "TrainingSummary"]
 
@@ -37,6 +37,7 @@ class TrainingSummary(TypedDict):
     last_cost: float | None
     accuracy: float
     data_sha256: str
+    photo_hashes: str
 
 
 class PhotoClassifier:
@@ -72,7 +73,7 @@ class PhotoClassifier:
         history_ (History): Cost after cost of the training, of an ensemble that of the first network; not there in a
             classifier that was loaded.
         training_ (TrainingSummary): What it was trained on: photos of each class, epochs, costs (means over an
-            ensemble), accuracy on these photos, SHA-256 of the data.
+            ensemble), accuracy on these photos, SHA-256 of the data, hashes of the photos.
 
     Example:
         >>> import numpy as np, purrceptron as purr
@@ -210,6 +211,7 @@ class PhotoClassifier:
             "last_cost": costs[-1] if costs else None,
             "accuracy": accuracy(targets, self._probabilities(pictures).argmax(axis=1)),
             "data_sha256": data_hash(pictures, targets),
+            "photo_hashes": pack_hashes(photo_hashes(pictures)),
         }
 
     @property

@@ -85,6 +85,7 @@ def _summary(fields: dict[str, Any], classes: int) -> TrainingSummary:
         "last_cost": costs[1],
         "accuracy": float(fields["accuracy"]),
         "data_sha256": str(fields["data_sha256"]),
+        "photo_hashes": str(fields.get("photo_hashes", "")),
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 from collections.abc import Iterable
 from typing import TypeAlias, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
 from ..errors import DataError
@@ -52,6 +53,34 @@ def data_hash(pictures: Array, labels: Array) -> str:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(array.data)
     return digest.hexdigest()
+
+
+# Photos whose hashes a model file keeps, in bytes each: at most 670 kB of text.
+_MOST_HASHES, _HASH = 100_000, 5
+
+
+def photo_hashes(pictures: Array) -> Array:
+    """Five bytes of the SHA-256 of each picture, as numbers `(photos,)`: equal for equal pixels."""
+    rows = (np.ascontiguousarray(picture, picture.dtype.newbyteorder("<")) for picture in pictures)
+    return np.array([int.from_bytes(hashlib.sha256(row.data).digest()[:_HASH], "big") for row in rows], dtype=np.uint64)
+
+
+def pack_hashes(hashes: Array) -> str:
+    """The smallest hashes, sorted, as text: all of them for most sets, a fair sample of very large ones."""
+    kept = np.unique(hashes)[:_MOST_HASHES].astype(">u8").view(np.uint8).reshape(-1, 8)[:, -_HASH:]
+    return base64.b64encode(kept.tobytes()).decode("ascii")
+
+
+def among_hashes(hashes: Array, packed: str) -> NDArray[np.bool_]:
+    """Which hashes are among those that were packed. Of a sample only those are found that it can hold.
+
+    Raises:
+        ValueError: The text is none that `pack_hashes` wrote.
+    """
+    kept = np.frombuffer(base64.b64decode(packed, validate=True), np.uint8).reshape(-1, _HASH)
+    numbers = np.zeros((len(kept), 8), np.uint8)
+    numbers[:, -_HASH:] = kept
+    return np.isin(hashes, numbers.reshape(-1).view(">u8").astype(np.uint64))
 
 
 def _in_shape(pixels: Array, size: int, channels: int, what: str) -> Array:
