@@ -189,6 +189,11 @@ def test_lbfgs_reaches_the_minimum_and_tells_of_its_iterations() -> None:
     single = purr.Sequential([purr.Dense(1)], input_shape=3)
     stop = purr.EarlyStopping(patience=1, monitor="loss", min_delta=1e9)
     assert len(single.fit(x, y, epochs=50, optimizer=purr.LBFGS(), loss="huber", callbacks=[stop]).loss) == 2
+    trainer = purr.Trainer(single, optimizer=purr.LBFGS(), loss="huber")
+    with pytest.raises(TypeError, match="no single steps"):
+        trainer.step(x, y)
+    with pytest.raises(TypeError, match="takes all samples"):
+        trainer.fit(iter([(x, y)]))
     before = single.fingerprint()
     assert single.fit(x, y, epochs=0, optimizer=purr.LBFGS(), loss="huber").loss == []
     assert single.fingerprint() == before
@@ -258,9 +263,14 @@ def test_a_divergence_says_where_and_what_helps() -> None:
     net = network()
     before = net.fingerprint()
     with pytest.raises(purr.DivergedError, match=r"first in layers\.\d.*try a learning rate below") as caught:
-        net.fit(x * 1e3, y * 1e100, loss="mean_squared_error", epochs=400, optimizer=purr.SGD(1e3), batch_size=None)
+        net.fit(x, y * 1e100, loss="mean_squared_error", epochs=4, optimizer=purr.SGD(1e300), batch_size=None)
     assert caught.value.layer is not None
     assert caught.value.loss is not None
+    assert net.fingerprint() == before
+    far = purr.SGD(1e3)
+    with pytest.raises(purr.DivergedError, match=r"in epoch [1-9]\d*: .*try a learning rate below 1000") as caught:
+        net.fit(lambda: [(x * 1e3, y * 1e100)], loss="mean_squared_error", epochs=400, optimizer=far)
+    assert caught.value.epoch > 0
     assert net.fingerprint() == before
 
 

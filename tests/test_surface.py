@@ -44,6 +44,7 @@ def specs(base: type[Spec]) -> list[Any]:
 
 
 LAYERS, OPTIMIZERS, SCHEDULES = specs(purr.Layer), specs(purr.Optimizer), specs(purr.Schedule)
+LOSSES = specs(purr.losses.Loss)
 OPTIONAL: dict[str, Any] = {  # values unlike the usual of fields that JSON may leave out
     "l1": 0.5,
     "l2": 0.5,
@@ -52,6 +53,8 @@ OPTIONAL: dict[str, Any] = {  # values unlike the usual of fields that JSON may 
     "clip_norm": 1.0,
     "clip_value": 1.0,
     "layer_rates": {0: 0.5},
+    "average": purr.EMA(0.9),
+    "alpha": 0.5,
 }
 
 
@@ -62,7 +65,11 @@ def build(layer: dict[str, Any], **changes: Any) -> _core.Network:
 
 def train(optimizer: dict[str, Any]) -> _core.Trainer:
     network = build(purr.Dense(2).to_dict())
-    return _core.Trainer(network, json.dumps(optimizer), "mean_squared_error", 1)
+    return _core.Trainer(network, json.dumps(optimizer), json.dumps({"type": "mean_squared_error"}), 1)
+
+
+def train_on(loss: dict[str, Any]) -> _core.Trainer:
+    return _core.Trainer(build(purr.Dense(2).to_dict()), json.dumps(purr.SGD().to_dict()), json.dumps(loss), 1)
 
 
 def train_by(schedule: dict[str, Any]) -> _core.Trainer:
@@ -156,8 +163,9 @@ def test_closed_sets_have_names(kind: str) -> None:
 
 
 def test_every_loss_and_every_closed_set_of_the_design_is_reachable() -> None:
-    for name in _core.names("loss"):
-        assert name in purr.kernels.__all__
+    assert {loss.type_name() for loss in LOSSES} == set(_core.names("loss"))
+    assert {type(loss).__name__ for loss in LOSSES} <= set(purr.losses.__all__)
+    assert {"binary_cross_entropy", "cross_entropy", "mean_squared_error"} <= set(purr.kernels.__all__)
     assert {"identity", "relu", "sigmoid", "softmax"} <= set(_core.names("activation"))
     assert {"zeros", "scaled_uniform", "glorot_uniform", "he_uniform"} <= set(_core.names("initializer"))
     assert {"direct", "auto"} <= set(_core.names("solver"))
@@ -177,7 +185,12 @@ def test_python_and_rust_have_the_same_layers_and_optimizers() -> None:
 
 @pytest.mark.parametrize(
     ("spec", "use"),
-    [*((s, build) for s in LAYERS), *((s, train) for s in OPTIMIZERS), *((s, train_by) for s in SCHEDULES)],
+    [
+        *((s, build) for s in LAYERS),
+        *((s, train) for s in OPTIMIZERS),
+        *((s, train_by) for s in SCHEDULES),
+        *((s, train_on) for s in LOSSES),
+    ],
     ids=lambda s: type(s).__name__,
 )
 def test_python_and_rust_have_the_same_fields(spec: Spec, use: Callable[[dict[str, Any]], Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._arrays import Array, ClassWeight
+from .errors import DivergedError
 
 if TYPE_CHECKING:
     from .trainer import Labels, Trainer
@@ -43,7 +44,8 @@ def run(
         watch: Called after every epoch; True stops.
         batch_seen: Called with the number of a batch before its step, and with its loss after it.
     """
-    core, names = trainer._core, options["metrics"]
+    core, network, names = trainer._core, trainer.model._built(), options["metrics"]
+    before = network.parameters()
     history: dict[str, Any] = {"loss": [], "val_loss": [], "learning_rate": []}
     history |= {name: [] for name in names} | {f"val_{name}": [] for name in names}
     begun = time.perf_counter()
@@ -57,7 +59,13 @@ def run(
                 batch_seen(number, None)
             if names:
                 scores.append(core.evaluate(*arrays, names)[1])
-            losses.append(core.step(*arrays))
+            try:
+                losses.append(core.step(*arrays))
+            except DivergedError as error:
+                network.set_parameters(before)
+                last = losses[-1] if losses else (history["loss"] or [None])[-1]
+                message = str(error).replace("in epoch 0", f"in epoch {epoch}", 1)
+                raise DivergedError(message, epoch, last, error.layer) from None
             labels = arrays[1]
             weights.append(float(labels[1].sum()) if isinstance(labels, tuple) else float(len(labels)))
             if batch_seen is not None:
@@ -86,7 +94,8 @@ def run(
 def _arrays(trainer: Trainer, batch: Any, class_weight: ClassWeight | None) -> tuple[Array, Labels]:
     if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
         raise TypeError(f"batches: expected (x, y) or (x, y, sample_weight), got {type(batch).__name__}")
-    return trainer._arrays(*batch[:2], batch[2] if len(batch) == 3 else None, class_weight)
+    x, y, *weights = batch
+    return trainer._arrays(x, y, weights[0] if weights else None, class_weight)
 
 
 def _first(source: Iterable[Any], count: int | None) -> Iterator[Any]:

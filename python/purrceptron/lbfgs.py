@@ -11,6 +11,7 @@ import numpy as np
 
 from ._arrays import Array
 from ._spec import check_whole
+from .errors import DivergedError
 
 if TYPE_CHECKING:
     from .trainer import Labels, Trainer
@@ -87,8 +88,6 @@ def run(
             value, before.astype(np.float64), jac=True, method="L-BFGS-B", callback=epoch_end, options=settings
         )
         if not np.isfinite(found.fun) or not np.isfinite(found.x).all():
-            from .errors import DivergedError
-
             network.set_parameters(before)
             raise DivergedError("training diverged: L-BFGS met a loss that is not finite; scale the inputs")
         network.set_parameters(found.x.astype(before.dtype))

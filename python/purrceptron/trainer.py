@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -142,6 +142,8 @@ class Trainer:
         Raises:
             DivergedError: The loss is not finite; the weights stay as they are.
         """
+        if isinstance(self._optimizer, LBFGS):
+            raise TypeError("purr.LBFGS makes no single steps; fit it on all samples")
         return self._core.step(*self._arrays(x, y, sample_weight, class_weight))
 
     def loss_and_gradient(
@@ -223,13 +225,15 @@ class Trainer:
                 raise ValueError(
                     f"{unused[0]} is not for batches that come one by one: each is (x, y) or (x, y, weights)"
                 )
+            if isinstance(self._optimizer, LBFGS):
+                raise TypeError("purr.LBFGS takes all samples in every step, no batches that come one by one")
             arrays = None
         elif y is None:
             raise TypeError("y: expected targets; only batches that come one by one have their own")
         elif steps_per_epoch is not None:
             raise ValueError("steps_per_epoch is for batches that come one by one")
         else:
-            arrays = self._arrays(x, y, sample_weight, class_weight)
+            arrays = self._arrays(cast(ArrayLike, x), y, sample_weight, class_weight)
         steps = None if steps_per_epoch is None else check_whole("steps_per_epoch", steps_per_epoch, 1)
         validation = None if validation_data is None else self._validation(validation_data)
         callbacks = [*callbacks, *([ProgressBar()] if verbose else [])]
@@ -254,7 +258,7 @@ class Trainer:
     def _validation(self, data: tuple[ArrayLike, ...]) -> tuple[Array, Labels]:
         if len(data) not in (2, 3):
             raise ValueError(f"validation_data: expected (x, y) or (x, y, sample_weight), got {len(data)} parts")
-        return self._arrays(*data, prefix="validation ")
+        return self._arrays(data[0], data[1], data[2] if len(data) == 3 else None, prefix="validation ")
 
     def _arrays(
         self,

@@ -98,7 +98,17 @@ impl<'py, F: Float + Element> ReadonlySamples<'py, F> {
 
 /// A loss from its JSON description.
 pub fn loss(described: &str) -> Result<Loss> {
-    serde_json::from_str(described).map_err(|error| Error::Spec(format!("loss: {error}")))
+    let read = || {
+        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(described)?;
+        let loss: Loss = serde_json::from_str(described)?;
+        // serde lets what it does not know pass where a variant has no fields of its own.
+        let known = serde_json::to_value(loss)?;
+        match fields.keys().find(|name| known.get(name).is_none()) {
+            Some(name) => Err(serde::de::Error::custom(format!("unknown field `{name}`"))),
+            None => Ok(loss),
+        }
+    };
+    read().map_err(|error: serde_json::Error| Error::Spec(format!("loss: {error}")))
 }
 
 /// Targets, or a tuple of targets and the weights of the samples.
