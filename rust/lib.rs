@@ -5,16 +5,13 @@
 //!
 //! ```
 //! use ndarray::array;
-//! use purrceptron::{activation::Activation, initializer::Initializer, loss::Loss, math::DType};
+//! use purrceptron::{loss::Loss, optimizer::{Optimizer, Rule}};
 //! use purrceptron::network::{Network, Samples};
-//! use purrceptron::optimizer::{Optimizer, Rule};
-//! use purrceptron::spec::{LayerSpec, NetworkSpec};
+//! use purrceptron::spec::NetworkSpec;
 //! use purrceptron::train::{FitOptions, OwnedTargets, Solver, Trainer, fit_arrays};
 //!
-//! let dense =
-//!     |units, activation| LayerSpec::dense(units, activation, Initializer::ScaledUniform, Initializer::Zeros);
-//! let layers = vec![dense(8, Activation::Tanh), dense(1, Activation::Sigmoid)];
-//! let mut network = Network::<f32>::new(NetworkSpec { input_shape: vec![2], layers, dtype: DType::Float32, seed: 1 })?;
+//! let spec = NetworkSpec { seed: 1, ..purrceptron::network![2 => 8 tanh => 1 sigmoid] };
+//! let mut network = Network::<f32>::new(spec)?;
 //!
 //! // Exclusive or, from its four cases.
 //! let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
@@ -37,7 +34,7 @@
 //! | [`layer`] | one file a layer, forward and backward together: begin with `layer/dense.rs` |
 //! | [`activation`], [`loss`], [`optimizer`], [`initializer`], [`metric`] | closed sets, one enum each |
 //! | [`schedule`], [`regularization`] | learning rates that change; penalties and bounds on weights |
-//! | [`spec`] | the description of a network |
+//! | [`spec`] | the description of a network; [`network!`] draws one |
 //! | [`network`] | layers in order, parameters in one flat arena |
 //! | [`train`] | one step, batches, the loop |
 //! | [`file`] | model files |
@@ -51,6 +48,7 @@
 //! contract.
 
 pub mod activation;
+mod adapt;
 #[cfg(feature = "python")]
 mod bindings;
 pub mod error;
@@ -67,6 +65,7 @@ mod model;
 pub mod network;
 pub mod optimizer;
 pub mod parallel;
+mod passes;
 pub mod random;
 pub mod regularization;
 mod samples;

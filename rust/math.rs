@@ -3,7 +3,7 @@
 //! No platform library is called on any path that reaches a weight (their last bits differ): the functions here are
 //! branch-free over fused multiply-add and vectorise where [`crate::isa`] compiles them. Largest errors found by a dense
 //! sweep, in units in the last place, f32 / f64: `exp` 0.82 / 0.82, `ln` 0.89 / 0.84, `tanh` 2.50 / 2.48, `sigmoid`
-//! 2.41 / 2.40, `softplus` 1.56 / 1.90. `tests/math.rs` holds them to 2.5 and less.
+//! 2.41 / 2.40, `softplus` 1.56 / 1.90, `erf` 1.06 / 0.92. `tests/math.rs` holds them to 2.5 and less.
 
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
@@ -105,6 +105,8 @@ pub trait Float:
     fn ln(self) -> Self;
     /// `ln(1 + self)` for `self` within 0..=1.
     fn ln_1p_unit(self) -> Self;
+    /// The error function, `2/√π ∫ e^(-t²) dt` from 0 to `self`.
+    fn erf(self) -> Self;
     /// Appends the number's bytes, least significant first.
     fn write_le(self, bytes: &mut Vec<u8>);
     /// Reads numbers that [`Float::write_le`] wrote.
@@ -141,6 +143,15 @@ pub trait Float:
         let expm1 = scale.mul_add(p, scale - Self::ONE);
         let t = (-expm1 / (two + expm1)).copysign(self);
         if self.is_nan() { self } else { t }
+    }
+
+    /// `e^self - 1` for `self` at most 0, without cancellation.
+    #[inline(always)]
+    fn expm1_of_negative(self) -> Self {
+        let (n, p) = self.at_least(Self::EXP_RANGE.0 * Self::HALF).exp_parts();
+        let scale = n.exp2_whole();
+        let e = scale.mul_add(p, scale - Self::ONE);
+        if self.is_nan() { self } else { e }
     }
 
     /// `1 / (1 + e^-self)`, through `e^-|x|`, which cannot overflow.
@@ -180,7 +191,8 @@ fn horner<F: Float, const N: usize>(x: F, coefficients: [F; N]) -> F {
 macro_rules! float {
     ($float:ident, $bits:ident, $dtype:ident, exp $low:literal..$high:literal,
      magic $magic:literal, bias $bias:literal << $shift:literal, ln2 $ln2_high:literal + $ln2_low:literal,
-     tail $tail:expr, ln $ln:item, ln_1p $ln_1p:item) => {
+     tail $tail:expr, ln $ln:item, ln_1p $ln_1p:item,
+     erf $erf_small:expr, below $erf_cut:literal, $erf_large:expr, below $erf_one:literal) => {
         impl Float for $float {
             const DTYPE: DType = DType::$dtype;
             const ZERO: Self = 0.0;
@@ -233,6 +245,15 @@ macro_rules! float {
             $ln
             #[inline(always)]
             $ln_1p
+            // x + x P(x²) near 0; 1 - e^(-x Q(x)) beyond, up to where that rounds to 1.
+            #[inline(always)]
+            fn erf(self) -> Self {
+                let near = self.mul_add(horner(self * self, $erf_small), self);
+                let x = self.abs().at_most($erf_one);
+                let far = (1.0 - Float::exp(-x * horner(x, $erf_large))).copysign(self);
+                let e = if self.abs() < $erf_cut { near } else { far };
+                if self.is_nan() { self } else { e }
+            }
             fn write_le(self, bytes: &mut Vec<u8>) {
                 bytes.extend_from_slice(&self.to_le_bytes());
             }
@@ -300,7 +321,9 @@ float! {
     ln_1p fn ln_1p_unit(self) -> Self {
         let (f, c) = if self > 0.5 { ((self - 1.0) * 0.5, std::f32::consts::LN_2) } else { (self, 0.0) };
         c + (f + ln_1p_tail_32(f))
-    }
+    },
+    erf [0.12837917, -0.3761263, 0.11283644, -0.026856711, 0.005194661, -0.0008073548, 8.0901744e-05], below 0.95,
+        [1.1286657, 0.635082, 0.106350616, -0.023859318, 0.0036881315, -0.00033396628, 1.2340083e-05], below 3.9299998
 }
 
 float! {
@@ -328,7 +351,64 @@ float! {
         let (f, c) = if self > 0.414 { ((self - 1.0) * 0.5, std::f64::consts::LN_2) } else { (self, 0.0) };
         let (s, h) = ln_1p_tail_64(f);
         c + (f - (h - s))
+    },
+    erf [
+        0.1283791670955126, -0.3761263890318375, 0.11283791670954857, -0.026866170645072893, 0.005223977624780856,
+        -0.0008548326978741403, 0.00012055331036866374, -1.4925593506029411e-05, 1.6460972802586814e-06,
+        -1.635002506553814e-07, 1.4657878770395011e-08, -1.1365661793395931e-09, 5.945254692966e-11,
+    ], below 1.0,
+    [
+        1.128379206488817, 0.6366193110267718, 0.10277514753676596, -0.019137234019847037, -0.0001878771787419838,
+        0.0016575923460370068, -0.0005359608220312224, -3.430189691096958e-05, 0.00011814427606357922,
+        -6.82771680235873e-05, 2.5607481336782997e-05, -7.170728412484509e-06, 1.5518011434997957e-06,
+        -2.5877377205500823e-07, 3.217702589759081e-08, -2.7304159625056653e-09, 1.1336507126628306e-10,
+        5.097466355316739e-12, -1.0857811979315114e-12, 6.684478131934374e-14, -1.5962551985379732e-15,
+    ], below 5.95
+}
+
+/// The body of [`sum`], for loops that are compiled for an instruction set already.
+#[inline(always)]
+pub(crate) fn lane_sum<F: Float>(x: &[F]) -> f64 {
+    let (chunks, rest) = x.as_chunks::<16>();
+    let mut lanes = [0.0f64; 16];
+    for chunk in chunks {
+        for i in 0..16 {
+            lanes[i] += chunk[i].into();
+        }
     }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane += (*x).into();
+    }
+    halve(lanes)
+}
+
+/// `Σ a b` in double precision, in the order of [`sum`].
+#[inline(always)]
+pub(crate) fn lane_dot<F: Float>(a: &[F], b: &[F]) -> f64 {
+    let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let mut lanes = [0.0f64; 16];
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
+        for i in 0..16 {
+            lanes[i] += a[i].into() * b[i].into();
+        }
+    }
+    for ((lane, a), b) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
+        *lane += (*a).into() * (*b).into();
+    }
+    halve(lanes)
+}
+
+/// Adds lanes pairwise, the upper half to the lower.
+#[inline(always)]
+fn halve(mut lanes: [f64; 16]) -> f64 {
+    let mut half = 8;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] += lanes[i + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 /// Zeros, or an error where the memory is not to be had.
@@ -360,21 +440,14 @@ versions! {
     pub fn softplus_in_place[F: Float](x: &mut [F]) {
         for x in x { *x = x.softplus(); }
     }
+    /// `erf x` of every element, in place.
+    pub fn erf_in_place[F: Float](x: &mut [F]) {
+        for x in x { *x = x.erf(); }
+    }
     /// Sum in double precision, in one fixed order: lane `i` adds the elements `i, i + 16, ..`, then the lanes halve
     /// pairwise.
     pub fn sum[F: Float](x: &[F]) -> f64 {
-        let (chunks, rest) = x.as_chunks::<16>();
-        let mut lanes = [0.0f64; 16];
-        for chunk in chunks {
-            for i in 0..16 { lanes[i] += chunk[i].into(); }
-        }
-        for (lane, x) in lanes.iter_mut().zip(rest) { *lane += (*x).into(); }
-        let mut half = 8;
-        while half > 0 {
-            for i in 0..half { lanes[i] += lanes[i + half]; }
-            half /= 2;
-        }
-        lanes[0]
+        lane_sum(x)
     }
     /// Sums of the columns of `x (samples, sums.len())`: blocks of [`crate::matmul::BLOCK`] rows, each summed from the
     /// top, then the blocks in order; the order that a product with a row of ones has.
@@ -391,9 +464,28 @@ versions! {
             for (sum, block) in sums.iter_mut().zip(block_sums.iter()) { *sum += *block; }
         }
     }
+    /// Sums of the columns of `a b`, both `(samples, sums.len())`, in the order of [`column_sums`].
+    pub fn column_dots[F: Float](a: &[F], b: &[F], sums: &mut [F], block_sums: &mut Vec<F>) {
+        let width = sums.len();
+        sums.fill(F::ZERO);
+        if width == 0 { return; }
+        let block = crate::matmul::BLOCK * width;
+        for (a, b) in a.chunks(block).zip(b.chunks(block)) {
+            block_sums.clear();
+            block_sums.resize(width, F::ZERO);
+            for (a, b) in a.chunks_exact(width).zip(b.chunks_exact(width)) {
+                for ((sum, a), b) in block_sums.iter_mut().zip(a).zip(b) { *sum = a.mul_add(*b, *sum); }
+            }
+            for (sum, block) in sums.iter_mut().zip(block_sums.iter()) { *sum += *block; }
+        }
+    }
     /// `byte * scale` of every byte.
     pub fn scale_bytes[F: Float](bytes: &[u8], scale: F, out: &mut [F]) {
         for (out, byte) in out.iter_mut().zip(bytes) { *out = F::from(*byte) * scale; }
+    }
+    /// `x -= factor * other`
+    pub(crate) fn subtract_multiple[](x: &mut [f64], other: &[f64], factor: f64) {
+        for (x, other) in x.iter_mut().zip(other) { *x = other.mul_add(-factor, *x); }
     }
     /// Index of the first element that is infinite or no number.
     pub fn first_not_finite[F: Float](x: &[F]) -> Option<usize> {

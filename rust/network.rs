@@ -1,12 +1,14 @@
 //! Layers in order, with all parameters in one flat arena.
 
+use std::ops::Range;
+
 use ndarray::Array2;
 use sha2::{Digest, Sha256};
 
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::float_mode;
-use crate::layer::{Context, Input, Layer, Parameter};
+use crate::layer::{self, AnyLayer, Arenas, Chain, Context, Input, Layer, Parameter, Saved, Weights, length};
 use crate::math::{Float, first_not_finite, zeros};
 pub use crate::model::{InModel, Model};
 use crate::parallel;
@@ -19,27 +21,34 @@ pub struct Network<F> {
     spec: NetworkSpec,
     layers: Vec<Layer>,
     first: usize,
+    arenas: Arenas,
     parameters: Vec<F>,
-    named: Vec<Parameter>,
+    buffers: Vec<F>,
+    frozen: Vec<Range<usize>>,
 }
 
 /// What each layer gave for a batch; reused from step to step.
 #[derive(Default)]
 pub struct Outputs<F> {
-    layers: Vec<Vec<F>>,
+    layers: Vec<Saved<F>>,
 }
 
 impl<F> Outputs<F> {
     /// The last layer's output, `(samples, outputs)`.
     pub fn last(&self) -> &[F] {
-        self.layers.last().map_or(&[], |rows| rows.as_slice())
+        self.layers.last().map_or(&[], |saved| saved.out.as_slice())
+    }
+
+    /// The outputs of all layers that were run.
+    pub(crate) fn into_outputs(self) -> impl Iterator<Item = Vec<F>> {
+        self.layers.into_iter().map(|saved| saved.out)
     }
 }
 
 impl<F: Float> Outputs<F> {
     /// The first layer of those that were run whose outputs are not finite.
     pub(crate) fn first_not_finite(&self) -> Option<usize> {
-        self.layers.iter().position(|rows| first_not_finite(rows).is_some())
+        self.layers.iter().position(|saved| first_not_finite(&saved.out).is_some())
     }
 }
 
@@ -57,10 +66,12 @@ impl<F: Float> Network<F> {
     pub fn new(spec: NetworkSpec) -> Result<Network<F>> {
         let _mode = float_mode::standard();
         let mut network = Network::without_weights(spec)?;
-        network.parameters = zeros("a network", network.named.last().map_or(0, |parameter| parameter.range.end))?;
-        for layer in &network.layers {
-            layer.initialize(network.spec.seed, &mut network.parameters);
-        }
+        let Arenas { parameters, buffers } = &network.arenas;
+        network.parameters = zeros("a network", length(parameters))?;
+        network.buffers = zeros("a network", length(buffers))?;
+        let seed = network.spec.seed;
+        parameters.iter().for_each(|parameter| parameter.initialize(seed, &mut network.parameters));
+        buffers.iter().for_each(|buffer| buffer.initialize(seed, &mut network.buffers));
         Ok(network)
     }
 
@@ -71,17 +82,12 @@ impl<F: Float> Network<F> {
             let (expected, got): (&str, &str) = (F::DTYPE.into(), spec.dtype.into());
             return Err(Error::value("dtype", expected, got));
         }
-        let (mut inputs, mut named): (usize, Vec<Parameter>) = (spec.inputs(), Vec::new());
-        let mut layers = Vec::new();
-        for (index, layer) in spec.layers.iter().enumerate() {
-            let layer = Layer::new(layer, index, inputs, named.last().map_or(0, |parameter| parameter.range.end));
-            inputs = layer.outputs();
-            named.extend(layer.parameters());
-            layers.push(layer);
-        }
+        let mut arenas = Arenas::default();
+        let Chain { layers } = Chain::new(&spec.layers, "", &spec.input_shape, spec.seed, &mut arenas);
         // A first Rescale is folded into the reading of the input; a network of nothing else keeps it.
         let first = usize::from(matches!(spec.layers.first(), Some(LayerSpec::Rescale { .. })) && layers.len() > 1);
-        Ok(Network { spec, layers, first, parameters: Vec::new(), named })
+        let (frozen, parameters, buffers) = (frozen_ranges(&arenas.parameters), Vec::new(), Vec::new());
+        Ok(Network { spec, layers, first, arenas, parameters, buffers, frozen })
     }
 
     /// Its description.
@@ -106,7 +112,28 @@ impl<F: Float> Network<F> {
 
     /// Names, shapes and places of the parameters: kernel, bias, kernel, bias, ..
     pub fn named_parameters(&self) -> &[Parameter] {
-        &self.named
+        &self.arenas.parameters
+    }
+
+    /// All buffers, flat, in the order of [`Network::named_buffers`]: running statistics and the like, which training
+    /// gathers and does not learn.
+    pub fn buffers(&self) -> &[F] {
+        &self.buffers
+    }
+
+    /// Names, shapes and places of the buffers.
+    pub fn named_buffers(&self) -> &[Parameter] {
+        &self.arenas.buffers
+    }
+
+    /// Where the parameters lie that no optimizer may move, in order; neighbours are one range.
+    pub fn frozen(&self) -> &[Range<usize>] {
+        &self.frozen
+    }
+
+    /// Shape of one sample's output of each layer.
+    pub fn output_shapes(&self) -> impl Iterator<Item = &[usize]> {
+        self.layers.iter().map(Layer::shape)
     }
 
     /// Replaces all parameters.
@@ -114,7 +141,7 @@ impl<F: Float> Network<F> {
     /// # Errors
     /// [`Error::Shape`] if there are more or fewer.
     pub fn set_parameters(&mut self, parameters: Vec<F>) -> Result<()> {
-        let expected = self.named.last().map_or(0, |parameter| parameter.range.end);
+        let expected = length(&self.arenas.parameters);
         if parameters.len() != expected {
             return Err(Error::shape("parameters", expected.to_string(), parameters.len().to_string()));
         }
@@ -122,15 +149,34 @@ impl<F: Float> Network<F> {
         Ok(())
     }
 
-    /// SHA-256 of names, shapes and bytes of the parameters, in hexadecimal: equal exactly if every bit is equal.
+    /// Replaces all buffers.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are more or fewer.
+    pub fn set_buffers(&mut self, buffers: Vec<F>) -> Result<()> {
+        let expected = length(&self.arenas.buffers);
+        if buffers.len() != expected {
+            return Err(Error::shape("buffers", expected.to_string(), buffers.len().to_string()));
+        }
+        self.buffers = buffers;
+        Ok(())
+    }
+
+    /// Parameters and buffers with their values, by name.
+    pub(crate) fn arrays(&self) -> impl Iterator<Item = (&Parameter, &[F])> {
+        let Arenas { parameters, buffers } = &self.arenas;
+        let parameters = parameters.iter().map(|place| (place, &self.parameters[place.range.clone()]));
+        parameters.chain(buffers.iter().map(|place| (place, &self.buffers[place.range.clone()])))
+    }
+
+    /// SHA-256 of names, shapes and bytes of the parameters and buffers, in hexadecimal: equal exactly if every bit is equal.
     ///
     /// # Errors
     /// [`Error::Data`] if a parameter is not finite: NaN has many patterns of bits, so it has no fingerprint.
     pub fn fingerprint(&self) -> Result<String> {
         let mut hash = Sha256::new();
         let mut bytes = Vec::new();
-        for parameter in &self.named {
-            let values = &self.parameters[parameter.range.clone()];
+        for (parameter, values) in self.arrays() {
             if let Some(i) = first_not_finite(values) {
                 return Err(Error::Data(format!(
                     "{}: element {i} is {}, not a finite number",
@@ -148,8 +194,8 @@ impl<F: Float> Network<F> {
 
     /// The factor of a first `Rescale`, which whoever reads the input applies.
     pub fn input_scale(&self) -> Option<F> {
-        match &self.layers[0] {
-            Layer::Rescale(rescale) if self.first == 1 => Some(F::from_f64(rescale.scale)),
+        match &self.layers[0].kind {
+            AnyLayer::Rescale(rescale) if self.first == 1 => Some(F::from_f64(rescale.scale)),
             _ => None,
         }
     }
@@ -157,6 +203,24 @@ impl<F: Float> Network<F> {
     /// Whether the first layer that is run can read [`Input::Packed`].
     pub fn reads_packed(&self) -> bool {
         self.layers[self.first].reads_packed()
+    }
+
+    /// All layers.
+    pub(crate) fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Place of the first layer that is run: 1 if a first `Rescale` is folded into the reading of the input, else 0.
+    pub(crate) fn first(&self) -> usize {
+        self.first
+    }
+
+    pub(crate) fn buffers_mut(&mut self) -> &mut [F] {
+        &mut self.buffers
+    }
+
+    pub(crate) fn weights(&self) -> Weights<'_, F> {
+        Weights { parameters: &self.parameters, buffers: &self.buffers }
     }
 
     /// Runs all layers on `samples` rows. With `logits` the last activation is left out.
@@ -169,18 +233,12 @@ impl<F: Float> Network<F> {
         context: &mut Context<F>,
     ) -> Result<()> {
         let layers = &self.layers[self.first..];
-        outputs.layers.resize_with(layers.len(), Vec::new);
-        for (i, layer) in layers.iter().enumerate() {
-            let (before, rest) = outputs.layers.split_at_mut(i);
-            let x = before.last().map_or(input, |rows| Input::Rows(rows));
-            rest[0].resize(samples * layer.outputs(), F::ZERO);
-            layer.forward(x, &self.parameters, logits && i + 1 == layers.len(), &mut rest[0], context)?;
-        }
-        Ok(())
+        layer::forward(layers, input, samples, self.weights(), logits, &mut outputs.layers, context)
     }
 
     /// Given `dout`, the gradient with respect to the last output (overwritten on the way), fills `gradient`, which is
-    /// as long as the parameters. `outputs` is what [`Network::forward`] left; `spare` is working memory.
+    /// as long as the parameters. `outputs` is what [`Network::forward`] left; `spare` is working memory. If `wants_dx`,
+    /// `dout` becomes the gradient with respect to `input`, which then is rows.
     pub fn backward(
         &self,
         input: Input<F>,
@@ -189,23 +247,18 @@ impl<F: Float> Network<F> {
         dout: &mut Vec<F>,
         spare: &mut Vec<F>,
         gradient: &mut [F],
+        wants_dx: bool,
         context: &mut Context<F>,
     ) -> Result<()> {
-        let layers = &self.layers[self.first..];
-        for (i, layer) in layers.iter().enumerate().rev() {
-            let logits = logits && i + 1 == layers.len();
-            let x = if i == 0 { input } else { Input::Rows(&outputs.layers[i - 1]) };
-            // Nobody needs the gradient with respect to the input.
-            let dx = if i == 0 {
-                None
-            } else {
-                spare.resize(outputs.layers[i - 1].len(), F::ZERO);
-                Some(&mut spare[..])
-            };
-            layer.backward(x, &outputs.layers[i], logits, dout, &self.parameters, gradient, dx, context)?;
-            std::mem::swap(dout, spare);
+        let (layers, saved) = (&self.layers[self.first..], &outputs.layers);
+        layer::backward(layers, input, saved, self.weights(), logits, dout, spare, gradient, wants_dx, context)
+    }
+
+    /// After a step in training, whose forward pass left `outputs`: running statistics go on by those of the batch.
+    pub fn update_buffers(&mut self, outputs: &Outputs<F>) {
+        if !self.buffers.is_empty() {
+            layer::update_buffers(&self.layers[self.first..], &outputs.layers, &mut self.buffers);
         }
-        Ok(())
     }
 
     /// Outputs of the last layer for `x`, `(samples, outputs)`. With `probabilities` a network that ends in logits gets
@@ -215,13 +268,13 @@ impl<F: Float> Network<F> {
     /// [`Error::Shape`] for another number of features, [`Error::Data`] for numbers that are not finite.
     pub fn predict(&self, x: Samples<F>, probabilities: bool, threads: usize) -> Result<Array2<F>> {
         let _mode = float_mode::standard();
-        x.check(self.spec.inputs())?;
+        self.check_samples(&x)?;
         let (samples, width) = (x.len(), self.spec.outputs());
         let mut predictions = zeros("a prediction", samples.saturating_mul(width))?;
         predictions.clear();
         let threads = if samples * self.parameters.len() < SMALL { 1 } else { threads };
         parallel::install(threads, || {
-            let mut context = Context { threads, ..Context::default() };
+            let mut context = Context::new(threads);
             let (mut rows, mut outputs) = (Vec::new(), Outputs::default());
             for start in (0..samples).step_by(CHUNK) {
                 let end = samples.min(start + CHUNK);
@@ -238,6 +291,18 @@ impl<F: Float> Network<F> {
         Array2::from_shape_vec((samples, width), predictions)
             .map_err(|error| Error::shape("predict", format!("({samples}, {width})"), error.to_string()))
     }
+}
+
+/// Where the arrays lie that are not trainable; neighbours are one range.
+fn frozen_ranges(arrays: &[Parameter]) -> Vec<Range<usize>> {
+    let mut frozen: Vec<Range<usize>> = Vec::new();
+    for Parameter { range, .. } in arrays.iter().filter(|array| !array.trainable) {
+        match frozen.last_mut().filter(|last| last.end == range.start) {
+            Some(last) => last.end = range.end,
+            None => frozen.push(range.clone()),
+        }
+    }
+    frozen
 }
 
 /// Bytes as people write them.

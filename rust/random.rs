@@ -8,6 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
+use crate::math::Float;
+
 /// One consumer's random numbers.
 pub struct Stream(ChaCha8Rng);
 
@@ -24,6 +26,24 @@ impl Stream {
     /// A number drawn evenly from `0..1`, in steps of 2^-53.
     pub fn uniform(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+
+    /// Two independent numbers of the normal distribution with mean 0 and deviation 1 (Marsaglia and Bray, A convenient
+    /// method for generating normal variables, 1964).
+    pub fn normal_pair(&mut self) -> [f64; 2] {
+        loop {
+            let [x, y] = [0; 2].map(|_| 2.0 * self.uniform() - 1.0);
+            let square = x * x + y * y;
+            if square > 0.0 && square < 1.0 {
+                let factor = (-2.0 * Float::ln(square) / square).sqrt();
+                return [x * factor, y * factor];
+            }
+        }
+    }
+
+    /// True with probability `p`, in steps of 2^-32.
+    pub(crate) fn chance(&mut self, p: f64) -> bool {
+        f64::from(self.0.next_u32()) < p * (1u64 << 32) as f64
     }
 
     /// A whole number drawn evenly from `0..bound` (Lemire, Fast random integer generation in an interval, 2019).

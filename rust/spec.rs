@@ -2,6 +2,9 @@
 //!
 //! There are no defaults here: Python's dataclasses hold them, with the documentation for users.
 
+mod check;
+mod drawing;
+
 use serde::{Deserialize, Serialize};
 
 use crate::activation::Activation;
@@ -39,6 +42,9 @@ pub enum LayerSpec {
         kernel_initializer: Initializer,
         /// First values of the bias.
         bias_initializer: Initializer,
+        /// Whether training moves the parameters.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        trainable: bool,
         /// Weight of `Σ|w|` of the kernel in the loss.
         #[serde(default, skip_serializing_if = "is_zero")]
         l1: f64,
@@ -49,20 +55,96 @@ pub enum LayerSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_norm: Option<f64>,
     },
+    /// An activation alone, along the last axis of a sample.
+    Activation {
+        /// What is applied.
+        activation: Activation,
+        /// Whether training moves what it learns.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        trainable: bool,
+    },
+    /// Zero with probability `rate` in training, else `x / (1 - rate)`.
+    Dropout {
+        /// Share of the numbers that are dropped, at least 0 and below 1.
+        rate: f64,
+    },
+    /// The same for selu: mean and variance stay as they were.
+    AlphaDropout {
+        /// Share of the numbers that are dropped, at least 0 and below 1.
+        rate: f64,
+    },
+    /// `x + deviation n` in training, with `n` normal.
+    GaussianNoise {
+        /// Standard deviation of the noise, at least 0.
+        deviation: f64,
+    },
+    /// Mean 0 and variance 1 over the batch, then `gamma x + beta`.
+    BatchNorm {
+        /// Share of the running statistics that a step keeps, at least 0 and below 1.
+        momentum: f64,
+        /// Added to the variance, above 0.
+        epsilon: f64,
+        /// Whether training moves the parameters, and the statistics are those of the batch.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        trainable: bool,
+    },
+    /// Mean 0 and variance 1 over the features of a sample, then `gamma x + beta`.
+    LayerNorm {
+        /// Added to the variance, above 0.
+        epsilon: f64,
+        /// Whether training moves the parameters.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        trainable: bool,
+    },
+    /// Mean square 1 over the features of a sample, then `gamma x`.
+    RmsNorm {
+        /// Added to the mean square, above 0.
+        epsilon: f64,
+        /// Whether training moves the parameters.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        trainable: bool,
+    },
+    /// One axis.
+    Flatten {},
     /// `x * scale`
     Rescale {
         /// The factor, 1/255 for pixels.
         scale: f64,
     },
+    /// `(x - mean) / deviation`, feature by feature, of the training data.
+    Normalize {},
+    /// `embeddings[x]`, for whole numbers `x`.
+    Embedding {
+        /// Number of rows of the table: the numbers are below it.
+        entries: usize,
+        /// Numbers of one row.
+        units: usize,
+        /// First values of the table.
+        embeddings_initializer: Initializer,
+        /// Whether training moves the table.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        trainable: bool,
+    },
+    /// `x` plus what these layers make of it.
+    Residual {
+        /// From the input to the output, which have the same shape.
+        layers: Vec<LayerSpec>,
+    },
 }
 
-/// Files from before a setting existed do not have it; those that do not use it stay as they were.
+/// What older descriptions, which do not say it, mean by `trainable`.
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+/// Penalties that are not there are not written: files from before they existed stay as they were.
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
 }
-
-/// Most parameters that a network may have: 2^40, far beyond the memory of the machines this library is for.
-const MOST_PARAMETERS: usize = 1 << 40;
 
 impl NetworkSpec {
     /// Reads the JSON form.
@@ -88,62 +170,23 @@ impl NetworkSpec {
         self.layers.iter().fold(self.inputs(), |inputs, layer| layer.outputs(inputs))
     }
 
-    /// Refuses what cannot be built. Nothing is allocated for it.
-    pub fn check(&self) -> Result<()> {
-        let product = |sizes: &[usize]| {
-            let all = sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
-            all.filter(|product| *product <= MOST_PARAMETERS)
-        };
-        let inputs = product(&self.input_shape).filter(|inputs| *inputs > 0 && !self.input_shape.is_empty());
-        let Some(mut inputs) = inputs else {
-            return Err(Error::value("input_shape", "sizes above 0", format!("{:?}", self.input_shape)));
-        };
-        if self.layers.is_empty() {
-            return Err(Error::value("layers", "at least one layer", "none"));
-        }
-        let mut total = 0usize;
-        for (index, layer) in self.layers.iter().enumerate() {
-            match layer {
-                LayerSpec::Dense { units: 0, .. } => {
-                    return Err(Error::value(format!("layers[{index}].units"), "at least 1", 0));
-                }
-                LayerSpec::Rescale { scale } if !self.dtype.holds(*scale) => {
-                    let dtype: &str = self.dtype.into();
-                    let expected = format!("finite and not 0 in {dtype}");
-                    return Err(Error::value(format!("layers[{index}].scale"), expected, scale));
-                }
-                _ => {}
-            }
-            layer.regularization().check(&format!("layers[{index}]"), self.dtype)?;
-            let units = layer.outputs(inputs);
-            let sizes = if layer.has_parameters() { [inputs.saturating_add(1), units] } else { [0, 0] };
-            let Some(parameters) = product(&sizes) else {
-                return Err(Error::value(
-                    format!("layers[{index}]"),
-                    "at most 2^40 parameters",
-                    format!("{inputs} x {units}"),
-                ));
-            };
-            total = total.saturating_add(parameters);
-            inputs = units;
-        }
-        if total > MOST_PARAMETERS {
-            return Err(Error::value("the network", "at most 2^40 parameters", total));
-        }
-        Ok(())
-    }
-
     /// What is asked for the weights of a name, `layers.0.kernel`: nothing but for kernels.
     pub(crate) fn regularization(&self, name: &str) -> Regularization {
-        let place = name.strip_prefix("layers.").and_then(|rest| rest.strip_suffix(".kernel"));
-        let layer = place.and_then(|place| self.layers.get(place.parse::<usize>().ok()?));
-        layer.map(LayerSpec::regularization).unwrap_or_default()
+        let Some(path) = name.strip_suffix(".kernel") else { return Regularization::default() };
+        let (mut layers, mut found) = (&self.layers, None);
+        for place in path.split('.').filter_map(|part| part.parse::<usize>().ok()) {
+            found = layers.get(place);
+            if let Some(LayerSpec::Residual { layers: within }) = found {
+                layers = within;
+            }
+        }
+        found.map(LayerSpec::regularization).unwrap_or_default()
     }
 
     /// The last layer's activation.
     pub fn last_activation(&self) -> Activation {
         match self.layers.last() {
-            Some(LayerSpec::Dense { activation, .. }) => *activation,
+            Some(LayerSpec::Dense { activation, .. } | LayerSpec::Activation { activation, .. }) => *activation,
             _ => Activation::Identity,
         }
     }
@@ -157,7 +200,16 @@ impl LayerSpec {
         kernel_initializer: Initializer,
         bias_initializer: Initializer,
     ) -> LayerSpec {
-        LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, l1: 0.0, l2: 0.0, max_norm: None }
+        LayerSpec::Dense {
+            units,
+            activation,
+            kernel_initializer,
+            bias_initializer,
+            trainable: true,
+            l1: 0.0,
+            l2: 0.0,
+            max_norm: None,
+        }
     }
 
     /// Penalties and bounds on its kernel.
@@ -168,14 +220,21 @@ impl LayerSpec {
         }
     }
 
-    fn has_parameters(&self) -> bool {
-        matches!(self, LayerSpec::Dense { .. })
+    /// Shape of one output, given that of one input.
+    pub(crate) fn output_shape(&self, shape: &[usize]) -> Vec<usize> {
+        match self {
+            LayerSpec::Dense { units, .. } => vec![*units],
+            LayerSpec::Flatten {} => vec![shape.iter().product()],
+            LayerSpec::Embedding { units, .. } => shape.iter().copied().chain([*units]).collect(),
+            _ => shape.to_vec(),
+        }
     }
 
     fn outputs(&self, inputs: usize) -> usize {
         match self {
             LayerSpec::Dense { units, .. } => *units,
-            LayerSpec::Rescale { .. } => inputs,
+            LayerSpec::Embedding { units, .. } => inputs.saturating_mul(*units),
+            _ => inputs,
         }
     }
 }

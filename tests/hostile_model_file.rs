@@ -180,7 +180,7 @@ fn descriptions_that_make_no_sense_are_refused_before_memory_is_taken() {
     assert_refused(&forge("/network/layers/1/units", json!(0)), &["units"]);
     assert_refused(&forge("/network/layers/1/units", json!(1u64 << 36)), &["layers.1.kernel"]);
     assert_refused(&forge("/network/layers/1/units", json!(u64::MAX)), &["2^40"]);
-    assert_refused(&forge("/network/layers/1/activation", json!("gelu")), &["gelu", "relu"]);
+    assert_refused(&forge("/network/layers/1/activation", json!("gelo")), &["gelo", "relu"]);
     assert_refused(&forge("/network/layers/0/scale", json!(0.0)), &["scale"]);
     assert_refused(&forge("/network/layers", json!([])), &["layer"]);
     assert_refused(&forge("/network/input_shape", json!([])), &[]);

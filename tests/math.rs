@@ -86,6 +86,11 @@ fn softplus_of_f32_is_within_its_error() {
     sweep_32("softplus f32", 1.6, softplus_in_place, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), -1.262_826);
 }
 
+#[test]
+fn erf_of_f32_is_within_its_error() {
+    sweep_32("erf f32", 1.1, erf_in_place, Float::erf, 0.951_015_7);
+}
+
 /// Arguments in double precision: evenly over `-range..range`, and evenly over the exponents up to `range`.
 fn arguments_64(name: &str, range: f64) -> Vec<f64> {
     let mut stream = Stream::new(0, name, 0);
@@ -194,6 +199,28 @@ fn softplus_of_f64_is_within_its_error() {
     );
 }
 
+/// `2/√π e^(-x²) Σ 2^n x^(2n+1) / (1 3 5 .. (2n+1))`, of which every term has the same sign.
+fn erf(x: f64) -> (DoubleDouble, i32) {
+    if x.abs() > 6.0 {
+        return (1f64.copysign(x).into(), 0); // up to 1e-17
+    }
+    let square = DoubleDouble::from(x) * x.into();
+    let mut term = DoubleDouble::from(x);
+    let mut sum = term;
+    for n in 1..250 {
+        term = term * square * DoubleDouble::from(2.0) / f64::from(2 * n + 1).into();
+        sum = sum + term;
+    }
+    (sum * (-square).exp_normal() * DoubleDouble(std::f64::consts::FRAC_2_SQRT_PI, 1.533_545_961_316_588e-17), 0)
+}
+
+#[test]
+fn erf_of_f64_is_within_its_error() {
+    let arguments = |range| arguments_64("erf", range).into_iter().step_by(4).collect();
+    sweep_64("erf f64", 1.0, erf_in_place, erf, arguments(7.0), -0.985_226_609_014_995_8);
+    sweep_64("erf f64", 1.0, erf_in_place, erf, arguments(1.1), -1.034_673_016_352_468_2);
+}
+
 /// Constants to 33 digits, from tables: the yardstick itself is right.
 #[test]
 fn double_double_agrees_with_known_constants() {
@@ -206,6 +233,7 @@ fn double_double_agrees_with_known_constants() {
     close(DoubleDouble::from(10.0).ln(), std::f64::consts::LN_10, -2.1707562233822494e-16);
     close(DoubleDouble::from(2.0).ln(), std::f64::consts::LN_2, 2.3190468138462996e-17);
     close(one.ln_1p(), std::f64::consts::LN_2, 2.3190468138462996e-17);
+    close(erf(1.0).0, 0.8427007929497149, -2.4801011789118602e-17);
     // Both forms of tanh and of ln(1 + x) meet where one hands over to the other.
     for x in [0.000_999_999f64, 0.001_000_001] {
         let e = DoubleDouble::from(-2.0 * x).exp_normal();
@@ -230,6 +258,7 @@ fn special_values<F: Float>(infinity: F, nan: F, smallest: F, huge: F, log_huge:
     };
     let (zero, one, half) = (F::ZERO, F::ONE, F::HALF);
     let ln_2 = F::from_f64(std::f64::consts::LN_2);
+    // Of tanh and erf both.
     for (x, exp, ln, tanh, sigmoid, softplus) in [
         (zero, one, -infinity, zero, half, ln_2),
         (-zero, one, -infinity, -zero, half, ln_2),
@@ -241,6 +270,7 @@ fn special_values<F: Float>(infinity: F, nan: F, smallest: F, huge: F, log_huge:
         (-huge, zero, nan, -one, zero, zero),
         (-smallest, one, nan, -smallest, half, ln_2),
     ] {
+        same("erf", x, x.erf(), tanh);
         same("exp", x, Float::exp(x), exp);
         same("ln", x, x.ln(), ln);
         same("tanh", x, x.tanh(), tanh);
@@ -337,12 +367,13 @@ fn functions_have_the_same_bits_at_every_instruction_set_and_one_by_one() {
     fn all<F: Float>(range: f64) -> Vec<f64> {
         let x: Vec<F> = numbers::<f64>(0, 10_007).into_iter().map(|x| F::from_f64(x * range)).collect();
         let mut results = Vec::new();
-        let functions: [Function<F>; 5] = [
+        let functions: [Function<F>; 6] = [
             (exp_in_place, Float::exp),
             (ln_in_place, |x| Float::ln(x.abs())),
             (tanh_in_place, Float::tanh),
             (sigmoid_in_place, Float::sigmoid),
             (softplus_in_place, Float::softplus),
+            (erf_in_place, Float::erf),
         ];
         for (i, (in_place, one)) in functions.into_iter().enumerate() {
             let mut y: Vec<F> = if i == 1 { x.iter().map(|x| x.abs()).collect() } else { x.clone() };

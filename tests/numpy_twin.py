@@ -4,6 +4,7 @@ Derivatives here are functions of `z`, softmax has its whole Jacobian, losses go
 than those of the library, to the same place.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,13 +34,69 @@ def softmax_pull_back(z: Array, da: Array) -> Array:
     return np.einsum("sij,si->sj", jacobian, da)
 
 
+def softplus(z: Array) -> Array:
+    return np.logaddexp(0, z).astype(z.dtype)
+
+
+def normal_distribution(z: Array) -> Array:
+    return (0.5 * np.vectorize(math.erfc, otypes=[float])(-z.astype(float) / math.sqrt(2))).astype(z.dtype)
+
+
+def log_softmax_pull_back(z: Array, da: Array) -> Array:
+    return da - softmax(z) * da.sum(axis=1, keepdims=True)
+
+
+def gelu_tanh_inner(z: Array) -> Array:
+    return np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))
+
+
+SELU = (1.0507009873554805, 1.6732632423543772)
+
 # name: f(z), and dz for (z, da)
 ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
     "identity": (lambda z: z, lambda z, da: da),
     "relu": (lambda z: np.where(z > 0, z, 0).astype(z.dtype), lambda z, da: da * (z > 0)),
+    "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z, da: da * np.where(z > 0, 1, 0.01)),
+    "prelu": (lambda z: np.where(z > 0, z, 0.25 * z), lambda z, da: da * np.where(z > 0, 1, 0.25)),
+    "elu": (lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))), lambda z, da: da * np.exp(np.minimum(z, 0))),
+    "selu": (
+        lambda z: SELU[0] * np.where(z > 0, z, SELU[1] * np.expm1(np.minimum(z, 0))),
+        lambda z, da: da * SELU[0] * np.where(z > 0, 1, SELU[1] * np.exp(np.minimum(z, 0))),
+    ),
+    "celu": (lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))), lambda z, da: da * np.exp(np.minimum(z, 0))),
+    "gelu": (
+        lambda z: z * normal_distribution(z),
+        lambda z, da: da * (normal_distribution(z) + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)),
+    ),
+    "gelu_tanh": (
+        lambda z: 0.5 * z * (1 + gelu_tanh_inner(z)),
+        lambda z, da: (
+            da
+            * (
+                0.5 * (1 + gelu_tanh_inner(z))
+                + 0.5 * z * (1 - gelu_tanh_inner(z) ** 2) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z)
+            )
+        ),
+    ),
+    "silu": (lambda z: z * sigmoid(z), lambda z, da: da * (sigmoid(z) + z * sigmoid(z) * sigmoid(-z))),
+    "mish": (
+        lambda z: z * np.tanh(softplus(z)),
+        lambda z, da: da * (np.tanh(softplus(z)) + z * sigmoid(z) / np.cosh(softplus(z)) ** 2),
+    ),
     "sigmoid": (sigmoid, lambda z, da: da * sigmoid(z) * sigmoid(-z)),
+    "hard_sigmoid": (lambda z: np.clip(z / 6 + 0.5, 0, 1), lambda z, da: da * (np.abs(z) < 3) / 6),
+    "hard_swish": (
+        lambda z: z * np.clip(z / 6 + 0.5, 0, 1),
+        lambda z, da: da * np.where(z <= -3, 0, np.where(z >= 3, 1, z / 3 + 0.5)),
+    ),
     "tanh": (np.tanh, lambda z, da: da / np.cosh(z) ** 2),
+    "hard_tanh": (lambda z: np.clip(z, -1, 1), lambda z, da: da * (np.abs(z) < 1)),
+    "softplus": (softplus, lambda z, da: da * sigmoid(z)),
+    "softsign": (lambda z: z / (1 + np.abs(z)), lambda z, da: da / (1 + np.abs(z)) ** 2),
+    "log_sigmoid": (lambda z: -softplus(-z), lambda z, da: da * sigmoid(-z)),
     "softmax": (softmax, softmax_pull_back),
+    "log_softmax": (log_softmax, log_softmax_pull_back),
+    "squared_relu": (lambda z: np.where(z > 0, z, 0) ** 2, lambda z, da: da * 2 * np.where(z > 0, z, 0)),
 }
 
 

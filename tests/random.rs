@@ -2,13 +2,13 @@
 
 mod common;
 
-use common::{dense, network};
+use common::{dense, initializers, network};
+use ndarray::Array2;
 use purrceptron::activation::Activation::{Relu, Sigmoid};
 use purrceptron::initializer::Initializer;
 use purrceptron::math::Float;
 use purrceptron::random::Stream;
 use purrceptron::spec::LayerSpec;
-use strum::VariantNames;
 
 /// Golden values, taken from version 0.1.0 as it stood (ChaCha8 under the SHA-256 of seed and name). A change here
 /// changes every seeded network and every order of samples.
@@ -108,37 +108,85 @@ fn every_order_of_four_is_drawn_equally_often() {
     }
 }
 
-/// Limits in the words of the papers; by reflection, so that a new initializer is missed here.
-fn limit(initializer: Initializer, inputs: f64, units: f64) -> f64 {
+/// How numbers are spread.
+enum Law {
+    Same(f64),
+    Uniform(f64),
+    Normal(f64),
+    /// With nothing beyond two deviations.
+    Truncated(f64),
+    /// Tested by itself.
+    Orthogonal,
+}
+
+/// Laws in the words of the papers; by reflection, so that a new initializer is missed here.
+fn law(initializer: Initializer, inputs: f64, units: f64) -> Law {
     match initializer {
-        Initializer::Zeros => 0.0,
-        Initializer::ScaledUniform => 1.0 / inputs.sqrt(),
-        Initializer::GlorotUniform => (6.0 / (inputs + units)).sqrt(),
-        Initializer::HeUniform => (6.0 / inputs).sqrt(),
+        Initializer::Zeros | Initializer::FromArray => Law::Same(0.0),
+        Initializer::Ones => Law::Same(1.0),
+        Initializer::Constant { value } => Law::Same(value),
+        Initializer::Uniform { limit } => Law::Uniform(limit),
+        Initializer::Normal { deviation } => Law::Normal(deviation),
+        Initializer::TruncatedNormal { deviation } => Law::Truncated(deviation),
+        Initializer::ScaledUniform => Law::Uniform(1.0 / inputs.sqrt()),
+        Initializer::GlorotUniform => Law::Uniform((6.0 / (inputs + units)).sqrt()),
+        Initializer::GlorotNormal => Law::Normal((2.0 / (inputs + units)).sqrt()),
+        Initializer::HeUniform => Law::Uniform((6.0 / inputs).sqrt()),
+        Initializer::HeNormal => Law::Normal((2.0 / inputs).sqrt()),
+        Initializer::LecunUniform => Law::Uniform((3.0 / inputs).sqrt()),
+        Initializer::LecunNormal => Law::Normal((1.0 / inputs).sqrt()),
+        Initializer::Orthogonal { .. } => Law::Orthogonal,
     }
 }
 
 #[test]
-fn initializers_fill_their_range_with_the_right_mean_and_variance() {
+fn initializers_follow_their_laws() {
     fn check<F: Float>(initializer: Initializer, inputs: usize, units: usize) {
+        let law = law(initializer, inputs as f64, units as f64);
         let mut values = vec![F::ONE; 200_000];
         initializer.fill(&mut values, inputs, units, &mut Stream::new(0, "initializer", 0));
         let values: Vec<f64> = values.into_iter().map(Into::into).collect();
-        let (count, limit) = (values.len() as f64, limit(initializer, inputs as f64, units as f64));
+        let count = values.len() as f64;
         let most = values.iter().fold(0.0f64, |most, x| most.max(x.abs()));
-        assert!(most <= limit * (1.0 + 1e-7) && most >= 0.9999 * limit, "{initializer:?}: {most} {limit}");
         let mean = values.iter().sum::<f64>() / count;
-        let variance = values.iter().map(|x| x * x).sum::<f64>() / count;
-        assert!(mean.abs() <= 4.0 * limit / (3.0 * count).sqrt(), "{initializer:?}: mean {mean}");
-        assert!((variance - limit * limit / 3.0).abs() <= 0.01 * limit * limit, "{initializer:?}: variance {variance}");
+        let moment = |power| values.iter().map(|x| x.powi(power)).sum::<f64>() / count;
+        // Largest magnitude, variance, and fourth moment in terms of its square.
+        let (range, variance, kurtosis) = match law {
+            Law::Same(value) => {
+                return assert!(values.iter().all(|x| *x == F::from_f64(value).into()), "{initializer:?}");
+            }
+            Law::Uniform(limit) => (0.9999 * limit..limit, limit * limit / 3.0, 9.0 / 5.0),
+            Law::Normal(deviation) => (4.0 * deviation..6.0 * deviation, deviation * deviation, 3.0),
+            Law::Truncated(deviation) => {
+                (1.9999 * deviation..2.0 * deviation, 0.773741 * deviation * deviation, 2.36537)
+            }
+            Law::Orthogonal => return,
+        };
+        assert!(most >= range.start && most <= range.end * (1.0 + 1e-7), "{initializer:?}: {most} of {range:?}");
+        assert!(mean.abs() <= 4.0 * (variance / count).sqrt(), "{initializer:?}: mean {mean}");
+        assert!((moment(2) / variance - 1.0).abs() <= 0.015, "{initializer:?}: variance {}", moment(2));
+        let fourth = moment(4) / moment(2).powi(2);
+        assert!((fourth / kurtosis - 1.0).abs() <= 0.03, "{initializer:?}: kurtosis {fourth}");
     }
-    for name in Initializer::VARIANTS {
-        let initializer: Initializer = name.parse().expect("a variant's own name parses");
+    for initializer in initializers() {
         for (inputs, units) in [(1, 1), (12288, 20), (20, 7), (3, 1000)] {
             check::<f32>(initializer, inputs, units);
             check::<f64>(initializer, inputs, units);
         }
     }
+}
+
+#[test]
+fn orthogonal_kernels_have_orthonormal_vectors_on_their_shorter_side() {
+    for (inputs, units) in [(1, 1), (5, 3), (3, 5), (40, 40), (7, 300)] {
+        let mut kernel = Array2::<f64>::zeros((inputs, units));
+        let values = kernel.as_slice_mut().expect("row after row");
+        Initializer::Orthogonal { gain: 1.5 }.fill(values, inputs, units, &mut Stream::new(3, "orthogonal", 0));
+        let gram = if inputs < units { kernel.dot(&kernel.t()) } else { kernel.t().dot(&kernel) };
+        let error = (gram - Array2::<f64>::eye(inputs.min(units)) * 2.25).mapv(f64::abs).sum();
+        assert!(error < 1e-11, "({inputs}, {units}): {error:e}");
+    }
+    Initializer::Orthogonal { gain: 1.0 }.fill::<f32>(&mut [], 0, 3, &mut Stream::new(0, "orthogonal", 0));
 }
 
 #[test]

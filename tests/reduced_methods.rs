@@ -49,15 +49,18 @@ fn with_rate(learning_rate: Schedule) -> Optimizer {
 /// A dense layer with penalties.
 fn penalized(layer: LayerSpec, with_l1: f64, with_l2: f64) -> LayerSpec {
     match layer {
-        LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, .. } => LayerSpec::Dense {
-            units,
-            activation,
-            kernel_initializer,
-            bias_initializer,
-            l1: with_l1,
-            l2: with_l2,
-            max_norm: None,
-        },
+        LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, trainable, .. } => {
+            LayerSpec::Dense {
+                units,
+                activation,
+                kernel_initializer,
+                bias_initializer,
+                trainable,
+                l1: with_l1,
+                l2: with_l2,
+                max_norm: None,
+            }
+        }
         other => other,
     }
 }

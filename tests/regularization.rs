@@ -18,15 +18,18 @@ use purrceptron::train::*;
 /// A dense layer with penalties and a bound.
 fn regularized(layer: LayerSpec, (with_l1, with_l2): (f64, f64), bound: Option<f64>) -> LayerSpec {
     match layer {
-        LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, .. } => LayerSpec::Dense {
-            units,
-            activation,
-            kernel_initializer,
-            bias_initializer,
-            l1: with_l1,
-            l2: with_l2,
-            max_norm: bound,
-        },
+        LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, trainable, .. } => {
+            LayerSpec::Dense {
+                units,
+                activation,
+                kernel_initializer,
+                bias_initializer,
+                trainable,
+                l1: with_l1,
+                l2: with_l2,
+                max_norm: bound,
+            }
+        }
         other => other,
     }
 }

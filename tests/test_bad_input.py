@@ -191,9 +191,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], tuple[str, ...]]] =
         ("swish", *known("activation")),
     ),
     "initializer of a kernel": (
-        lambda: kernels.initialize(2, 3, initializer="ones"),
+        lambda: kernels.initialize(2, 3, initializer="twos"),
         ValueError,
-        ("ones", *known("initializer")),
+        ("twos", *known("initializer")),
     ),
     "dtype of a kernel": (lambda: kernels.initialize(2, 3, dtype="int8"), ValueError, ("int8", *known("dtype"))),
     "targets of a loss": (lambda: kernels.mean_squared_error(X, X[:2]), ValueError, ("6", "2")),

@@ -608,7 +608,7 @@ def test_a_failure_is_one_line(error: Exception, line: str) -> None:
         (("train", "--optimizer", "sdg"), "'sdg' is not one of 'sgd', 'adam'"),
         (("train", "--solver", "fast"), "--solver"),
         (("train", "--network", "20-x-1"), "'x' is no layer"),
-        (("train", "--network", "20:gelu-1"), "unknown activation 'gelu'; known"),
+        (("train", "--network", "20:gelo-1"), "unknown activation 'gelo'; known"),
         (("train", "--holdout", "1"), "--holdout"),
         (("train", "--holdout", "0.1"), "--holdout sets a part of DATA aside"),
         (("train", "data", "--test", "more", "--holdout", "0.1"), "--holdout sets a part of DATA aside"),

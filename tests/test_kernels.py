@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as st_numpy
 from numpy.typing import NDArray
 from numpy_twin import ACTIVATIONS, LOSSES
 
+import purrceptron as purr
 from purrceptron import _core, kernels
 
 Array = NDArray[Any]
@@ -164,7 +165,7 @@ def test_float32_stays_float32_in_every_kernel() -> None:
     z = kernels.dense_forward(x, kernel, bias)
     results = [z, *kernels.dense_backward(z, x, kernel), kernels.sgd(z, z, 0.1)]
     for name in _core.names("activation"):
-        results += [kernels.activation_forward(name, z), kernels.activation_backward(name, z, z)]
+        results += [kernels.activation_forward(name, z), kernels.activation_backward(name, z, z, z=z)]
     for name in _core.names("loss"):
         results.append(getattr(kernels, name)(z, np.eye(3)[:, :2])[1])
     assert [result.dtype.name for result in results] == ["float32"] * len(results)
@@ -238,7 +239,7 @@ def test_activation_equals_numpy(name: str, shape: tuple[int, int]) -> None:
     z, da = 3 * away_from_kinks(*shape), numbers(*shape, seed=1)
     a = kernels.activation_forward(name, z)
     np.testing.assert_allclose(a, forward(z), rtol=1e-13, atol=1e-15, strict=True)
-    dz = kernels.activation_backward(name, a, da)
+    dz = kernels.activation_backward(name, a, da, z=z)
     np.testing.assert_allclose(dz, pull_back(z, da), rtol=1e-9, atol=1e-13, strict=True)
 
 
@@ -246,19 +247,19 @@ def test_activation_equals_numpy(name: str, shape: tuple[int, int]) -> None:
 def test_activation_of_samples_without_units_keeps_their_number(name: str) -> None:
     z = np.zeros((3, 0))
     assert kernels.activation_forward(name, z).shape == (3, 0)
-    assert kernels.activation_backward(name, z, z).shape == (3, 0)
+    assert kernels.activation_backward(name, z, z, z=z).shape == (3, 0)
 
 
 @pytest.mark.parametrize("name", _core.names("activation"))
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (3, 5), (13, 2)])
 def test_activation_gradient_equals_central_differences(name: str, shape: tuple[int, int]) -> None:
     z, da = away_from_kinks(*shape), numbers(*shape, seed=1)
-    dz = kernels.activation_backward(name, kernels.activation_forward(name, z), da)
+    dz = kernels.activation_backward(name, kernels.activation_forward(name, z), da, z=z)
 
     def total(z: Array) -> float:
         return float(np.sum(da * kernels.activation_forward(name, z)))
 
-    if name == "softmax" and shape[1] == 1:  # constant
+    if name in ("softmax", "log_softmax") and shape[1] == 1:  # constant
         np.testing.assert_array_equal(dz, np.zeros(shape))
     else:
         assert_is_gradient(dz, total, z)
@@ -270,8 +271,20 @@ def test_memory_layout_cannot_change_a_bit_of_an_activation(name: str, layout: s
     z, da = numbers(11, 7), numbers(11, 7, seed=1)
     a = kernels.activation_forward(name, z)
     np.testing.assert_array_equal(kernels.activation_forward(name, layouts(z)[layout]), a)
-    result = kernels.activation_backward(name, layouts(a)[layout], layouts(da)[layout])
-    np.testing.assert_array_equal(result, kernels.activation_backward(name, a, da))
+    result = kernels.activation_backward(name, layouts(a)[layout], layouts(da)[layout], z=layouts(z)[layout])
+    np.testing.assert_array_equal(result, kernels.activation_backward(name, a, da, z=z))
+
+
+@pytest.mark.parametrize("name", _core.names("activation"))
+def test_an_activation_takes_z_for_its_derivative_only_where_it_needs_it(name: str) -> None:
+    z, da = numbers(5, 3), numbers(5, 3, seed=1)
+    a = kernels.activation_forward(name, z)
+    dz = kernels.activation_backward(name, a, da, z=z)
+    if name in ("prelu", "gelu", "gelu_tanh", "silu", "mish", "hard_swish"):
+        with pytest.raises(ValueError, match=f"z must be given for {name}"):
+            kernels.activation_backward(name, a, da)
+    else:
+        np.testing.assert_array_equal(kernels.activation_backward(name, a, da), dz)
 
 
 @pytest.mark.parametrize("name", ["relu", "sigmoid", "softmax"])
@@ -412,25 +425,57 @@ def test_sgd_is_the_unfused_update_in_the_type_of_the_parameter() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", _core.names("initializer"))
+@pytest.mark.parametrize("name", [name for name in _core.names("initializer") if name.endswith("uniform")])
 def test_initializer_draws_evenly_within_its_limits(name: str, dtype: str) -> None:
     inputs, units = 300, 200
     limit = {
-        "zeros": 0,
+        "uniform": 0.05,
         "scaled_uniform": 1 / inputs**0.5,
         "glorot_uniform": (6 / (inputs + units)) ** 0.5,
         "he_uniform": (6 / inputs) ** 0.5,
+        "lecun_uniform": (3 / inputs) ** 0.5,
     }[name]
     kernel = kernels.initialize(inputs, units, initializer=name, seed=3, dtype=dtype)
     assert kernel.shape == (inputs, units)
     assert kernel.dtype == dtype
     assert abs(kernel).max() <= limit * (1 + 1e-6)
-    if limit:
-        standard_error = limit / (3 * kernel.size) ** 0.5
-        assert abs(kernel.mean()) < 5 * standard_error
-        assert kernel.var() == pytest.approx(limit**2 / 3, rel=0.02)
-        assert np.histogram(kernel, 10, (-limit, limit))[0] == pytest.approx(kernel.size / 10, rel=0.07)
-        assert abs(np.corrcoef(kernel[:-1].ravel(), kernel[1:].ravel())[0, 1]) < 0.02
+    standard_error = limit / (3 * kernel.size) ** 0.5
+    assert abs(kernel.mean()) < 5 * standard_error
+    assert kernel.var() == pytest.approx(limit**2 / 3, rel=0.02)
+    assert np.histogram(kernel, 10, (-limit, limit))[0] == pytest.approx(kernel.size / 10, rel=0.07)
+    assert abs(np.corrcoef(kernel[:-1].ravel(), kernel[1:].ravel())[0, 1]) < 0.02
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [name for name in _core.names("initializer") if name.endswith("normal")])
+def test_normal_initializers_have_their_deviation(name: str, dtype: str) -> None:
+    inputs, units = 300, 200
+    deviation = {
+        "normal": 0.05,
+        "truncated_normal": 0.05 * 0.773741**0.5,
+        "glorot_normal": (2 / (inputs + units)) ** 0.5,
+        "he_normal": (2 / inputs) ** 0.5,
+        "lecun_normal": (1 / inputs) ** 0.5,
+    }[name]
+    kernel = kernels.initialize(inputs, units, initializer=name, seed=3, dtype=dtype)
+    assert abs(kernel.mean()) < 5 * deviation / kernel.size**0.5
+    assert kernel.std() == pytest.approx(deviation, rel=0.02)
+    within = np.mean(abs(kernel) < deviation)
+    assert within == pytest.approx(0.6827 if name != "truncated_normal" else 0.6521, abs=0.01)
+    assert abs(np.corrcoef(kernel[:-1].ravel(), kernel[1:].ravel())[0, 1]) < 0.02
+
+
+def test_the_other_initializers_are_what_they_say() -> None:
+    def draw(initializer: Any) -> Array:
+        return kernels.initialize(30, 20, initializer=initializer, seed=3, dtype="float64")
+
+    assert not draw("zeros").any()
+    assert (draw("ones") == 1).all()
+    assert (draw(purr.initializers.Constant(-0.25)) == -0.25).all()
+    orthogonal = draw(purr.initializers.Orthogonal(2.0))
+    np.testing.assert_allclose(orthogonal.T @ orthogonal, 4 * np.eye(20), atol=1e-13)
+    with pytest.raises(ValueError, match="array"):
+        draw(purr.initializers.FromArray(np.ones((30, 20))))
 
 
 def test_initial_values_differ_by_seed_and_layer_and_agree_across_types() -> None:

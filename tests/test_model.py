@@ -30,7 +30,9 @@ def network(text: str = "4-3-2", **options: Any) -> Sequential:
 
 def twin_of(net: Sequential, loss: str) -> Twin:
     activations = [layer.activation for layer in net.layers if isinstance(layer, Dense)]
-    return Twin([weight.astype("float64") for weight in net.get_weights()], activations, loss)
+    names = [activation if isinstance(activation, str) else activation.type_name() for activation in activations]
+    weights = [weight for name, weight in net.parameters.items() if not name.endswith("slope")]
+    return Twin([weight.astype("float64") for weight in weights], names, loss)
 
 
 # Building
@@ -44,7 +46,7 @@ def test_text_means_relu_within_and_sigmoid_or_softmax_at_the_end() -> None:
     assert (net.input_shape, net.seed, net.dtype, net.outputs) == ((8,), 3, "float64", 1)
 
 
-@given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from(_core.names("activation"))), min_size=1, max_size=4))
+@given(st.lists(st.tuples(st.integers(2, 9), st.sampled_from(_core.names("activation"))), min_size=1, max_size=4))
 def test_text_names_any_activation_of_any_layer(layers: list[tuple[int, str]]) -> None:
     text = "-".join(["2", *(f"{units}:{activation}" for units, activation in layers)])
     assert Sequential.from_string(text).layers == tuple(Dense(units, activation) for units, activation in layers)
@@ -137,7 +139,13 @@ def test_a_network_without_parameters_works() -> None:
 @pytest.mark.parametrize("activation", _core.names("activation"))
 @pytest.mark.parametrize("units", [1, 3])
 def test_predict_gives_the_last_layers_output(activation: str, units: int, dtype: str) -> None:
+    if units == 1 and "softmax" in activation:
+        with pytest.raises(ValueError, match=rf"layers\[1\]\.activation.*{activation} of one unit"):
+            network(f"4-5:tanh-1:{activation}")
+        return
     net = network(f"4-5:tanh-{units}:{activation}", dtype=dtype)
+    slopes = {name: np.full_like(weight, 0.25) for name, weight in net.parameters.items() if name.endswith("slope")}
+    net.set_weights(list({**net.parameters, **slopes}.values()))  # as the twin's
     expected = twin_of(net, "mean_squared_error").predict(X)
     np.testing.assert_allclose(net.predict(X), expected, rtol=2e-5 if dtype == "float32" else 1e-12, atol=1e-6)
 
@@ -238,7 +246,8 @@ def test_gradient_equals_central_differences_of_the_loss(hidden: str, ending: st
             weight[index] = kept
             numeric.append((values[0] - values[1]) / (2 * step))
     assert gradient.shape == (len(numeric),)
-    assert np.linalg.norm(gradient - numeric) <= 1e-6 * np.linalg.norm(numeric)
+    noise = 2e-10  # of the differences, where a gradient is next to nothing
+    assert np.linalg.norm(gradient - numeric) <= 1e-6 * np.linalg.norm(numeric) + noise
 
 
 def test_gradient_changes_nothing_and_is_a_copy() -> None:
@@ -270,7 +279,7 @@ def test_evaluate_gives_the_mean_loss_and_the_share_of_right_answers(text: str, 
     assert net.evaluate(x, y, loss=loss) == {"loss": scores["loss"]}
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if "softmax" not in name])
 def test_accuracy_under_squared_error_has_its_threshold_at_one_half(activation: str) -> None:
     net = network(f"4-5-1:{activation}")
     y = np.arange(11) % 2

@@ -249,7 +249,7 @@ def test_the_standard_network_may_be_written_with_its_input(drawn: tuple[NDArray
         (red, "4-x-1", "'4-x-1': 'x' is no layer"),
         (red, "", "'' is no layer"),
         (red, "4-1:relu", "sigmoid"),
-        (red, "4:gelu-1", "unknown activation 'gelu'; known: .*relu"),
+        (red, "4:gelo-1", "unknown activation 'gelo'; known: .*relu"),
         (red, (4, -1), "is no layer"),
         (small, "4-1:tanh", "identity or sigmoid"),
     ],

@@ -15,15 +15,19 @@ import pytest
 
 import purrceptron as purr
 from purrceptron import _core
-from purrceptron._spec import Spec
+from purrceptron._spec import NamedSpec, Spec
+from purrceptron.activations import ActivationFunction
+from purrceptron.initializers import Initializer
 
-SAMPLES: dict[str, Any] = {  # for fields without a default
+SAMPLES: dict[str, Any] = {  # for fields without a default, by their type
     "int": 3,
     "float": 0.5,
     "str": "zeros",
     "bool": False,
     "tuple[int, ...]": (2, 5),
     "Schedule | float": 0.5,
+    "str | ActivationFunction": purr.LeakyReLU(0.2),
+    "Sequence[Layer]": (purr.Dropout(0.1), purr.GaussianNoise(0.5)),
 }
 
 
@@ -55,6 +59,7 @@ OPTIONAL: dict[str, Any] = {  # values unlike the usual of fields that JSON may 
     "layer_rates": {0: 0.5},
     "average": purr.EMA(0.9),
     "alpha": 0.5,
+    "trainable": False,
 }
 
 
@@ -210,6 +215,34 @@ def test_python_and_rust_have_the_same_fields(spec: Spec, use: Callable[[dict[st
         use({**description, "colour": 1})
     with pytest.raises(ValueError, match="unknown variant `cat`"):
         use({**description, "type": "cat"})
+
+
+@pytest.mark.parametrize("base", [ActivationFunction, Initializer])
+def test_python_and_rust_have_the_same_activations_and_initializers(base: type[NamedSpec]) -> None:
+    module = importlib.import_module(base.__module__)
+    assert list(base.known()) == _core.names(base.kind)
+    for name, kind in base.known().items():
+        assert getattr(module, kind.__name__) is kind
+        assert kind.__name__ in module.__all__
+        if kind.is_data:
+            continue
+        usual = kind()
+        assert base.short(name) == base.short(usual) == base.short(usual.to_json())
+        where = "activation" if base is ActivationFunction else "kernel_initializer"
+        layer = purr.Dense(3, **{where: name})
+        assert layer == purr.Dense(3, **{where: usual})
+        description = layer.to_dict()
+        assert json.loads(build(description).spec())["layers"] == [description]
+        for setting in usual.settings():
+            other = dataclasses.replace(usual, **{setting: 0.625})  # type: ignore[type-var]
+            assert purr.Dense(3, **{where: other}).to_dict()[where] == {name: {setting: 0.625}}
+            assert json.loads(build({**description, where: other.to_json()}).spec())["layers"][0][where] == {
+                name: {setting: 0.625}
+            }
+            with pytest.raises(ValueError, match=f"missing field `{setting}`"):
+                build({**description, where: {name: {}}})
+            with pytest.raises(ValueError, match="unknown field `colour`"):
+                build({**description, where: {name: {setting: 1.0, "colour": 1}}})
 
 
 @pytest.mark.parametrize("name", ["input_shape", "layers", "dtype", "seed"])

@@ -5,11 +5,27 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import _core, callbacks, kernels, losses, schedules
+from . import _core, activations, callbacks, initializers, kernels, losses, schedules
+from .activations import CELU, ELU, LeakyReLU, PReLU
 from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
 from .errors import DataError, DivergedError, ModelFileError
 from .files import load
-from .layers import Dense, Layer, Rescale
+from .layers import (
+    Activation,
+    AlphaDropout,
+    BatchNorm,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    GaussianNoise,
+    Layer,
+    LayerNorm,
+    Normalize,
+    Rescale,
+    Residual,
+    RMSNorm,
+)
 from .lbfgs import LBFGS
 from .learning_rates import LearningRates, find_learning_rate
 from .many import fit_many
@@ -54,18 +70,23 @@ if TYPE_CHECKING:
 __version__ = _core.version()
 
 __all__ = [
+    "CELU",
+    "ELU",
     "EMA",
     "LBFGS",
     "RPROP",
     "SGD",
     "SWA",
     "AMSGrad",
+    "Activation",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "AlphaDropout",
     "Average",
+    "BatchNorm",
     "Callback",
     "CatClassifier",
     "Constant",
@@ -74,36 +95,48 @@ __all__ = [
     "DataError",
     "Dense",
     "DivergedError",
+    "Dropout",
     "EarlyStopping",
+    "Embedding",
     "ExponentialDecay",
+    "Flatten",
+    "GaussianNoise",
     "History",
     "InverseTimeDecay",
     "Layer",
+    "LayerNorm",
+    "LeakyReLU",
     "LearningRates",
     "Lion",
     "ModelFileError",
     "MultiStepDecay",
     "NAdam",
+    "Normalize",
     "OneCycle",
     "Optimizer",
+    "PReLU",
     "PhotoClassifier",
     "PolynomialDecay",
     "Progress",
     "ProgressBar",
+    "RMSNorm",
     "RMSprop",
     "ReduceOnPlateau",
     "Rescale",
+    "Residual",
     "Schedule",
     "Sequential",
     "StepDecay",
     "Trainer",
     "WarmUp",
     "__version__",
+    "activations",
     "callbacks",
     "datasets",
     "find_learning_rate",
     "fit_many",
     "images",
+    "initializers",
     "kernels",
     "load",
     "losses",

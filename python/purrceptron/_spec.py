@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import operator
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -45,8 +46,12 @@ def optional(default: Any = None, *, absent: Any = None, **options: Any) -> Any:
 
 def _plain(name: str, value: Any) -> Any:
     """A setting as JSON has it."""
+    if isinstance(value, NamedSpec):
+        return value.to_json()
     if isinstance(value, Spec):
         return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(f"{name}[{place}]", item) for place, item in enumerate(value)]
     if isinstance(value, Mapping):
         return {key: _plain(f"{name}[{key}]", item) for key, item in value.items()}
     if isinstance(value, np.generic):
@@ -54,6 +59,57 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value}")
     return value
+
+
+class NamedSpec(Spec):
+    """A description that is its type's name alone where there is nothing to set: "relu", or {"elu": {"alpha": 1.0}}."""
+
+    kind: ClassVar[str]
+    is_data: ClassVar[bool] = False
+    """Whether it holds arrays, of which the JSON form knows nothing."""
+
+    @classmethod
+    def type_name(cls) -> str:
+        """The name in the JSON: the core's with the same letters, "leaky_relu" for `LeakyReLU`."""
+        return core_name(cls.kind, cls.__name__)
+
+    @classmethod
+    def known(cls) -> dict[str, type[Self]]:
+        """The classes of this kind by name."""
+        return {kind.type_name(): kind for kind in cls.__subclasses__()}
+
+    @classmethod
+    def short(cls, value: object) -> str | Self:
+        """A name where there is nothing to set, else an object, whichever of them comes, or the JSON form of one."""
+        settings: dict[str, Any] = {}
+        if isinstance(value, dict) and len(value) == 1:
+            ((value, settings),) = value.items()
+        if not isinstance(value, cls):
+            made = cls.known()[check_name(cls.kind, value)]
+            if made.is_data:
+                return made.type_name()
+            if not isinstance(settings, dict):
+                raise ValueError(f"{cls.kind} {made.type_name()}: settings are a table, got {settings!r}")
+            try:
+                value = made(**settings)
+            except TypeError as error:
+                raise ValueError(f"{cls.kind} {made.type_name()}: {error}") from None
+        return value if value.is_data or value.settings() else value.type_name()
+
+    def settings(self) -> dict[str, Any]:
+        """What there is to set, as JSON wants it."""
+        return {name: value for name, value in self.to_dict().items() if name != "type"}
+
+    def to_json(self) -> str | dict[str, Any]:
+        """The JSON form."""
+        settings = self.settings()
+        return {self.type_name(): settings} if settings else self.type_name()
+
+
+@functools.cache
+def core_name(kind: str, class_name: str) -> str:
+    """The name in the core's closed set that has the same letters as a class: "rms_norm" for `RMSNorm`."""
+    return next(name for name in _core.names(kind) if name.replace("_", "") == class_name.lower())
 
 
 def check_name(kind: str, name: object) -> str:

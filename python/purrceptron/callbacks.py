@@ -50,6 +50,7 @@ class EarlyStopping(Callback):
         self.best, self.best_epoch = math.inf, -1
         self._model: Sequential | None = None
         self._weights: list[Array] = []
+        self._buffers: dict[str, Array] = {}
 
     def on_train_begin(self, model: Sequential, epochs: int) -> None:
         """Forget what an earlier training left."""
@@ -63,13 +64,14 @@ class EarlyStopping(Callback):
         score = logs[self.monitor] if self.monitor.endswith("loss") else -logs[self.monitor]
         if (self.best_epoch < 0 or score < self.best - self.min_delta) and self._model is not None:
             self.best, self.best_epoch = score, epoch
-            self._weights = self._model.get_weights()
+            self._weights, self._buffers = self._model.get_weights(), self._model.buffers
         return epoch - self.best_epoch >= self.patience
 
     def on_train_end(self) -> None:
         """Give the best weights back to the network."""
         if self._model is not None and self._weights:
             self._model.set_weights(self._weights)
+            self._model.set_buffers(self._buffers)
         self._model, self._weights = None, []
 
 

@@ -7,6 +7,7 @@ that of the arithmetic; anything else becomes float64.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import ArrayLike
 from . import _core
 from ._arrays import Array
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
+from .activations import ActivationFunction, as_activation
+from .initializers import FromArray, Initializer, as_initializer
 from .losses import as_loss
 
 __all__ = [
@@ -41,18 +44,19 @@ def initialize(
     inputs: int,
     units: int,
     *,
-    initializer: str = "scaled_uniform",
+    initializer: str | Initializer = "scaled_uniform",
     seed: int = 0,
     layer: int = 0,
     dtype: str = "float32",
 ) -> Array:
     """First values of a kernel `(inputs, units)`: those that `Sequential` gives the layer at place `layer`."""
-    check_name("initializer", initializer)
+    short = as_initializer(initializer)
+    if short == FromArray.type_name() or isinstance(short, FromArray):
+        raise ValueError("initializer: an array is a first value by itself")
     shape = (check_whole("inputs", inputs, 0), check_whole("units", units, 0))
     check_whole("seed", seed, 0, MOST_SEED)
-    return _core.initialize(
-        initializer, shape, seed, f"layers.{layer}.kernel", check_name("dtype", np.dtype(dtype).name)
-    )
+    described = json.dumps(short if isinstance(short, str) else short.to_json())
+    return _core.initialize(described, shape, seed, f"layers.{layer}.kernel", check_name("dtype", np.dtype(dtype).name))
 
 
 def matmul(a: ArrayLike, b: ArrayLike, *, n_threads: int | None = None) -> Array:
@@ -85,16 +89,33 @@ def dense_backward(
     return _core.dense_backward(dz, x, kernel, check_threads(n_threads))
 
 
-def activation_forward(activation: str, z: ArrayLike) -> Array:
-    """Outputs `a = f(z)` of any activation, `(samples, units)`."""
+def activation_forward(activation: str | ActivationFunction, z: ArrayLike) -> Array:
+    """Outputs `a = f(z)` of any activation, a name or an object, `(samples, units)`.
+
+    Where a layer would learn slopes ("prelu") they are as at the beginning.
+    """
     (z,) = _arrays({"z": z}, ndim=2)
-    return _core.activation_forward(check_name("activation", activation), z)
+    return _core.activation_forward(_activation(activation), z)
 
 
-def activation_backward(activation: str, a: ArrayLike, da: ArrayLike) -> Array:
-    """`dz = da f'(z)`, given the outputs `a = f(z)`, all `(samples, units)`."""
-    a, da = _arrays({"a": a, "da": da}, ndim=2)
-    return _core.activation_backward(check_name("activation", activation), a, da)
+def activation_backward(
+    activation: str | ActivationFunction, a: ArrayLike, da: ArrayLike, *, z: ArrayLike | None = None
+) -> Array:
+    """`dz = da f'(z)`, given the outputs `a = f(z)`, all `(samples, units)`.
+
+    Some derivatives (of "gelu", "silu", ..) cannot be had from `a`: they need `z` as well.
+
+    Raises:
+        ValueError: `z` is needed and was not given, or shapes differ.
+    """
+    given = {"a": a, "da": da} if z is None else {"a": a, "da": da, "z": z}
+    arrays = _arrays(given, ndim=2)
+    return _core.activation_backward(_activation(activation), *arrays)
+
+
+def _activation(activation: str | ActivationFunction) -> str:
+    short = as_activation(activation)
+    return json.dumps(short if isinstance(short, str) else short.to_json())
 
 
 def relu(z: ArrayLike) -> Array:

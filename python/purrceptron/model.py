@@ -14,12 +14,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _core
-from ._arrays import Array, ClassWeight, as_samples
+from . import _core, toml
+from ._arrays import Array, ClassWeight, as_numbers, as_samples
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
 from .batches import is_stream
 from .callbacks import Callback
-from .layers import Dense, Layer, layer_from_dict
+from .layers import Activation, Dense, Layer, check_layers, given_arrays, layer_from_dict, without_arrays
 from .lbfgs import LBFGS
 from .losses import Loss, OwnLoss
 from .optimizers import SGD, Optimizer
@@ -58,10 +58,7 @@ class Sequential:
         seed: int = 0,
         dtype: str = "float32",
     ) -> None:
-        self._layers = tuple(layers)
-        for layer in self._layers:
-            if not isinstance(layer, Layer):
-                raise TypeError(f"layers: expected layers such as purr.Dense(20), got {layer!r}")
+        self._layers = tuple(check_layers(layers, "layers"))
         if not self._layers:
             raise ValueError("layers must be at least one layer, got none")
         self._seed = check_whole("seed", seed, 0, MOST_SEED)
@@ -91,20 +88,58 @@ class Sequential:
             raise ValueError(f"network {text!r}: expected sizes such as '64-100-10', the input's first")
         return cls(layers, input_shape=inputs, seed=seed, dtype=dtype)
 
+    @classmethod
+    def from_toml(cls, source: str | os.PathLike[str]) -> Self:
+        """A network from its description in TOML: a path, or the text itself.
+
+        The keys are those of the JSON in a model file, and what is left out is as usual.
+
+        Raises:
+            ValueError: The text is no TOML, or no description of a network.
+
+        Example:
+            >>> from purrceptron import Sequential
+            >>> net = Sequential.from_toml('''
+            ... input_shape = [64]
+            ... [[layers]]
+            ... type = "dense"
+            ... units = 100
+            ... activation = { leaky_relu = { negative_slope = 0.2 } }
+            ... [[layers]]
+            ... type = "dense"
+            ... units = 10
+            ... ''')
+            >>> net.outputs
+            10
+        """
+        return cls(**toml.read(source))
+
+    def to_toml(self) -> str:
+        """The description as TOML, which `from_toml` reads: layers, input shape, seed and dtype; no weights."""
+        return toml.write(self._description())
+
+    def _description(self) -> dict[str, Any]:
+        shape = {} if self._input_shape is None else {"input_shape": list(self._input_shape)}
+        return {
+            **shape,
+            "dtype": self._dtype,
+            "seed": self._seed,
+            "layers": [layer.to_dict() for layer in self._layers],
+        }
+
     def build(self, input_shape: int | Sequence[int]) -> None:
         """Draw the first weights, for samples of `input_shape`. `fit` does it where it was not done before."""
         shape = (input_shape,) if isinstance(input_shape, int | np.integer) else tuple(input_shape)
         sizes = [operator.index(size) for size in shape]
-        spec = {
-            "input_shape": sizes,
-            "layers": [layer.to_dict() for layer in self._layers],
-            "dtype": self._dtype,
-            "seed": self._seed,
-        }
         if any(size < 1 for size in sizes):
             raise ValueError(f"input_shape must be sizes above 0, got {shape}")
-        self._core = _core.Network(json.dumps(spec))
-        self._input_shape = tuple(sizes)
+        core = _core.Network(json.dumps({**self._description(), "input_shape": sizes}))
+        given = given_arrays(self._layers)
+        if given:
+            named = _by_name(core.named_parameters(), core.parameters())
+            core.set_parameters(_flatten(core.named_parameters(), {**named, **given}, self._dtype, "initializer of"))
+        self._core, self._input_shape = core, tuple(sizes)
+        self._layers = without_arrays(self._layers)
 
     @classmethod
     def _from_core(cls, core: _core.Network) -> Self:
@@ -142,13 +177,16 @@ class Sequential:
     @property
     def outputs(self) -> int:
         """Numbers of one output."""
+        if self._core is not None:
+            return math.prod(self._core.output_shapes()[-1])
         sizes = [layer.units for layer in self._layers if isinstance(layer, Dense)]
-        return sizes[-1] if sizes else math.prod(self.input_shape or (0,))
+        return sizes[-1] if sizes else 0
 
     @property
     def _last_activation(self) -> str:
         last = self._layers[-1]
-        return last.activation if isinstance(last, Dense) else "identity"
+        activation = last.activation if isinstance(last, Dense | Activation) else "identity"
+        return activation if isinstance(activation, str) else activation.type_name()
 
     def fit(
         self,
@@ -235,7 +273,7 @@ class Sequential:
     @contextmanager
     def _built_for(self, x: Any) -> Iterator[None]:
         """Within it the network has weights. If it had none before, and what comes is refused, it has none again."""
-        begun = ""
+        begun, layers = "", self._layers
         if self._core is None:
             self.build(np.shape(x)[1:] if np.ndim(x) > 1 else as_samples(x, self._dtype).shape[1:])
             begun = self.fingerprint()
@@ -244,6 +282,7 @@ class Sequential:
         except (TypeError, ValueError):
             if begun and self.fingerprint() == begun:  # nothing was trained, so what was refused says no shape
                 self._core = self._input_shape = None
+                self._layers = layers  # with the arrays that are to be its first weights
             raise
 
     def predict(self, x: ArrayLike, *, n_threads: int | None = None) -> Array:
@@ -295,14 +334,111 @@ class Sequential:
         trainer = Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads)
         return trainer.loss_and_gradient(x, y, sample_weight=sample_weight, class_weight=class_weight)
 
+    def forward(
+        self, x: ArrayLike, *, training: bool = False, step: int = 0, n_threads: int | None = None
+    ) -> list[Array]:
+        """What every layer makes of the samples: one array `(samples, *shape)` for each of `layers`.
+
+        Args:
+            x: Samples, as of `fit`.
+            training: Whether units are dropped, noise is added, and statistics are those of the batch.
+            step: The step in training whose random numbers are drawn.
+            n_threads: As of `fit`.
+
+        Example:
+            >>> import purrceptron as purr
+            >>> net = purr.Sequential.from_string("2-3-1", seed=0)
+            >>> [out.shape for out in net.forward([[0.5, 1.0]])]
+            [(1, 3), (1, 1)]
+        """
+        core = self._built()
+        samples = as_samples(x, self._dtype, self.input_shape)
+        step = check_whole("step", step, 0, MOST_SEED)
+        outputs = core.forward(samples, bool(training), step, check_threads(n_threads))
+        return [out.reshape(len(samples), *shape) for out, shape in zip(outputs, core.output_shapes(), strict=True)]
+
+    def backward(
+        self,
+        x: ArrayLike,
+        dout: ArrayLike,
+        *,
+        training: bool = False,
+        step: int = 0,
+        n_threads: int | None = None,
+    ) -> tuple[Array, Array]:
+        """The gradients of a loss of your own, given that with respect to the last output of `forward`.
+
+        Args:
+            x: The samples that went forward.
+            dout: The loss's gradient with respect to `forward(x, ...)[-1]`, of its shape.
+            training: As of `forward`.
+            step: As of `forward`.
+            n_threads: As of `fit`.
+
+        Returns:
+            The gradient with respect to the weights, flat, in the order of `get_weights` (see `by_name`), and that with
+            respect to `x`.
+
+        Example:
+            >>> import numpy as np, purrceptron as purr
+            >>> net = purr.Sequential([purr.Dense(1)], input_shape=2, dtype="float64")
+            >>> x, y = np.array([[1.0, 2.0]]), np.array([[3.0]])
+            >>> dout = 2 * (net.forward(x)[-1] - y)
+            >>> gradient, dx = net.backward(x, dout)
+            >>> np.allclose(net.by_name(gradient)["layers.0.kernel"], x.T @ dout)
+            True
+        """
+        core = self._built()
+        samples, expected = as_samples(x, self._dtype, self.input_shape), tuple(core.output_shapes()[-1])
+        gradient = as_numbers(dout, self._dtype, "dout").astype(self._dtype, copy=False)
+        if gradient.shape != (len(samples), *expected):
+            raise ValueError(f"dout: expected the outputs' shape {(len(samples), *expected)}, got {gradient.shape}")
+        step = check_whole("step", step, 0, MOST_SEED)
+        flat = np.require(gradient.reshape(len(samples), math.prod(expected)), requirements="A")
+        weights, dx = core.backward(samples, flat, bool(training), step, check_threads(n_threads))
+        return weights, dx.reshape(len(samples), *(self.input_shape or ()))
+
+    def adapt(self, x: ArrayLike, *, n_threads: int | None = None) -> None:
+        """Let every `Normalize` gather mean and deviation of these samples. The first `fit` does it by itself.
+
+        Raises:
+            DataError: There are no samples, or they are not finite.
+        """
+        if self._core is None:
+            self.build(np.shape(x)[1:])
+        self._built().adapt(as_samples(x, self._dtype, self.input_shape), check_threads(n_threads))
+
     @property
     def parameters(self) -> dict[str, Array]:
         """Copies of the weights by name: `layers.0.kernel (inputs, units)`, `layers.0.bias (units,)`, ..."""
+        return self.by_name(self._built().parameters())
+
+    @property
+    def buffers(self) -> dict[str, Array]:
+        """Copies of what training gathers and does not learn, by name: running statistics (`layers.1.mean`, ...)."""
         core = self._built()
-        named, flat = core.named_parameters(), core.parameters()
-        ends = np.cumsum([math.prod(shape) for _, shape in named])
-        parts = np.split(flat, ends[:-1])
-        return {name: part.reshape(shape) for (name, shape), part in zip(named, parts, strict=True)} if named else {}
+        return _by_name(core.named_buffers(), core.buffers())
+
+    def set_buffers(self, buffers: Mapping[str, ArrayLike]) -> None:
+        """Replace all buffers by arrays of the names and shapes that `buffers` gives.
+
+        Raises:
+            ValueError: A name is missing or unknown, or an array has another shape (says which).
+        """
+        core = self._built()
+        core.set_buffers(_flatten(core.named_buffers(), buffers, self._dtype, "set_buffers:"))
+
+    def by_name(self, flat: ArrayLike) -> dict[str, Array]:
+        """A flat array in the order of `get_weights`, a gradient say, cut into arrays by name.
+
+        Example:
+            >>> import purrceptron as purr
+            >>> net = purr.Sequential.from_string("2-3-1", seed=0)
+            >>> loss, gradient = net.loss_and_gradient([[0.5, 1.0]], [1])
+            >>> {name: array.shape for name, array in net.by_name(gradient).items()}
+            {'layers.0.kernel': (2, 3), 'layers.0.bias': (3,), 'layers.1.kernel': (3, 1), 'layers.1.bias': (1,)}
+        """
+        return _by_name(self._built().named_parameters(), np.asarray(flat))
 
     def get_weights(self) -> list[Array]:
         """Copies of the weights: `[kernel, bias, kernel, bias, ...]`."""
@@ -319,18 +455,11 @@ class Sequential:
         if len(weights) != len(named):
             names = ", ".join(name for name, _ in named)
             raise ValueError(f"set_weights: expected {len(named)} arrays ({names}), got {len(weights)}")
-        flat = []
-        for (name, shape), weight in zip(named, weights, strict=True):
-            array = np.asarray(weight)
-            if array.shape != tuple(shape):
-                raise ValueError(f"set_weights: {name} has shape {tuple(shape)}, got {array.shape}")
-            if array.dtype.kind not in "fiub":
-                raise TypeError(f"set_weights: {name} must be real numbers, got an array of {array.dtype}")
-            flat.append(array.astype(self._dtype).ravel())
-        core.set_parameters(np.concatenate(flat) if flat else np.empty(0, self._dtype))
+        given = {name: weight for (name, _), weight in zip(named, weights, strict=True)}
+        core.set_parameters(_flatten(named, given, self._dtype, "set_weights:"))
 
     def fingerprint(self) -> str:
-        """SHA-256 of the weights' names, shapes and bits: equal exactly if every bit is equal.
+        """SHA-256 of the weights' (and buffers') names, shapes and bits: equal exactly if every bit is equal.
 
         Raises:
             DataError: A weight is not finite.
@@ -343,15 +472,13 @@ class Sequential:
         for name, values in self.parameters.items():
             place = name.rsplit(".", 1)[0]
             counts[place] = counts.get(place, 0) + values.size
-        width = math.prod(self.input_shape or ())
         rows = [
             ("layer", "settings", "outputs", "parameters"),
-            ("input", str(self.input_shape), str(width), ""),
+            ("input", str(self.input_shape), str(math.prod(self.input_shape or ())), ""),
         ]
-        for index, layer in enumerate(self._layers):
-            width = layer.units if isinstance(layer, Dense) else width
-            count = counts.get(f"layers.{index}", 0)
-            rows.append((f"layers.{index}", layer.brief(), str(width), f"{count:,}"))
+        for index, (layer, shape) in enumerate(zip(self._layers, self._built().output_shapes(), strict=True)):
+            count = sum(count for name, count in counts.items() if f"{name}.".startswith(f"layers.{index}."))
+            rows.append((f"layers.{index}", layer.brief(), str(math.prod(shape)), f"{count:,}"))
         rows.append(("total", self._dtype, "", f"{sum(counts.values()):,}"))
         columns = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = (f"{a:<{columns[0]}}  {b:<{columns[1]}}  {c:>{columns[2]}}  {d:>{columns[3]}}" for a, b, c, d in rows)
@@ -393,6 +520,35 @@ class Sequential:
         self._seed, self._dtype = state["seed"], state["dtype"]
         weights = state["weights"]
         self._core = None if weights is None else _core.Network.from_bytes(weights)
+
+
+def _by_name(named: Sequence[tuple[str, Sequence[int]]], flat: Array) -> dict[str, Array]:
+    """A flat array cut into named ones."""
+    ends = np.cumsum([math.prod(shape) for _, shape in named])
+    if flat.ndim != 1 or len(flat) != (ends[-1] if named else 0):
+        raise ValueError(f"expected a flat array of {ends[-1] if named else 0} numbers, got shape {flat.shape}")
+    parts = np.split(flat, ends[:-1])
+    return {name: part.reshape(shape) for (name, shape), part in zip(named, parts, strict=True)} if named else {}
+
+
+def _flatten(
+    named: Sequence[tuple[str, Sequence[int]]], arrays: Mapping[str, ArrayLike], dtype: str, what: str
+) -> Array:
+    """The reverse of `_by_name`, with every array checked."""
+    flat = []
+    unknown = [name for name in arrays if name not in dict(named)]
+    if unknown:
+        raise ValueError(f"{what} there is no {unknown[0]}; there are {', '.join(name for name, _ in named) or 'none'}")
+    for name, shape in named:
+        if name not in arrays:
+            raise ValueError(f"{what} {name} is missing")
+        array = np.asarray(arrays[name])
+        if array.shape != tuple(shape):
+            raise ValueError(f"{what} {name} has shape {tuple(shape)}, got {array.shape}")
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{what} {name} must be real numbers, got an array of {array.dtype}")
+        flat.append(array.astype(dtype).ravel())
+    return np.concatenate(flat) if flat else np.empty(0, dtype)
 
 
 def parse_network(text: str, *, has_input: bool = True) -> tuple[int | None, list[Dense]]:

@@ -3,9 +3,11 @@
 use ndarray::ArrayView2;
 use numpy::{Element, IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
+use serde::de::DeserializeOwned;
 
 use super::convert::{by_name, is_single, targets};
 use crate::activation::Activation;
+use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::initializer::Initializer;
 use crate::layer;
@@ -114,9 +116,15 @@ fn matrix<'py, F: Float + Element>(py: Python<'py>, flat: Vec<F>, dim: (usize, u
     Ok(PyArray1::from_vec(py, flat).reshape(<[usize; 2]>::from(dim))?.into_any())
 }
 
-/// Outputs of an activation for rows z.
+/// A member of a closed set from its JSON description.
+fn from_json<T: DeserializeOwned>(what: &str, json: &str) -> Result<T> {
+    let _mode = float_mode::standard(); // numbers are read from text, too
+    serde_json::from_str(json).map_err(|error| Error::Spec(format!("{what}: {error}")))
+}
+
+/// Outputs of an activation, which its JSON describes, for rows z.
 #[pyfunction]
-pub fn activation_forward<'py>(py: Python<'py>, name: &str, z: &Any<'py>) -> PyResult<Any<'py>> {
+pub fn activation_forward<'py>(py: Python<'py>, activation: &str, z: &Any<'py>) -> PyResult<Any<'py>> {
     fn typed<'py, F: Float + Element>(py: Python<'py>, z: &Any<'py>, activation: Activation) -> PyResult<Any<'py>> {
         let z: PyReadonlyArray2<F> = z.extract()?;
         let z = z.as_array();
@@ -124,29 +132,46 @@ pub fn activation_forward<'py>(py: Python<'py>, name: &str, z: &Any<'py>) -> PyR
         compute(py, || activation.forward(&mut a, z.ncols()));
         matrix(py, a, z.dim())
     }
-    by_type!(typed(py, z, by_name("activation", name)?))
+    by_type!(typed(py, z, from_json("activation", activation)?))
 }
 
-/// Gradient with respect to z, given that with respect to the outputs a.
+/// Gradient with respect to z, given that with respect to the outputs a; z itself where the derivative needs it.
 #[pyfunction]
-pub fn activation_backward<'py>(py: Python<'py>, name: &str, a: &Any<'py>, da: &Any<'py>) -> PyResult<Any<'py>> {
+#[pyo3(signature = (activation, a, da, z=None))]
+pub fn activation_backward<'py>(
+    py: Python<'py>,
+    activation: &str,
+    a: &Any<'py>,
+    da: &Any<'py>,
+    z: Option<&Any<'py>>,
+) -> PyResult<Any<'py>> {
     fn typed<'py, F: Float + Element>(
         py: Python<'py>,
         a: &Any<'py>,
         da: &Any<'py>,
+        z: Option<&Any<'py>>,
         activation: Activation,
     ) -> PyResult<Any<'py>> {
-        let (a, da): (PyReadonlyArray2<F>, PyReadonlyArray2<F>) = (a.extract()?, da.extract()?);
-        let (a, da) = (a.as_array(), da.as_array());
-        if a.dim() != da.dim() {
-            let (expected, got) = (format!("{:?}", a.dim()), format!("{:?}", da.dim()));
-            return Err(crate::error::Error::shape("shape of da", expected, got).into());
+        let kept = match (activation.keeps_z(), z) {
+            (false, _) => ("a", a),
+            (true, Some(z)) => ("z", z),
+            (true, None) => {
+                let name: &str = activation.into();
+                return Err(Error::value("z", format!("given for {name}, whose derivative needs it"), "none").into());
+            }
+        };
+        let (what, kept): (_, PyReadonlyArray2<F>) = (kept.0, kept.1.extract()?);
+        let (kept, da): (_, PyReadonlyArray2<F>) = (kept.as_array(), da.extract()?);
+        let da = da.as_array();
+        if kept.dim() != da.dim() {
+            let (expected, got) = (format!("{:?}, that of {what}", kept.dim()), format!("{:?}", da.dim()));
+            return Err(Error::shape("shape of da", expected, got).into());
         }
-        let (outputs, mut dz) = (flat(a), flat(da));
-        compute(py, || activation.backward(&outputs, &mut dz, a.ncols()));
-        matrix(py, dz, a.dim())
+        let (kept, mut dz, dim) = (flat(kept), flat(da), da.dim());
+        compute(py, || activation.backward(&kept, &mut dz, dim.1));
+        matrix(py, dz, dim)
     }
-    by_type!(typed(py, a, da, by_name("activation", name)?))
+    by_type!(typed(py, a, da, z, from_json("activation", activation)?))
 }
 
 /// Mean loss, by its JSON description, and its gradient with respect to the outputs (logits where the loss is computed
@@ -171,7 +196,7 @@ pub fn loss_forward_backward<'py>(
         let y = targets::<F>(y, loss.target_width(width))?;
         loss.check_targets(y.view(), samples, width)?;
         if samples * width == 0 {
-            return Err(crate::error::Error::Data(format!("{samples} samples of {width}: no mean loss")).into());
+            return Err(Error::Data(format!("{samples} samples of {width}: no mean loss")).into());
         }
         let outputs = flat(outputs.as_array());
         let mut gradient = vec![F::ZERO; outputs.len()];
@@ -181,11 +206,12 @@ pub fn loss_forward_backward<'py>(
     by_type!(typed(py, outputs, y, super::convert::loss(loss)?))
 }
 
-/// First values of a kernel (inputs, units): those of the stream `stream` under `seed`.
+/// First values of a kernel (inputs, units) by an initializer, which its JSON describes: those of the stream `stream`
+/// under `seed`.
 #[pyfunction]
 pub fn initialize<'py>(
     py: Python<'py>,
-    name: &str,
+    initializer: &str,
     shape: (usize, usize),
     seed: u64,
     stream: &str,
@@ -201,7 +227,7 @@ pub fn initialize<'py>(
         compute(py, || initializer.fill(&mut values, inputs, units, &mut stream));
         matrix(py, values, (inputs, units))
     }
-    let (initializer, stream) = (by_name("initializer", name)?, Stream::new(seed, stream, 0));
+    let (initializer, stream) = (from_json("initializer", initializer)?, Stream::new(seed, stream, 0));
     match by_name("dtype", dtype)? {
         crate::math::DType::Float32 => typed::<f32>(py, initializer, shape, stream),
         crate::math::DType::Float64 => typed::<f64>(py, initializer, shape, stream),

@@ -79,7 +79,7 @@ fn fit_typed<'py, F: InModel + Element>(
         let results = core_fit_many(&mut members, x, validation, options, threads, go_on)?;
         for ((shared, member), result) in shared.iter().zip(&members).zip(&results) {
             if !matches!(result, Err(Error::Diverged { .. })) {
-                shared.publish(member.network.parameters())?;
+                shared.publish(&member.network)?;
             }
         }
         Result::Ok(results)

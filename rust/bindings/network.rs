@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use numpy::{Element, IntoPyArray, PyReadonlyArray1};
+use numpy::{Element, IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -12,7 +12,7 @@ use super::convert::{ReadonlySamples, is_single};
 use crate::error::Result;
 use crate::float_mode;
 use crate::math::DType;
-use crate::network::{InModel, Model};
+use crate::network::{InModel, Model, Network as CoreNetwork};
 use crate::parallel::thread_count;
 use crate::spec::NetworkSpec;
 use crate::with_network;
@@ -38,9 +38,49 @@ impl Network {
         py.detach(|| with_network!(&*self.read(), network => network.spec().outputs()))
     }
 
-    /// Replaces the weights.
-    pub fn publish<F: InModel>(&self, parameters: &[F]) -> Result<()> {
-        F::network_mut(&mut self.write())?.set_parameters(parameters.to_vec())
+    /// Replaces weights and buffers by those of a network of the same spec.
+    pub fn publish<F: InModel>(&self, from: &CoreNetwork<F>) -> Result<()> {
+        let mut model = self.write();
+        let network = F::network_mut(&mut model)?;
+        network.set_parameters(from.parameters().to_vec())?;
+        network.set_buffers(from.buffers().to_vec())
+    }
+
+    fn set_arena<F: InModel + Element>(&self, py: Python<'_>, values: &Bound<'_, PyAny>, set: Set<F>) -> PyResult<()> {
+        let values = values.extract::<PyReadonlyArray1<F>>()?;
+        let values = values.as_array();
+        Ok(py.detach(|| set(F::network_mut(&mut self.write())?, values.to_vec()))?)
+    }
+
+    fn forward_typed<'py, F: InModel + Element>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        (training, step, threads): Pass,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let x = ReadonlySamples::<F>::new(x)?;
+        let x = x.view();
+        let all = py.detach(|| F::network(&self.read())?.forward_all(x, training, step, threads))?;
+        Ok(all.into_iter().map(|out| out.into_pyarray(py).into_any()).collect())
+    }
+
+    fn backward_typed<'py, F: InModel + Element>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        dout: &Bound<'py, PyAny>,
+        (training, step, threads): Pass,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let (x, dout) = (ReadonlySamples::<F>::new(x)?, dout.extract::<PyReadonlyArray2<F>>()?);
+        let (x, dout) = (x.view(), dout.as_array().to_owned());
+        let (gradient, dx) = py.detach(|| F::network(&self.read())?.backward_all(x, &dout, training, step, threads))?;
+        Ok((gradient.into_pyarray(py).into_any(), dx.into_pyarray(py).into_any()))
+    }
+
+    fn adapt_typed<F: InModel + Element>(&self, py: Python<'_>, x: &Bound<'_, PyAny>, threads: usize) -> PyResult<()> {
+        let x = ReadonlySamples::<F>::new(x)?;
+        let x = x.view();
+        Ok(py.detach(|| F::network_mut(&mut self.write())?.adapt(x, true, threads))?)
     }
 
     fn predict_typed<'py, F: InModel + Element>(
@@ -60,6 +100,12 @@ impl Network {
         self.model.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Sets one of a network's arenas.
+type Set<F> = fn(&mut CoreNetwork<F>, Vec<F>) -> Result<()>;
+
+/// Whether it is a pass in training, its step, and the number of threads.
+type Pass = (bool, u64, usize);
 
 #[pymethods]
 impl Network {
@@ -94,14 +140,84 @@ impl Network {
 
     /// Replaces all parameters by those of a flat array.
     fn set_parameters(&self, py: Python<'_>, parameters: &Bound<'_, PyAny>) -> PyResult<()> {
-        if is_single(parameters) {
-            let parameters = parameters.extract::<PyReadonlyArray1<f32>>()?;
-            let parameters = parameters.as_array();
-            Ok(py.detach(|| self.publish(&parameters.to_vec()))?)
-        } else {
-            let parameters = parameters.extract::<PyReadonlyArray1<f64>>()?;
-            let parameters = parameters.as_array();
-            Ok(py.detach(|| self.publish(&parameters.to_vec()))?)
+        match is_single(parameters) {
+            true => self.set_arena::<f32>(py, parameters, CoreNetwork::set_parameters),
+            false => self.set_arena::<f64>(py, parameters, CoreNetwork::set_parameters),
+        }
+    }
+
+    /// Names and shapes of the buffers, in order.
+    fn named_buffers(&self, py: Python<'_>) -> Vec<(String, Vec<usize>)> {
+        py.detach(|| {
+            let model = self.read();
+            let named = with_network!(&*model, network => network.named_buffers());
+            named.iter().map(|buffer| (buffer.name.clone(), buffer.shape.clone())).collect()
+        })
+    }
+
+    /// A copy of all buffers, flat.
+    fn buffers<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        match py.detach(|| self.read().clone()) {
+            Model::F32(network) => network.buffers().to_vec().into_pyarray(py).into_any(),
+            Model::F64(network) => network.buffers().to_vec().into_pyarray(py).into_any(),
+        }
+    }
+
+    /// Replaces all buffers by those of a flat array.
+    fn set_buffers(&self, py: Python<'_>, buffers: &Bound<'_, PyAny>) -> PyResult<()> {
+        match is_single(buffers) {
+            true => self.set_arena::<f32>(py, buffers, CoreNetwork::set_buffers),
+            false => self.set_arena::<f64>(py, buffers, CoreNetwork::set_buffers),
+        }
+    }
+
+    /// Shape of one sample's output of each layer.
+    fn output_shapes(&self, py: Python<'_>) -> Vec<Vec<usize>> {
+        py.detach(|| with_network!(&*self.read(), network => network.output_shapes().map(<[usize]>::to_vec).collect()))
+    }
+
+    /// Gathers mean and deviation of the samples for every layer that normalizes by them.
+    #[pyo3(signature = (x, n_threads=None))]
+    fn adapt(&self, py: Python<'_>, x: &Bound<'_, PyAny>, n_threads: Option<usize>) -> PyResult<()> {
+        let threads = thread_count(n_threads)?;
+        match py.detach(|| self.read().dtype()) {
+            DType::Float32 => self.adapt_typed::<f32>(py, x, threads),
+            DType::Float64 => self.adapt_typed::<f64>(py, x, threads),
+        }
+    }
+
+    /// Outputs of every layer, each (samples, outputs).
+    #[pyo3(signature = (x, training=false, step=0, n_threads=None))]
+    fn forward<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        training: bool,
+        step: u64,
+        n_threads: Option<usize>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let pass = (training, step, thread_count(n_threads)?);
+        match py.detach(|| self.read().dtype()) {
+            DType::Float32 => self.forward_typed::<f32>(py, x, pass),
+            DType::Float64 => self.forward_typed::<f64>(py, x, pass),
+        }
+    }
+
+    /// The gradient with respect to the parameters, flat, and to x, given that with respect to the last outputs.
+    #[pyo3(signature = (x, dout, training=false, step=0, n_threads=None))]
+    fn backward<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        dout: &Bound<'py, PyAny>,
+        training: bool,
+        step: u64,
+        n_threads: Option<usize>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let pass = (training, step, thread_count(n_threads)?);
+        match py.detach(|| self.read().dtype()) {
+            DType::Float32 => self.backward_typed::<f32>(py, x, dout, pass),
+            DType::Float64 => self.backward_typed::<f64>(py, x, dout, pass),
         }
     }
 

@@ -200,7 +200,7 @@ fn fit_shared<F: InModel>(
     let mut network = F::network(&shared.read())?.clone();
     let result = fit_arrays(trainer, &mut network, x, y, validation, options, watcher);
     if !matches!(result, Err(Error::Diverged { .. })) {
-        shared.publish(network.parameters())?;
+        shared.publish(&network)?;
     }
     result
 }
@@ -221,7 +221,7 @@ fn on_batch<F: InModel + Element>(
         return Ok(py.detach(|| {
             let mut network = F::network(&shared.read())?.clone();
             let loss = run(trainer, &mut network, x, y, work)?;
-            shared.publish(network.parameters())?;
+            shared.publish(&network)?;
             Result::Ok(loss)
         })?);
     }
@@ -274,7 +274,7 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
         }
         self.last_report = Instant::now();
         if self.every_epoch {
-            self.shared.publish(network.parameters())?;
+            self.shared.publish(network)?;
         }
         let (loss, metrics) = (report.training.loss, report.training.metrics.clone());
         let (val_loss, val_metrics) = report.validation.as_ref().map(|v| (v.loss, v.metrics.clone())).unzip();

@@ -1,6 +1,6 @@
 //! Model files: safetensors, which are data and no code.
 //!
-//! Tensors are named as the network's parameters. The header's metadata has one entry, `purrceptron`: a JSON object
+//! Tensors are named as the network's parameters and buffers. The header's metadata has one entry, `purrceptron`: a JSON object
 //! with the format version, the library's version, the network's spec, the weights' fingerprint and the caller's own
 //! notes. (One entry, because the order of several would change from file to file.) Everything that a file claims is
 //! checked against its size and its spec before memory is taken for it, and the fingerprint after.
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::layer::Parameter;
 use crate::math::{DType, Float};
 use crate::network::{Model, Network, hexadecimal};
 use crate::spec::NetworkSpec;
@@ -84,7 +85,7 @@ pub fn to_bytes(model: &Model, notes: &BTreeMap<String, String>, path: &Path) ->
         let metadata = serde_json::to_string(&metadata).map_err(|error| fail(error.to_string()))?;
         let data = little_endian(network);
         let mut tensors = Vec::new();
-        for (parameter, data) in network.named_parameters().iter().zip(&data) {
+        for ((parameter, _), data) in network.arrays().zip(&data) {
             let view = TensorView::new(file_dtype(network.spec().dtype), parameter.shape.clone(), data);
             tensors.push((parameter.name.as_str(), view.map_err(|error| fail(error.to_string()))?));
         }
@@ -103,7 +104,7 @@ fn little_endian<F: Float>(network: &Network<F>) -> Vec<Vec<u8>> {
         values.iter().for_each(|value| value.write_le(&mut bytes));
         bytes
     };
-    network.named_parameters().iter().map(|parameter| bytes(&network.parameters()[parameter.range.clone()])).collect()
+    network.arrays().map(|(_, values)| bytes(values)).collect()
 }
 
 fn file_dtype(dtype: DType) -> Dtype {
@@ -191,24 +192,29 @@ pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Model, BTreeMap<String, 
 /// The network of `spec` with the weights in `tensors`.
 fn read_weights<F: Float>(spec: NetworkSpec, tensors: &SafeTensors, fingerprint: &str) -> Result<Network<F>> {
     let mut network = Network::<F>::without_weights(spec)?;
-    if tensors.len() != network.named_parameters().len() {
-        let expected = format!("{} as the network has", network.named_parameters().len());
+    let arrays = network.named_parameters().len() + network.named_buffers().len();
+    if tensors.len() != arrays {
+        let expected = format!("{arrays} as the network has");
         return Err(Error::shape("number of tensors", expected, tensors.len().to_string()));
     }
-    let mut parameters = Vec::new();
-    for parameter in network.named_parameters() {
-        let name = &parameter.name;
-        let tensor = tensors.tensor(name).map_err(|_| Error::Data(format!("tensor {name} is missing")))?;
-        if tensor.dtype() != file_dtype(F::DTYPE) || tensor.shape() != parameter.shape {
-            return Err(Error::shape(
-                format!("tensor {name}"),
-                format!("{:?} {:?}", file_dtype(F::DTYPE), parameter.shape),
-                format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
-            ));
+    let read = |arrays: &[Parameter]| {
+        let mut values = Vec::new();
+        for Parameter { name, shape, .. } in arrays {
+            let tensor = tensors.tensor(name).map_err(|_| Error::Data(format!("tensor {name} is missing")))?;
+            if tensor.dtype() != file_dtype(F::DTYPE) || tensor.shape() != shape {
+                return Err(Error::shape(
+                    format!("tensor {name}"),
+                    format!("{:?} {shape:?}", file_dtype(F::DTYPE)),
+                    format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
+                ));
+            }
+            values.extend(F::read_le(tensor.data()));
         }
-        parameters.extend(F::read_le(tensor.data()));
-    }
+        Ok(values)
+    };
+    let (parameters, buffers) = (read(network.named_parameters())?, read(network.named_buffers())?);
     network.set_parameters(parameters)?;
+    network.set_buffers(buffers)?;
     if network.fingerprint()? != fingerprint {
         return Err(Error::Data("damaged: the weights do not have the fingerprint that was saved with them".into()));
     }

@@ -21,7 +21,8 @@ use std::ops::Range;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-use super::{Context, Input, Parameter};
+use super::activate::Activate;
+use super::{Arenas, Context, Input, Kind, Saved, Weights};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
@@ -99,89 +100,86 @@ versions! {
 
 /// A dense layer of a network: its sizes, its activation, and where its parameters lie in the arena.
 #[derive(Clone, Debug)]
-pub struct Dense {
-    /// Numbers of one input.
-    pub inputs: usize,
-    /// Numbers of one output.
-    pub units: usize,
-    /// What follows the affine map.
-    pub activation: Activation,
-    /// First values of kernel and bias.
-    pub(super) initializers: [Initializer; 2],
-    index: usize,
+pub(crate) struct Dense {
+    inputs: usize,
+    units: usize,
+    activate: Activate,
     kernel: Range<usize>,
     bias: Range<usize>,
 }
 
 impl Dense {
-    /// Layer `index` of a network, with its parameters from `start` of the arena on.
-    pub(super) fn new(
-        index: usize,
+    /// Kernel, then bias, then what the activation learns.
+    pub fn new(
+        name: &str,
         inputs: usize,
         units: usize,
         activation: Activation,
-        initializers: [Initializer; 2],
-        start: usize,
+        [first_kernel, first_bias]: [Initializer; 2],
+        trainable: bool,
+        arenas: &mut Arenas,
     ) -> Dense {
-        let kernel = start..start + inputs * units;
-        let bias = kernel.end..kernel.end + units;
-        Dense { inputs, units, activation, initializers, index, kernel, bias }
+        let fans = [inputs, units];
+        let kernel = arenas.parameter(format!("{name}.kernel"), vec![inputs, units], first_kernel, fans, trainable);
+        let bias = arenas.parameter(format!("{name}.bias"), vec![units], first_bias, fans, trainable);
+        let activate = Activate::new(name, activation, units, trainable, arenas);
+        Dense { inputs, units, activate, kernel, bias }
     }
 
-    /// Kernel, then bias.
-    pub(super) fn parameters(&self) -> Vec<Parameter> {
-        let named = |name, shape, range: &Range<usize>| Parameter {
-            name: format!("layers.{}.{name}", self.index),
-            shape,
-            range: range.clone(),
-        };
-        vec![named("kernel", vec![self.inputs, self.units], &self.kernel), named("bias", vec![self.units], &self.bias)]
+    fn kernel<'a, F: Float>(&self, weights: Weights<'a, F>) -> Result<ArrayView2<'a, F>> {
+        rows(&weights.parameters[self.kernel.clone()], self.units)
     }
+}
 
-    fn kernel<'a, F: Float>(&self, arena: &'a [F]) -> Result<ArrayView2<'a, F>> {
-        rows(&arena[self.kernel.clone()], self.units)
-    }
-
-    /// `a = activation(x · kernel + bias)`, or the logits `z` alone.
-    pub fn forward<F: Float>(
+impl Kind for Dense {
+    fn forward<F: Float>(
         &self,
         x: Input<F>,
-        arena: &[F],
+        weights: Weights<F>,
         logits: bool,
-        a: &mut [F],
+        saved: &mut Saved<F>,
         context: &mut Context<F>,
     ) -> Result<()> {
-        let kernel = self.kernel(arena)?;
-        let bias = &arena[self.bias.clone()];
+        let kernel = self.kernel(weights)?;
+        let bias = &weights.parameters[self.bias.clone()];
+        let keeps_z = self.activate.keeps_z() && !logits;
+        saved.kept.resize(if keeps_z { saved.out.len() } else { 0 }, F::ZERO);
+        let z = if keeps_z { &mut saved.kept } else { &mut saved.out };
         // Rows of z turn into rows of a where they are computed, while they are in the cache.
         let finish = |_, z: &mut [F]| {
             add_bias(z, bias);
-            if !logits {
-                self.activation.forward(z, self.units);
+            if !logits && !keeps_z {
+                self.activate.apply(z, weights);
             }
         };
         match x {
-            Input::Rows(x) => context.product.multiply(&rows(x, self.inputs)?, &kernel, a, context.threads, finish),
-            Input::Packed(x) => context.product.multiply_packed(&x.samples, &kernel, a, context.threads, finish),
+            Input::Rows(x) => context.product.multiply(&rows(x, self.inputs)?, &kernel, z, context.threads, finish)?,
+            Input::Packed(x) => context.product.multiply_packed(&x.samples, &kernel, z, context.threads, finish)?,
         }
+        if keeps_z {
+            self.activate.apply_to(&saved.kept, weights, &mut saved.out, context);
+        }
+        Ok(())
     }
 
-    /// Gradients given `da (samples, units)`, which becomes `dz` on the way.
-    pub fn backward<F: Float>(
+    /// `dout`, which is `da (samples, units)`, becomes `dz` on the way.
+    fn backward<F: Float>(
         &self,
         x: Input<F>,
-        a: &[F],
+        saved: &Saved<F>,
+        weights: Weights<F>,
         logits: bool,
-        da: &mut [F],
-        arena: &[F],
+        dout: &mut [F],
         gradient: &mut [F],
         dx: Option<&mut [F]>,
         context: &mut Context<F>,
     ) -> Result<()> {
         if !logits {
-            self.activation.backward(a, da, self.units);
+            self.activate.pull_back(saved, weights, dout, gradient, context);
+        } else {
+            self.activate.nothing_learned(gradient);
         }
-        let dz = rows(da, self.units)?;
+        let dz = rows(dout, self.units)?;
         let dkernel = &mut gradient[self.kernel.clone()];
         match x {
             Input::Rows(x) => {
@@ -191,9 +189,9 @@ impl Dense {
                 context.product.multiply_packed(&x.features, &dz, dkernel, context.threads, |_, _| {})?
             }
         }
-        column_sums(da, &mut gradient[self.bias.clone()], &mut context.block_sums);
+        column_sums(dout, &mut gradient[self.bias.clone()], &mut context.block_sums);
         if let Some(dx) = dx {
-            context.product.multiply(&dz, &self.kernel(arena)?.t(), dx, context.threads, |_, _| {})?;
+            context.product.multiply(&dz, &self.kernel(weights)?.t(), dx, context.threads, |_, _| {})?;
         }
         Ok(())
     }

@@ -1,29 +1,54 @@
 //! Layers: forward and backward together, one file each.
 //!
-//! Layers exchange flat rows `(samples, width)`. A layer keeps where its parameters lie in the network's arena, never
-//! the parameters themselves; what it needs of memory comes in a [`Context`] that lives as long as the training.
+//! Layers exchange flat rows `(samples, width)` and know the shape of one sample. A layer keeps where its arrays lie in
+//! the network's arenas, never the arrays themselves; what it needs of memory comes in a [`Context`] that lives as long
+//! as the training.
 
+mod activate;
+mod arenas;
+mod batch_norm;
+mod chain;
 mod dense;
+mod dropout;
+mod embedding;
+mod flatten;
+mod layer_norm;
+mod noise;
+mod normalize;
+mod packed;
 mod rescale;
+mod residual;
 
-use std::ops::Range;
-
-use ndarray::ArrayView2;
-
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::math::Float;
-use crate::matmul::{LanePanels, Product};
-use crate::random::Stream;
+use crate::matmul::Product;
 use crate::spec::LayerSpec;
-pub use dense::{Dense, DenseGradients, dense_backward, dense_forward};
-pub use rescale::Rescale;
+pub(crate) use arenas::length;
+pub use arenas::{Arenas, Parameter};
+pub(crate) use chain::{Chain, backward, forward, update_buffers};
+pub use dense::{DenseGradients, dense_backward, dense_forward};
+pub(crate) use normalize::Normalize;
+pub use packed::PackedInput;
 
-/// Working memory of one network at a time, and the number of threads.
+/// Working memory of one network at a time, the number of threads, and what kind of pass it is.
 #[derive(Default)]
 pub struct Context<F: Float> {
     pub(crate) product: Product<F>,
     pub(crate) block_sums: Vec<F>,
+    /// Vectors that a layer may borrow while it works, kept for their memory.
+    pub(crate) spare: Vec<Vec<F>>,
     pub(crate) threads: usize,
+    /// Whether units are dropped, noise is added, and statistics are those of the batch.
+    pub(crate) training: bool,
+    /// Counts the passes in training: each has random numbers of its own.
+    pub(crate) step: u64,
+}
+
+impl<F: Float> Context<F> {
+    /// For `threads` threads, with nothing random.
+    pub fn new(threads: usize) -> Context<F> {
+        Context { threads, ..Context::default() }
+    }
 }
 
 /// What a layer gets from the one before, `(samples, width)`.
@@ -35,128 +60,206 @@ pub enum Input<'a, F: Float> {
     Packed(&'a PackedInput<F>),
 }
 
-/// Training data packed once for both multiplications of a first layer.
-pub struct PackedInput<F: Float> {
-    /// `(samples, features)`, for the forward pass.
-    pub(crate) samples: LanePanels<F>,
-    /// `(features, samples)`, for the gradient of the kernel.
-    pub(crate) features: LanePanels<F>,
-}
-
-impl<F: Float> PackedInput<F> {
-    /// Packs `x (samples, features)`.
-    pub fn floats(x: ArrayView2<F>, threads: usize) -> Self {
-        PackedInput { samples: LanePanels::floats(&x, threads), features: LanePanels::floats(&x.t(), threads) }
-    }
-
-    /// Numbers of all samples.
-    pub(crate) fn len(&self) -> usize {
-        let (samples, features) = self.samples.dim();
-        samples * features
-    }
-
-    /// Packs bytes that stand for `byte * scale`. They stay bytes until a panel's turn comes.
-    pub fn bytes(x: ArrayView2<u8>, scale: F, threads: usize) -> Self {
-        PackedInput {
-            samples: LanePanels::bytes(&x, scale, threads),
-            features: LanePanels::bytes(&x.t(), scale, threads),
+impl<'a, F: Float> Input<'a, F> {
+    /// The rows, for a layer that reads nothing else.
+    fn rows(self) -> Result<&'a [F]> {
+        match self {
+            Input::Rows(rows) => Ok(rows),
+            Input::Packed(_) => Err(Error::shape("layer", "rows", "packed data")),
         }
     }
 }
 
-/// A named array within the network's arena of parameters.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Parameter {
-    /// `layers.0.kernel`, say: the number is the layer's place in the spec.
-    pub name: String,
-    /// `[inputs, units]`, say.
-    pub shape: Vec<usize>,
-    /// Where it lies.
-    pub range: Range<usize>,
+/// The arenas that a network's layers read: what is learned, and what is gathered from data.
+#[derive(Clone, Copy)]
+pub struct Weights<'a, F> {
+    /// Kernels, biases, ..
+    pub parameters: &'a [F],
+    /// Running statistics.
+    pub buffers: &'a [F],
 }
 
-/// One layer of a network. One `match` a layer and step, no trait objects.
-#[derive(Clone, Debug)]
-pub enum Layer {
+/// What a layer gave for a batch; reused from step to step.
+#[derive(Clone, Default)]
+pub(crate) struct Saved<F> {
+    /// `(samples, outputs)`
+    pub out: Vec<F>,
+    /// What backward needs that neither input nor output tells.
+    pub kept: Vec<F>,
+    /// The same of the layers within a layer.
+    pub inner: Vec<Saved<F>>,
+}
+
+/// What every layer does.
+trait Kind {
+    /// Writes `saved.out`, which is as long as it must be, and what backward needs. With `logits` a last activation is
+    /// left out.
+    fn forward<F: Float>(
+        &self,
+        x: Input<F>,
+        weights: Weights<F>,
+        logits: bool,
+        saved: &mut Saved<F>,
+        context: &mut Context<F>,
+    ) -> Result<()>;
+
+    /// Given `dout`, the gradient with respect to `saved.out` (overwritten on the way), writes the layer's part of
+    /// `gradient` and, unless nobody needs it, `dx`.
+    fn backward<F: Float>(
+        &self,
+        x: Input<F>,
+        saved: &Saved<F>,
+        weights: Weights<F>,
+        logits: bool,
+        dout: &mut [F],
+        gradient: &mut [F],
+        dx: Option<&mut [F]>,
+        context: &mut Context<F>,
+    ) -> Result<()>;
+
+    /// After a step in training: running statistics go on by those of the batch.
+    fn update_buffers<F: Float>(&self, _saved: &Saved<F>, _buffers: &mut [F]) {}
+}
+
+/// Defines the closed set of layers, and hands a call on to whichever it is: one match a layer and step, no trait
+/// objects.
+macro_rules! layers {
+    ($d:tt $($(#[$meta:meta])* $name:ident($type:ty)),+ $(,)?) => {
+        /// Any layer.
+        #[derive(Clone, Debug)]
+        pub(crate) enum AnyLayer {
+            $($(#[$meta])* $name($type)),+
+        }
+
+        macro_rules! with_layer {
+            ($d any:expr, $d layer:ident => $d body:expr) => {
+                match $d any { $(AnyLayer::$name($d layer) => $d body),+ }
+            };
+        }
+    };
+}
+
+layers! { $
     /// Affine map and activation.
-    Dense(Dense),
+    Dense(dense::Dense),
+    /// An activation alone.
+    Activation(activate::Activate),
+    /// Random zeros.
+    Dropout(dropout::Dropout),
+    /// Added noise.
+    GaussianNoise(noise::GaussianNoise),
+    /// Standardised over the batch.
+    BatchNorm(batch_norm::BatchNorm),
+    /// Standardised, or scaled, over the features of a sample.
+    LayerNorm(layer_norm::LayerNorm),
+    /// Another shape.
+    Flatten(flatten::Flatten),
     /// Multiplication by a constant.
-    Rescale(Rescale),
+    Rescale(rescale::Rescale),
+    /// Standardised as the training data were.
+    Normalize(normalize::Normalize),
+    /// Rows of a table.
+    Embedding(embedding::Embedding),
+    /// Layers whose input is added to their output.
+    Residual(residual::Residual),
+}
+
+/// One layer of a network.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    pub(crate) kind: AnyLayer,
+    shape: Vec<usize>,
+    outputs: usize,
 }
 
 impl Layer {
-    /// Builds layer `index` for `inputs` numbers a sample; its parameters begin at `start` of the arena.
-    pub fn new(spec: &LayerSpec, index: usize, inputs: usize, start: usize) -> Layer {
-        match spec {
-            LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, .. } => Layer::Dense(
-                Dense::new(index, inputs, *units, *activation, [*kernel_initializer, *bias_initializer], start),
+    /// Builds the layer `name` (`layers.0`, say) for samples of `shape`; its arrays get their places in `arenas`.
+    ///
+    /// The spec has been checked: see [`crate::spec::NetworkSpec::check`].
+    pub(crate) fn new(spec: &LayerSpec, name: &str, shape: &[usize], seed: u64, arenas: &mut Arenas) -> Layer {
+        let width: usize = shape.iter().product();
+        let features = shape.last().copied().unwrap_or(1);
+        let kind = match spec {
+            LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, trainable, .. } => {
+                let first = [*kernel_initializer, *bias_initializer];
+                AnyLayer::Dense(dense::Dense::new(name, width, *units, *activation, first, *trainable, arenas))
+            }
+            LayerSpec::Activation { activation, trainable } => {
+                AnyLayer::Activation(activate::Activate::new(name, *activation, features, *trainable, arenas))
+            }
+            LayerSpec::Dropout { rate } => AnyLayer::Dropout(dropout::Dropout::plain(name, *rate, seed)),
+            LayerSpec::AlphaDropout { rate } => AnyLayer::Dropout(dropout::Dropout::alpha(name, *rate, seed)),
+            LayerSpec::GaussianNoise { deviation } => {
+                AnyLayer::GaussianNoise(noise::GaussianNoise::new(name, *deviation, seed))
+            }
+            LayerSpec::BatchNorm { momentum, epsilon, trainable } => {
+                let norm = batch_norm::BatchNorm::new(name, features, *momentum, *epsilon, *trainable, arenas);
+                AnyLayer::BatchNorm(norm)
+            }
+            LayerSpec::LayerNorm { epsilon, trainable } => {
+                AnyLayer::LayerNorm(layer_norm::LayerNorm::new(name, features, *epsilon, true, *trainable, arenas))
+            }
+            LayerSpec::RmsNorm { epsilon, trainable } => {
+                AnyLayer::LayerNorm(layer_norm::LayerNorm::new(name, features, *epsilon, false, *trainable, arenas))
+            }
+            LayerSpec::Flatten {} => AnyLayer::Flatten(flatten::Flatten),
+            LayerSpec::Rescale { scale } => AnyLayer::Rescale(rescale::Rescale { scale: *scale }),
+            LayerSpec::Normalize {} => AnyLayer::Normalize(normalize::Normalize::new(name, features, arenas)),
+            LayerSpec::Embedding { entries, units, embeddings_initializer, trainable } => AnyLayer::Embedding(
+                embedding::Embedding::new(name, width, *entries, *units, *embeddings_initializer, *trainable, arenas),
             ),
-            LayerSpec::Rescale { scale } => Layer::Rescale(Rescale { width: inputs, scale: *scale }),
-        }
+            LayerSpec::Residual { layers } => {
+                AnyLayer::Residual(residual::Residual { chain: Chain::new(layers, name, shape, seed, arenas) })
+            }
+        };
+        let shape = spec.output_shape(shape);
+        Layer { kind, outputs: shape.iter().product(), shape }
     }
 
     /// Numbers of one output.
     pub fn outputs(&self) -> usize {
-        match self {
-            Layer::Dense(dense) => dense.units,
-            Layer::Rescale(rescale) => rescale.width,
-        }
+        self.outputs
     }
 
-    /// The layer's arrays, in order.
-    pub fn parameters(&self) -> Vec<Parameter> {
-        match self {
-            Layer::Dense(dense) => dense.parameters(),
-            Layer::Rescale(_) => Vec::new(),
-        }
-    }
-
-    /// Sets the layer's part of the arena to its first values. Each array has a stream of its own name.
-    pub fn initialize<F: Float>(&self, seed: u64, arena: &mut [F]) {
-        if let Layer::Dense(dense) = self {
-            for (parameter, initializer) in dense.parameters().into_iter().zip(dense.initializers) {
-                let mut stream = Stream::new(seed, &parameter.name, 0);
-                initializer.fill(&mut arena[parameter.range], dense.inputs, dense.units, &mut stream);
-            }
-        }
+    /// Shape of one output.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
     }
 
     /// Whether the layer can read [`Input::Packed`].
     pub fn reads_packed(&self) -> bool {
-        matches!(self, Layer::Dense(_))
+        matches!(self.kind, AnyLayer::Dense(_))
     }
 
-    /// `out (samples, outputs)` of `x`. With `logits` a last activation is left out.
-    pub fn forward<F: Float>(
+    /// See [`Kind::forward`].
+    fn forward<F: Float>(
         &self,
         x: Input<F>,
-        arena: &[F],
+        weights: Weights<F>,
         logits: bool,
-        out: &mut [F],
+        saved: &mut Saved<F>,
         context: &mut Context<F>,
     ) -> Result<()> {
-        match self {
-            Layer::Dense(dense) => dense.forward(x, arena, logits, out, context),
-            Layer::Rescale(rescale) => rescale.forward(x, out),
-        }
+        with_layer!(&self.kind, layer => layer.forward(x, weights, logits, saved, context))
     }
 
-    /// Given `dout`, the gradient with respect to the layer's output `out` (overwritten on the way), writes the layer's
-    /// part of `gradient` and, unless nobody needs it, `dx`.
-    pub fn backward<F: Float>(
+    /// See [`Kind::backward`].
+    fn backward<F: Float>(
         &self,
         x: Input<F>,
-        out: &[F],
+        saved: &Saved<F>,
+        weights: Weights<F>,
         logits: bool,
         dout: &mut [F],
-        arena: &[F],
         gradient: &mut [F],
         dx: Option<&mut [F]>,
         context: &mut Context<F>,
     ) -> Result<()> {
-        match self {
-            Layer::Dense(dense) => dense.backward(x, out, logits, dout, arena, gradient, dx, context),
-            Layer::Rescale(rescale) => rescale.backward(dout, dx),
-        }
+        with_layer!(&self.kind, layer => layer.backward(x, saved, weights, logits, dout, gradient, dx, context))
+    }
+
+    /// See [`Kind::update_buffers`].
+    fn update_buffers<F: Float>(&self, saved: &Saved<F>, buffers: &mut [F]) {
+        with_layer!(&self.kind, layer => layer.update_buffers(saved, buffers))
     }
 }

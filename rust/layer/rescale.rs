@@ -3,31 +3,41 @@
 //! As the first layer it is not run at all: [`crate::network::Network`] folds it into the reading of the input, where
 //! bytes become floats.
 
-use super::Input;
-use crate::error::{Error, Result};
+use super::{Context, Input, Kind, Saved, Weights};
+use crate::error::Result;
 use crate::math::Float;
 
 /// A layer without parameters.
 #[derive(Clone, Debug)]
-pub struct Rescale {
-    /// Numbers of one sample.
-    pub width: usize,
+pub(crate) struct Rescale {
     /// The factor.
     pub scale: f64,
 }
 
-impl Rescale {
-    /// `out = x * scale`
-    pub fn forward<F: Float>(&self, x: Input<F>, out: &mut [F]) -> Result<()> {
-        match x {
-            Input::Rows(x) => scale_into(x, F::from_f64(self.scale), out),
-            Input::Packed(_) => return Err(Error::shape("rescale layer", "rows", "packed data")),
-        }
+impl Kind for Rescale {
+    fn forward<F: Float>(
+        &self,
+        x: Input<F>,
+        _weights: Weights<F>,
+        _logits: bool,
+        saved: &mut Saved<F>,
+        _context: &mut Context<F>,
+    ) -> Result<()> {
+        scale_into(x.rows()?, F::from_f64(self.scale), &mut saved.out);
         Ok(())
     }
 
-    /// `dx = dout * scale`
-    pub fn backward<F: Float>(&self, dout: &[F], dx: Option<&mut [F]>) -> Result<()> {
+    fn backward<F: Float>(
+        &self,
+        _x: Input<F>,
+        _saved: &Saved<F>,
+        _weights: Weights<F>,
+        _logits: bool,
+        dout: &mut [F],
+        _gradient: &mut [F],
+        dx: Option<&mut [F]>,
+        _context: &mut Context<F>,
+    ) -> Result<()> {
         if let Some(dx) = dx {
             scale_into(dout, F::from_f64(self.scale), dx);
         }

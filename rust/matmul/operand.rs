@@ -204,15 +204,18 @@ impl<'a, F: Float> LaneBlock<'a, F> {
         let groups = lanes.len().div_ceil(LANES);
         match self {
             LaneBlock::InPlace(Place::AlongWidth(data, pitch), steps, true) if lanes.len() == groups * LANES => {
-                TileLanes { data: &data[steps.start * pitch + lanes.start..], pitch: *pitch, groups }
+                TileLanes { data: &data[steps.start * pitch + lanes.start..], pitch: *pitch, groups, followed: false }
             }
             LaneBlock::InPlace(place, steps, _) => {
                 let pitch = groups * LANES;
                 let room = buffer.room(steps.len() * pitch);
                 fill(place, room, pitch, lanes, steps.start);
-                TileLanes { data: room, pitch, groups }
+                TileLanes { data: room, pitch, groups, followed: false }
             }
-            LaneBlock::Copied(data) => TileLanes { data: &data[offset * steps..], pitch: groups * LANES, groups },
+            LaneBlock::Copied(data) => {
+                let followed = (offset + lanes.len()) * steps < data.len();
+                TileLanes { data: &data[offset * steps..], pitch: groups * LANES, groups, followed }
+            }
             LaneBlock::Packed(panels, steps) => panels.panel(lanes.start, groups, steps.clone(), buffer),
         }
     }
@@ -393,15 +396,15 @@ impl<F: Float> LanePanels<F> {
         let pitch = width.min(padded - first);
         let start = steps.start * padded + first * steps.len();
         let range = start..start + steps.len() * pitch;
-        let data = match &self.data {
-            Data::Floats(data) => &data.numbers()[range],
+        let (data, followed) = match &self.data {
+            Data::Floats(data) => (&data.numbers()[range.clone()], range.end < data.numbers().len()),
             Data::Bytes(data, scale) => {
                 let room = buffer.room(range.len());
                 scale_bytes(&data.numbers()[range], *scale, room);
-                room
+                (&*room, false)
             }
         };
-        TileLanes { data: &data[offset..], pitch, groups }
+        TileLanes { data: &data[offset..], pitch, groups, followed }
     }
 }
 

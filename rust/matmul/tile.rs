@@ -84,6 +84,8 @@ pub struct TileLanes<'a, F> {
     pub pitch: usize,
     /// Groups of [`LANES`].
     pub groups: usize,
+    /// Whether the panel that is read next lies behind this one.
+    pub followed: bool,
 }
 
 /// Rows and groups of lanes of a tile.
@@ -151,9 +153,9 @@ fn multiply_alike<F: Float>(
                     ($height, TileRows::AlongRows(rows, row_pitch)) =>
                         $along_rows(Shape::<$height, $groups>, count, rows, row_pitch, $height, lanes, steps, out, pitch),
                     ($height, TileRows::Packed(rows)) if contiguous && first =>
-                        $packed_first(Shape::<$height, $groups>, count, rows, lanes.data, place, steps, out, pitch),
+                        $packed_first(Shape::<$height, $groups>, count, rows, lanes, place, steps, out, pitch),
                     ($height, TileRows::Packed(rows)) if contiguous =>
-                        $packed(Shape::<$height, $groups>, count, rows, lanes.data, place, steps, out, pitch),
+                        $packed(Shape::<$height, $groups>, count, rows, lanes, place, steps, out, pitch),
                     ($height, TileRows::Packed(rows)) =>
                         $along_rows(Shape::<$height, $groups>, count, rows, $height, $height * steps, lanes, steps, out, pitch),
                 )*
@@ -184,15 +186,17 @@ macro_rules! packed_kernel {
     ($versions:ident: $packed:ident, $store:ident, $($sum:ident $i:literal)*) => {
         $versions! {
             fn $packed[F: Float, const R: usize, const G: usize](
-                _shape: Shape<R, G>, count: usize, rows: &[F], lanes: &[F], place: (usize, usize), steps: usize,
+                _shape: Shape<R, G>, count: usize, rows: &[F], lanes: TileLanes<F>, place: (usize, usize), steps: usize,
                 out: &mut [F], pitch: usize,
             ) {
-                let ((first, tiles), all) = (place, lanes);
-                let share = (G * LANES).div_ceil(tiles);
-                let lanes = &lanes.as_chunks::<LANES>().0.as_chunks::<G>().0[..steps];
+                // Each tile asks for its share of the next panel: `share` numbers a step.
+                let ((first, tiles), all) = (place, lanes.data);
+                let (behind, share) =
+                    if lanes.followed { (G * LANES * steps, (G * LANES).div_ceil(tiles)) } else { (0, 0) };
+                let lanes = &all.as_chunks::<LANES>().0.as_chunks::<G>().0[..steps];
                 for (tile, rows) in rows.as_chunks::<R>().0.chunks_exact(steps).take(count).enumerate() {
                     $(let mut $sum = [[F::ZERO; LANES]; G];)*
-                    let mut next = G * LANES * steps + (first + tile) * share * steps;
+                    let mut next = behind + (first + tile) * share * steps;
                     let ((pairs, odd), (lane_pairs, odd_lane)) = (rows.as_chunks::<2>(), lanes.as_chunks::<2>());
                     for ([row, second], [lane, second_lane]) in pairs.iter().zip(lane_pairs) {
                         prefetch(all, next);

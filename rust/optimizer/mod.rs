@@ -133,7 +133,8 @@ impl Optimizer {
         }
         let mut parts: Vec<Part> = Vec::new();
         for parameter in parameters {
-            let rate = layer(parameter).and_then(|layer| self.layer_rates.get(&layer)).copied().unwrap_or(1.0);
+            let of_layer = layer(parameter).and_then(|layer| self.layer_rates.get(&layer)).copied().unwrap_or(1.0);
+            let rate = if parameter.trainable { of_layer } else { 0.0 };
             let decays = self.weight_decay > 0.0 && parameter.name.ends_with(".kernel");
             match parts.last_mut() {
                 Some(last) if (last.rate, last.decays) == (rate, decays) && last.range.end == parameter.range.start => {

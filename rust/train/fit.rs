@@ -136,7 +136,7 @@ pub fn fit<F: Float>(
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let start = Instant::now();
-    let before = (network.parameters().to_vec(), trainer.memory());
+    let before = (network.clone(), trainer.memory());
     let mut epochs = Vec::with_capacity(options.epochs.min(1 << 20) as usize);
     trainer.hide_average(network);
     let result = parallel::install(trainer.threads(), || {
@@ -163,14 +163,14 @@ pub fn fit<F: Float>(
             }
             trainer.hide_average(network);
         }
-        match first_not_finite(network.parameters()) {
+        match first_not_finite(network.parameters()).or(first_not_finite(network.buffers())) {
             Some(_) => Err(in_epoch(trainer.diverged(network, last_loss), epochs.len().saturating_sub(1) as u64, None)),
             None => Ok(()),
         }
     });
     if let Err(error) = result {
         if let Error::Diverged { .. } = error {
-            network.parameters_mut().copy_from_slice(&before.0);
+            *network = before.0;
             trainer.recall(before.1);
         } else {
             trainer.show_average(network);

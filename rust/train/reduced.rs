@@ -23,12 +23,11 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use super::outside::Outside;
 use super::step::Trainer;
 use crate::error::Result;
-use crate::isa::versions;
-use crate::math::Float;
+use crate::math::{Float, subtract_multiple};
 use crate::matmul::matmul;
 use crate::network::{Network, Samples};
 use crate::optimizer::{Optimizer, OptimizerState, Part};
-use crate::spec::NetworkSpec;
+use crate::spec::{LayerSpec, NetworkSpec};
 
 /// A sample adds a column only if more than this share of its squared length lies outside the span of the others that
 /// did: well above the rounding of the products in double precision.
@@ -195,6 +194,7 @@ impl<'a, F: Float> Reduction<'a, F> {
     pub fn restore(&self, reduced: &Network<F>, network: &Network<F>, outside: &[f64]) -> Result<Network<F>> {
         let mut restored = network.clone();
         restored.set_parameters(self.restore_slot(reduced.parameters(), outside)?)?;
+        restored.set_buffers(reduced.buffers().to_vec())?;
         Ok(restored)
     }
 
@@ -235,11 +235,16 @@ impl<'a, F: Float> Reduction<'a, F> {
     }
 }
 
-/// A network of the layers that `like` runs, on another number of inputs.
+/// The network `like` on another number of inputs, to which a first `Rescale` has been applied. It stays in its place,
+/// because the place of a layer names its random numbers.
 fn small_network<F: Float>(like: &Network<F>, inputs: usize, parameters: Vec<F>) -> Result<Network<F>> {
-    let spec = NetworkSpec { input_shape: vec![inputs], layers: like.run_layers().to_vec(), ..like.spec().clone() };
+    let mut spec = NetworkSpec { input_shape: vec![inputs], ..like.spec().clone() };
+    if like.input_scale().is_some() {
+        spec.layers[0] = LayerSpec::Rescale { scale: 1.0 };
+    }
     let mut network = Network::without_weights(spec)?;
     network.set_parameters(parameters)?;
+    network.set_buffers(like.buffers().to_vec())?;
     Ok(network)
 }
 
@@ -315,12 +320,5 @@ fn solve_upper(triangle: &Array2<f64>, b: &mut Array2<f64>) {
             row.scaled_add(-triangle[(k + 1 + j, k)], &solved);
         }
         row /= triangle[(k, k)];
-    }
-}
-
-versions! {
-    /// `out -= factor * row`
-    fn subtract_multiple[](out: &mut [f64], row: &[f64], factor: f64) {
-        for (out, row) in out.iter_mut().zip(row) { *out = row.mul_add(-factor, *out); }
     }
 }

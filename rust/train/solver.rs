@@ -83,6 +83,7 @@ pub(super) fn fit_prepared<F: Float>(
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let Choice { solver, reason } = choice;
+    network.adapt(data.x, false, trainer.threads())?;
     match &data.span {
         Some(span) => {
             let history = fit_reduced(trainer, network, span, data, labels, validation_labels, options, watch)?;
@@ -116,6 +117,8 @@ fn choose_solver<F: Float>(
         Some(format!("{} treats every weight by itself", optimizer.name()))
     } else if optimizer.clip_value.is_some() {
         Some("clip_value treats every weight by itself".to_string())
+    } else if network.named_parameters().first().is_some_and(|kernel| !kernel.trainable) {
+        Some("the first layer is frozen".to_string())
     } else if optimizer.average.is_some() {
         Some("an average of the weights is asked for".to_string())
     } else if !network.run_layers()[0].regularization().commutes_with_rotation() {

@@ -25,7 +25,7 @@ pub(super) fn check_data<F: Float>(network: &Network<F>, loss: Loss, x: &Samples
     if x.is_empty() {
         return Err(Error::Data("no samples".into()));
     }
-    x.check(network.spec().inputs())?;
+    network.check_samples(x)?;
     labels.check(loss, x.len(), network.spec().outputs())
 }
 

@@ -118,7 +118,10 @@ impl<F: Float> Trainer<F> {
         let parameters = network.parameters().len();
         let parts = optimizer.parts(network.named_parameters())?;
         let kernels = network.named_parameters().iter().filter_map(|parameter| {
-            let regularization = network.spec().regularization(&parameter.name);
+            let mut regularization = network.spec().regularization(&parameter.name);
+            if !parameter.trainable {
+                regularization.max_norm = None;
+            }
             let units = parameter.shape.last().copied().unwrap_or(1);
             (regularization != Regularization::default()).then(|| Kernel {
                 range: parameter.range.clone(),
@@ -143,7 +146,7 @@ impl<F: Float> Trainer<F> {
             spare: Vec::new(),
             terms: Vec::new(),
             outputs: Outputs::default(),
-            context: Context { threads, ..Context::default() },
+            context: Context::new(threads),
         })
     }
 
@@ -272,6 +275,7 @@ impl<F: Float> Trainer<F> {
         if !loss.is_finite() {
             return Err(self.diverged(network, None));
         }
+        network.update_buffers(&self.outputs);
         self.descend(network);
         Ok(loss)
     }
@@ -286,6 +290,7 @@ impl<F: Float> Trainer<F> {
         if !loss.is_finite() {
             return Err(self.diverged(network, None));
         }
+        network.update_buffers(&self.outputs);
         let weight = batch.labels().total(batch.samples);
         let Gathered { sum, weight: all, batches: gathered } = &mut self.gathered;
         sum.resize(self.gradient.len(), F::ZERO);
@@ -316,6 +321,9 @@ impl<F: Float> Trainer<F> {
 
     /// Moves the weights along the gradient at hand.
     fn descend(&mut self, network: &mut Network<F>) {
+        for frozen in network.frozen() {
+            self.gradient[frozen.clone()].fill(F::ZERO);
+        }
         let beyond = self.outside.as_ref().map_or(0.0, Outside::gradient_square);
         let scale = self.optimizer.clip(&mut self.gradient, beyond);
         if let Some(outside) = &mut self.outside {
@@ -346,22 +354,32 @@ impl<F: Float> Trainer<F> {
     /// As [`Trainer::step`]; [`Error::Diverged`] also if a weight is not finite.
     pub fn careful_step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
         self.hide_average(network);
-        let before = (network.parameters().to_vec(), self.memory());
+        let before = (network.parameters().to_vec(), network.buffers().to_vec(), self.memory());
         let loss = self.step(network, batch)?;
-        if first_not_finite(network.parameters()).is_some() {
+        if first_not_finite(network.parameters()).or(first_not_finite(network.buffers())).is_some() {
             let error = self.diverged(network, Some(loss));
-            network.parameters_mut().copy_from_slice(&before.0);
-            self.recall(before.1);
+            network.set_parameters(before.0)?;
+            network.set_buffers(before.1)?;
+            self.recall(before.2);
             return Err(error);
         }
         Ok(loss)
     }
 
-    /// The mean loss of `batch` and the penalty of the weights, and their gradient in [`Trainer::gradient`].
+    /// The mean loss of `batch` and the penalty of the weights, and their gradient in [`Trainer::gradient`], as the next step
+    /// would find them: with units dropped and statistics of the batch.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
     pub fn loss_and_gradient(&mut self, network: &Network<F>, batch: Batch<F>) -> Result<f64> {
+        if let Some(place) = network.not_adapted() {
+            return Err(Error::Data(format!("layers[{place}] (normalize) has seen no data: call adapt first, or fit")));
+        }
+        self.context.training = true;
+        self.context.step = self.state.steps + ((self.gathered.batches as u64) << 40); // no later step's
         let mut loss = self.forward(network, batch)?;
         let Trainer { outputs, dout, spare, gradient, context, .. } = self;
-        network.backward(batch.input, outputs, self.loss.on_logits(), dout, spare, gradient, context)?;
+        network.backward(batch.input, outputs, self.loss.on_logits(), dout, spare, gradient, false, context)?;
         if !self.kernels.is_empty() {
             loss += self.penalty(network);
             for Kernel { range, regularization, .. } in self.kernels.iter().filter(|k| k.regularization.is_penalty()) {
@@ -426,7 +444,7 @@ impl<F: Float> Trainer<F> {
     ) -> Result<Evaluation> {
         let labels = labels.into();
         let (samples, width) = (x.len(), network.spec().outputs());
-        x.check(network.spec().inputs())?;
+        network.check_samples(&x)?;
         labels.check(self.loss, samples, width)?;
         if samples == 0 {
             return Err(Error::Data("evaluate: no samples".into()));
@@ -435,6 +453,7 @@ impl<F: Float> Trainer<F> {
         let mut totals = vec![0.0; metrics.len()];
         let mut loss = 0.0;
         let threads = self.context.threads;
+        self.context.training = false;
         parallel::install(threads, || {
             for start in (0..samples).step_by(CHUNK) {
                 let end = samples.min(start + CHUNK);

@@ -1,7 +1,9 @@
 //! What several test files share: numbers, networks, and a run at every instruction set.
 #![allow(dead_code)] // every test file uses a part of it
 
+pub mod differences;
 pub mod double_double;
+pub mod layers;
 pub mod model_files;
 pub mod training;
 
@@ -15,7 +17,10 @@ use purrceptron::math::{DType, Float};
 use purrceptron::network::Network;
 use purrceptron::random::Stream;
 use purrceptron::spec::{LayerSpec, NetworkSpec};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use strum::VariantNames;
 
 /// `count` numbers drawn from -1..1.
 pub fn numbers<F: Float>(seed: u64, count: usize) -> Vec<F> {
@@ -37,6 +42,36 @@ pub fn bytes(seed: u64, rows: usize, columns: usize) -> Array2<u8> {
 pub fn dense(units: usize, activation: Activation) -> LayerSpec {
     let (kernel_initializer, bias_initializer) = (Initializer::GlorotUniform, Initializer::ScaledUniform);
     LayerSpec::dense(units, activation, kernel_initializer, bias_initializer)
+}
+
+/// Every member of a closed set, by reflection: a new one is tested unasked. One with settings needs a row of them.
+fn with_settings<T: DeserializeOwned + VariantNames>(rows: &[(&str, Value)]) -> Vec<T> {
+    let json = |name: &&str| match rows.iter().find(|(row, _)| row == name) {
+        Some((_, settings)) => json!({ *name: settings }),
+        None => json!(name),
+    };
+    T::VARIANTS.iter().map(|name| serde_json::from_value(json(name)).expect("a row of settings for each")).collect()
+}
+
+/// Every activation.
+pub fn activations() -> Vec<Activation> {
+    with_settings(&[
+        ("leaky_relu", json!({"negative_slope": 0.1})),
+        ("prelu", json!({"initial_slope": 0.3})),
+        ("elu", json!({"alpha": 0.7})),
+        ("celu", json!({"alpha": 1.7})),
+    ])
+}
+
+/// Every initializer.
+pub fn initializers() -> Vec<Initializer> {
+    with_settings(&[
+        ("constant", json!({"value": -0.3})),
+        ("uniform", json!({"limit": 0.2})),
+        ("normal", json!({"deviation": 0.2})),
+        ("truncated_normal", json!({"deviation": 0.2})),
+        ("orthogonal", json!({"gain": 1.5})),
+    ])
 }
 
 /// The spec of a network for rows of `inputs` numbers.

@@ -1,0 +1,187 @@
+"""Initializers, as descriptions: first values of the parameters.
+
+A name does where there is nothing to set: `Dense(20, kernel_initializer="he_normal")`. Of those with a setting a name
+means the usual one: "normal" is `purr.initializers.Normal(0.05)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._arrays import Array
+from ._spec import NamedSpec
+
+__all__ = [
+    "Constant",
+    "FromArray",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Normal",
+    "Ones",
+    "Orthogonal",
+    "ScaledUniform",
+    "TruncatedNormal",
+    "Uniform",
+    "Zeros",
+]
+
+
+class Initializer(NamedSpec):
+    """What all initializers are; use one of the others."""
+
+    kind: ClassVar[str] = "initializer"
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """All zero."""
+
+
+@dataclass(frozen=True)
+class Ones(Initializer):
+    """All one."""
+
+
+@dataclass(frozen=True)
+class Constant(Initializer):
+    """All the same.
+
+    Args:
+        value: What all are.
+    """
+
+    value: float = 0.0
+
+
+@dataclass(frozen=True)
+class Uniform(Initializer):
+    """Uniform on ±limit.
+
+    Args:
+        limit: The largest value, above 0.
+    """
+
+    limit: float = 0.05
+
+
+@dataclass(frozen=True)
+class Normal(Initializer):
+    """Normal with mean 0.
+
+    Args:
+        deviation: The standard deviation, above 0.
+    """
+
+    deviation: float = 0.05
+
+
+@dataclass(frozen=True)
+class TruncatedNormal(Initializer):
+    """Normal with mean 0, drawn again beyond two deviations.
+
+    Args:
+        deviation: The standard deviation before the cut, above 0.
+    """
+
+    deviation: float = 0.05
+
+
+@dataclass(frozen=True)
+class ScaledUniform(Initializer):
+    """Uniform on ±1/√inputs (LeCun et al., Efficient BackProp, 1998): the default, as in PyTorch."""
+
+
+@dataclass(frozen=True)
+class GlorotUniform(Initializer):
+    """Uniform on ±√(6/(inputs+units)) (Glorot and Bengio, 2010): for sigmoid, tanh and softmax."""
+
+
+@dataclass(frozen=True)
+class GlorotNormal(Initializer):
+    """Normal with variance 2/(inputs+units) (Glorot and Bengio, 2010): for sigmoid, tanh and softmax."""
+
+
+@dataclass(frozen=True)
+class HeUniform(Initializer):
+    """Uniform on ±√(6/inputs) (He et al., 2015): for ReLU."""
+
+
+@dataclass(frozen=True)
+class HeNormal(Initializer):
+    """Normal with variance 2/inputs (He et al., 2015): for ReLU."""
+
+
+@dataclass(frozen=True)
+class LecunUniform(Initializer):
+    """Uniform on ±√(3/inputs) (LeCun et al., 1998; Klambauer et al., 2017): for SELU."""
+
+
+@dataclass(frozen=True)
+class LecunNormal(Initializer):
+    """Normal with variance 1/inputs (LeCun et al., 1998; Klambauer et al., 2017): for SELU."""
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """`gain` times a random matrix whose shorter side's vectors are orthonormal (Saxe et al., 2014).
+
+    Args:
+        gain: The length of those vectors, above 0.
+    """
+
+    gain: float = 1.0
+
+
+class FromArray(Initializer):
+    """An array of yours: `Dense(2, kernel_initializer=FromArray(kernel))`.
+
+    Its shape is checked when the network is built; from then on the network's weights hold the numbers, and its
+    description says only that they came from outside.
+
+    Args:
+        values: The array.
+
+    Example:
+        >>> import purrceptron as purr
+        >>> layer = purr.Dense(2, kernel_initializer=purr.initializers.FromArray([[1.0, 2.0]]))
+        >>> purr.Sequential([layer], input_shape=1).predict([[10.0]])
+        array([[10., 20.]], dtype=float32)
+    """
+
+    is_data: ClassVar[bool] = True
+
+    def __init__(self, values: ArrayLike) -> None:
+        self.values: Array = np.array(values)
+        if self.values.dtype.kind not in "fiub":
+            raise TypeError(f"FromArray: expected real numbers, got an array of {self.values.dtype}")
+
+    def settings(self) -> dict[str, Any]:
+        """Nothing that JSON could say."""
+        return {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FromArray) and np.array_equal(self.values, other.values)
+
+    def __hash__(self) -> int:
+        return hash(FromArray)
+
+    def __repr__(self) -> str:
+        return f"FromArray(array of shape {self.values.shape})"
+
+
+def as_initializer(initializer: Any) -> str | Initializer:
+    """The form that a layer keeps: a name, or an object where there is something to set.
+
+    Raises:
+        ValueError: No initializer has that name (the message lists the known).
+    """
+    return Initializer.short(initializer)
