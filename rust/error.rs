@@ -109,6 +109,16 @@ impl Error {
         }
     }
 
+    /// A divergence, with the last finite loss before it where it does not know of one.
+    pub(crate) fn after(self, before: Option<f64>) -> Error {
+        match self {
+            Error::Diverged { epoch, last_loss, layer, learning_rate } => {
+                Error::Diverged { epoch, last_loss: last_loss.or(before), layer, learning_rate }
+            }
+            other => other,
+        }
+    }
+
     pub(crate) fn value(name: impl Into<String>, expected: impl Into<String>, got: impl ToString) -> Error {
         Error::Value { name: name.into(), expected: expected.into(), got: got.to_string() }
     }

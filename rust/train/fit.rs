@@ -183,10 +183,10 @@ pub fn fit<F: Float>(
 }
 
 /// A divergence, with the epoch in which it came and the loss before it.
-fn in_epoch(error: Error, epoch: u64, before: Option<f64>) -> Error {
-    match error {
+fn in_epoch(error: Error, now: u64, before: Option<f64>) -> Error {
+    match error.after(before) {
         Error::Diverged { last_loss, layer, learning_rate, .. } => {
-            Error::Diverged { epoch, last_loss: last_loss.or(before), layer, learning_rate }
+            Error::Diverged { epoch: now, last_loss, layer, learning_rate }
         }
         other => other,
     }

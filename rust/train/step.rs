@@ -64,6 +64,7 @@ pub struct Trainer<F: Float> {
     gradient: Vec<F>,
     gathered: Gathered<F>,
     squares: Vec<f64>,
+    last_loss: Option<f64>,
     dout: Vec<F>,
     spare: Vec<F>,
     terms: Vec<F>,
@@ -142,6 +143,7 @@ impl<F: Float> Trainer<F> {
             gradient: zeros("a gradient", parameters)?,
             gathered: Gathered { sum: Vec::new(), weight: 0.0, batches: 0 },
             squares: Vec::new(),
+            last_loss: None,
             dout: Vec::new(),
             spare: Vec::new(),
             terms: Vec::new(),
@@ -355,7 +357,7 @@ impl<F: Float> Trainer<F> {
     pub fn careful_step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
         self.hide_average(network);
         let before = (network.parameters().to_vec(), network.buffers().to_vec(), self.memory());
-        let loss = self.step(network, batch)?;
+        let loss = self.step(network, batch).map_err(|error| error.after(self.last_loss))?;
         if first_not_finite(network.parameters()).or(first_not_finite(network.buffers())).is_some() {
             let error = self.diverged(network, Some(loss));
             network.set_parameters(before.0)?;
@@ -363,6 +365,7 @@ impl<F: Float> Trainer<F> {
             self.recall(before.2);
             return Err(error);
         }
+        self.last_loss = Some(loss);
         Ok(loss)
     }
 
