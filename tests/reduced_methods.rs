@@ -175,7 +175,7 @@ fn assert_alike(case: &Case, rows: &[Array2<f64>]) {
 #[test]
 fn everything_that_commutes_with_rotation_arrives_where_direct_training_does() {
     for case in cases() {
-        assert_alike(&case, &[case.x.clone()]);
+        assert_alike(&case, std::slice::from_ref(&case.x));
     }
 }
 
