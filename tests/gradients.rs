@@ -109,6 +109,22 @@ fn losses_and_softmax_of_huge_logits_stay_finite() {
     check::<f64>();
 }
 
+#[test]
+fn no_activation_and_no_derivative_is_ever_nan_at_huge_logits() {
+    fn check<F: Float>() {
+        for activation in activations() {
+            let z = [1e4, -1e4, 0.0, -0.0, 60.0, -60.0, 1e-30, -1e-30].map(F::from_f64);
+            let (mut a, mut dz) = (z, [F::ONE; 8]);
+            activation.forward(&mut a, 2);
+            activation.backward(if activation.keeps_z() { &z } else { &a }, &mut dz, 2);
+            let finite = |x: &[F]| x.iter().all(|x| x.is_finite());
+            assert!(finite(&a) && finite(&dz), "{activation:?}: {a:?} {dz:?}");
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
 /// Kernels are called with what a caller has, which may be nothing.
 #[test]
 fn losses_and_activations_of_nothing_do_nothing() {

@@ -78,12 +78,12 @@ def test_baselines_refuse_no_samples() -> None:
             call()
 
 
-def test_confusion_counts_add_up() -> None:
+def test_confusion_matrix_add_up() -> None:
     generator = np.random.default_rng(0)
     y, predicted = generator.integers(0, 4, (2, 500))
-    counts = metrics.confusion_counts(y, predicted, 4)
+    counts = metrics.confusion_matrix(y, predicted, 4)
     assert counts.sum() == 500
     np.testing.assert_array_equal(counts.sum(axis=1), np.bincount(y, minlength=4))
     assert np.trace(counts) / 500 == metrics.accuracy(y, predicted)
     with pytest.raises(ValueError, match="0 to 2"):
-        metrics.confusion_counts(y, predicted, 3)
+        metrics.confusion_matrix(y, predicted, 3)

@@ -403,3 +403,8 @@ def test_weights_that_are_not_finite_have_no_fingerprint() -> None:
     net.set_weights(weights)
     with pytest.raises(purr.DataError, match=r"layers\.1\.kernel: element 1 is NaN"):
         net.fingerprint()
+
+
+def test_an_unknown_activation_in_a_string_shows_where() -> None:
+    with pytest.raises(ValueError, match=r"network '8-5:tanh-3:geluu-1': '3:geluu': unknown activation 'geluu'; known"):
+        Sequential.from_string("8-5:tanh-3:geluu-1")

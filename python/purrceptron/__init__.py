@@ -65,6 +65,8 @@ from .trainer import History, Trainer
 
 if TYPE_CHECKING:
     from . import datasets, images, metrics, photos
+    from .diagnosis import doctor
+    from .gradient_check import check_gradients
     from .photos import CatClassifier, PhotoClassifier
 
 __version__ = _core.version()
@@ -132,7 +134,9 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "check_gradients",
     "datasets",
+    "doctor",
     "find_learning_rate",
     "fit_many",
     "images",
@@ -146,7 +150,8 @@ __all__ = [
 ]
 
 # Loaded when they are first asked for: importing the library loads NumPy and itself, nothing more.
-_LAZY = {"CatClassifier": "photos", "PhotoClassifier": "photos"}
+_LAZY = {"CatClassifier": "photos", "PhotoClassifier": "photos", "check_gradients": "gradient_check"}
+_LAZY |= {"doctor": "diagnosis"}
 _LAZY |= {name: name for name in ("datasets", "images", "metrics", "photos")}
 
 

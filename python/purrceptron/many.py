@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._arrays import ClassWeight, as_numbers
+from ._scores import check_metrics
 from ._spec import check_threads
 from .errors import DataError, DivergedError
 from .losses import Loss, as_loss
@@ -31,7 +32,7 @@ def fit_many(
     shuffle: bool = True,
     optimizer: str | Optimizer = "adam",
     loss: str | Loss | None = None,
-    metrics: Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
     validation_data: tuple[ArrayLike, ...] | None = None,
     sample_weight: ArrayLike | None = None,
     class_weight: ClassWeight | None = None,
@@ -53,7 +54,7 @@ def fit_many(
         shuffle: As for `Sequential.fit`; each network has the order of its own seed.
         optimizer: One for all; each network has its own state of it.
         loss: One for all; left out, each network's last activation implies it.
-        metrics: As for `Sequential.fit`.
+        metrics: Names, as for `Sequential.fit`.
         validation_data: As for `Sequential.fit`.
         sample_weight: As for `Sequential.fit`, one for all.
         class_weight: As for `Sequential.fit`, one for all.
@@ -85,6 +86,8 @@ def fit_many(
     models, optimizer = _checked(models), as_optimizer(optimizer)
     loss = None if loss is None else as_loss(loss)
     options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate)
+    if check_metrics(metrics)[1]:
+        raise ValueError(f"metrics: fit_many takes names, got {metrics!r}")
     threads = _core.thread_count(check_threads(n_threads))
     if not models:
         return []

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from . import _core, toml
 from ._arrays import Array, ClassWeight, as_numbers, as_samples
+from ._scores import Metric
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
 from .batches import is_stream
 from .callbacks import Callback
@@ -149,6 +150,14 @@ class Sequential:
         model._core, model._input_shape = core, tuple(spec["input_shape"])
         return model
 
+    def _copied(self, dtype: str | None = None) -> Self:
+        """A network of the same layers and weights, of another dtype if it is given one."""
+        copied = type(self)(self._layers, seed=self._seed, dtype=dtype or self._dtype)
+        if self._input_shape is not None:
+            copied.build(self._input_shape)
+            copied.set_weights(self.get_weights())
+        return copied
+
     def _built(self) -> _core.Network:
         if self._core is None:
             raise ValueError("the network has no weights yet: give input_shape, or call fit first")
@@ -198,8 +207,9 @@ class Sequential:
         shuffle: bool = True,
         optimizer: str | Optimizer | LBFGS = "adam",
         loss: str | Loss | OwnLoss | None = None,
-        metrics: Sequence[str] = (),
+        metrics: Metric | Sequence[Metric] = (),
         validation_data: tuple[ArrayLike, ...] | None = None,
+        validation_split: float | None = None,
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         accumulate: int = 1,
@@ -225,15 +235,20 @@ class Sequential:
                 weights as a third argument where there are any, that gives the mean loss and its gradient with respect
                 to the predictions. Left out, a last sigmoid implies binary cross-entropy and a last softmax
                 cross-entropy.
-            metrics: Names of scores for the history: "accuracy".
+            metrics: Scores for the history. Names of functions in `purrceptron.metrics`, such as "accuracy", "r2",
+                "top_5_accuracy" (any number): counted over the epoch's samples, each batch before its step. Functions
+                `(y, prediction) -> float`, scikit-learn's as they are (see `metrics.Score`): called with all samples at
+                the epoch's end.
             validation_data: `(x, y)`, or `(x, y, sample_weight)`, to evaluate after every epoch.
+            validation_split: Instead of it, the share of the samples, above 0 and below 1, that is evaluated and not
+                trained on: drawn from the seed, from every class alike.
             sample_weight: How much each sample counts, `(samples,)`, at least 0: the mean loss of a batch is
                 `sum(weight * loss) / sum(weight)`.
             class_weight: How much each class counts, `{0: 1.0, 1: 2.0}` (1 where none is given), or "balanced":
                 `samples / (classes * count)`. Not for the validation data.
             accumulate: Batches whose mean gradient makes one step.
             steps_per_epoch: Batches of an epoch, where they come one by one; None takes all that there are.
-            callbacks: Called after epochs, see `purrceptron.callbacks`.
+            callbacks: Called before and after epochs and batches, see `purrceptron.callbacks`.
             n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
                 result is the same bit for bit.
             solver: "direct"; "reduced", which trains a wide first layer on few samples in the span of the data, for
@@ -261,6 +276,7 @@ class Sequential:
                 shuffle=shuffle,
                 metrics=metrics,
                 validation_data=validation_data,
+                validation_split=validation_split,
                 sample_weight=sample_weight,
                 class_weight=class_weight,
                 accumulate=accumulate,
@@ -305,7 +321,7 @@ class Sequential:
         y: ArrayLike,
         *,
         loss: str | Loss | OwnLoss | None = None,
-        metrics: Sequence[str] = (),
+        metrics: Metric | Sequence[Metric] = (),
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         n_threads: int | None = None,
@@ -572,5 +588,8 @@ def parse_network(text: str, *, has_input: bool = True) -> tuple[int | None, lis
         units = int(match[1])
         usual = "relu" if position + 1 < len(parts) else "sigmoid" if units == 1 else "softmax"
         if position > 0 or not has_input:
-            layers.append(Dense(units, match[2] or usual))
+            try:
+                layers.append(Dense(units, match[2] or usual))
+            except ValueError as error:
+                raise ValueError(f"network {text!r}: {part.strip()!r}: {error}") from None
     return (int(parts[0]) if layers and has_input else None), layers

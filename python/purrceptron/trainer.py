@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -13,8 +14,10 @@ from numpy.typing import ArrayLike
 from . import _core, lbfgs
 from . import batches as streams
 from ._arrays import Array, ClassWeight, as_samples, as_targets, as_weights
+from ._scores import Metric, Score, check_metrics
 from ._spec import check_name, check_threads, check_whole
 from .callbacks import Callback, Progress, ProgressBar
+from .callbacks.watch import Watch
 from .lbfgs import LBFGS
 from .losses import Loss, OwnLoss, as_loss, implied_loss, own_loss
 from .optimizers import SGD, Optimizer, as_optimizer
@@ -35,7 +38,8 @@ class History:
     Attributes:
         loss: Mean over the epoch's samples, each batch before its step.
         val_loss: On the validation data after the epoch; empty without such data.
-        metrics: Scores by name, "accuracy" and "val_accuracy", as lists like the losses.
+        metrics: Scores by name, "accuracy" and "val_accuracy", as lists like the losses: over the epoch's samples, each
+            batch before its step, or for functions at the epoch's end.
         solver: The solver that ran, "direct" or "reduced".
         solver_reason: Why it was chosen.
         seconds: Wall time.
@@ -90,11 +94,12 @@ class Trainer:
         self._own = loss if callable(loss) and not isinstance(loss, Loss) else None
         if self._own is None:
             self._loss = as_loss(loss) if isinstance(loss, str | Loss) else implied_loss(model._last_activation)
+        self._threads = _core.thread_count(check_threads(n_threads))
         self._core = _core.Trainer(
             model._built(),
             json.dumps((SGD() if isinstance(self._optimizer, LBFGS) else self._optimizer).to_dict()),
             None if self._own else json.dumps(self._loss.to_dict()),
-            _core.thread_count(check_threads(n_threads)),
+            self._threads,
             own_loss(self._own, model.dtype) if self._own else None,
         )
 
@@ -165,14 +170,27 @@ class Trainer:
         x: ArrayLike,
         y: ArrayLike,
         *,
-        metrics: Sequence[str] = (),
+        metrics: Metric | Sequence[Metric] = (),
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
     ) -> dict[str, float]:
         """Mean loss (with the weights of samples and classes, and the penalty of the network's) and metrics by name."""
-        names = [check_name("metric", name) for name in _names(metrics)]
-        loss, values = self._core.evaluate(*self._arrays(x, y, sample_weight, class_weight), names)
-        return {"loss": loss, **dict(zip(names, values, strict=True))}
+        names, functions = check_metrics(metrics)
+        samples, labels = self._arrays(x, y, sample_weight, class_weight)
+        loss, values = self._core.evaluate(samples, labels, names)
+        return {"loss": loss, **dict(zip(names, values, strict=True)), **self._call(functions, samples, labels)}
+
+    def _call(self, functions: Sequence[Score], samples: Array, labels: Labels) -> dict[str, float]:
+        """What functions of the caller's say of the network as it is."""
+        if not functions:
+            return {}
+        targets = labels[0] if isinstance(labels, tuple) else labels
+        predictions = self._model._built().predict(samples, self._classifies, self._threads)
+        return {function.name: function(targets, predictions, self._classifies) for function in functions}
+
+    @property
+    def _classifies(self) -> bool:
+        return self.loss in ("binary_cross_entropy", "cross_entropy", "focal")
 
     def train_on_batch(
         self,
@@ -205,8 +223,9 @@ class Trainer:
         epochs: int = 10,
         batch_size: int | None = 32,
         shuffle: bool = True,
-        metrics: Sequence[str] = (),
+        metrics: Metric | Sequence[Metric] = (),
         validation_data: tuple[ArrayLike, ...] | None = None,
+        validation_split: float | None = None,
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         accumulate: int = 1,
@@ -217,7 +236,7 @@ class Trainer:
     ) -> History:
         """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
         options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate)
-        epochs, names = options["epochs"], options["metrics"]
+        functions = check_metrics(metrics)[1]
         streamed = streams.is_stream(x)
         if streamed:
             given = {"y": y, "sample_weight": sample_weight, "accumulate": accumulate if accumulate != 1 else None}
@@ -236,24 +255,60 @@ class Trainer:
             arrays = self._arrays(cast(ArrayLike, x), y, sample_weight, class_weight)
         steps = None if steps_per_epoch is None else check_whole("steps_per_epoch", steps_per_epoch, 1)
         validation = None if validation_data is None else self._validation(validation_data)
-        callbacks = [*callbacks, *([ProgressBar()] if verbose else [])]
-        watch = _watch(callbacks, names) if callbacks else None
-        every_epoch = any(not isinstance(callback, Progress) for callback in callbacks)
-        begun: list[Callback] = []
-        try:
-            for callback in callbacks:
-                begun.append(callback)
-                callback.on_train_begin(self._model, epochs)
+        if validation_split is not None:
+            if validation is not None:
+                raise ValueError("validation_split and validation_data are both given; expected one of them")
             if arrays is None:
-                result = streams.run(self, x, steps, class_weight, validation, options, watch)
+                raise ValueError("validation_split is not for batches that come one by one")
+            arrays, validation = self._set_aside(validation_split, *arrays)
+        callbacks = [*callbacks, *([ProgressBar()] if verbose else [])]
+        for callback in callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(f"callbacks: expected objects of subclasses of purr.Callback, got {callback!r}")
+
+        def scores() -> dict[str, float]:
+            validated = {} if validation is None else self._call(functions, *validation)
+            trained = {} if arrays is None else self._call(functions, *arrays)
+            return {**trained, **{f"val_{name}": value for name, value in validated.items()}}
+
+        watch = Watch(callbacks, options, scores)
+        every_epoch = bool(functions) or any(not isinstance(callback, Progress) for callback in callbacks)
+        with ExitStack() as ends:
+            for callback in callbacks:
+                callback.trainer = self
+            for callback in reversed(callbacks):
+                ends.callback(setattr, callback, "trainer", None)
+            watch.begin(self._model, ends)
+            told = watch.epoch if callbacks or functions else None
+            of_batches = watch.batch if watch.asked_for_batches else None
+            if arrays is None:
+                result = streams.run(self, x, steps, class_weight, validation, options, told, of_batches)
             elif isinstance(self._optimizer, LBFGS):
-                result = lbfgs.run(self._optimizer, self, arrays, validation, options, watch)
+                result = lbfgs.run(self._optimizer, self, arrays, validation, options, told)
             else:
-                result = self._core.fit(*arrays, json.dumps(options), validation, watch, every_epoch)
-        finally:
-            for callback in begun:
-                callback.on_train_end()
-        return History._from_core(result)
+                result = self._core.fit(*arrays, json.dumps(options), validation, told, every_epoch, of_batches)
+        history = History._from_core(result)
+        history.metrics |= watch.scores
+        return history
+
+    def _set_aside(self, share: float, x: Array, labels: Labels) -> tuple[tuple[Array, Labels], tuple[Array, Labels]]:
+        """Splits arrays into what is trained on and what is validated on, each class by its share."""
+        classes = None
+        y, weights = labels if isinstance(labels, tuple) else (labels, None)
+        if self._classifies:
+            numbers = y if y.ndim == 1 else y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0] > 0.5
+            classes = np.ascontiguousarray(numbers, dtype=np.uint32)
+        try:
+            share = float(share)
+        except (TypeError, ValueError):
+            raise TypeError(f"validation_split must be a number above 0 and below 1, got {share!r}") from None
+        held_out = np.zeros(len(x), dtype=bool)
+        held_out[_core.held_out(len(x), share, self._model.seed, classes)] = True
+
+        def part(chosen: Array) -> tuple[Array, Labels]:
+            return x[chosen], y[chosen] if weights is None else (y[chosen], weights[chosen])
+
+        return part(~held_out), part(held_out)
 
     def _validation(self, data: tuple[ArrayLike, ...]) -> tuple[Array, Labels]:
         if len(data) not in (2, 3):
@@ -287,33 +342,19 @@ class Trainer:
 
 
 def fit_options(
-    epochs: int, batch_size: int | None, shuffle: bool, metrics: Sequence[str], solver: str, accumulate: int = 1
+    epochs: int,
+    batch_size: int | None,
+    shuffle: bool,
+    metrics: Metric | Sequence[Metric],
+    solver: str,
+    accumulate: int = 1,
 ) -> dict[str, Any]:
     """What the core reads of the settings of `fit`, each checked."""
     return {
         "epochs": check_whole("epochs", epochs, 0),
         "batch_size": None if batch_size is None else check_whole("batch_size", batch_size, 1),
         "shuffle": bool(shuffle),
-        "metrics": [check_name("metric", name) for name in _names(metrics)],
+        "metrics": check_metrics(metrics)[0],
         "solver": check_name("solver", solver),
         "accumulate": check_whole("accumulate", accumulate, 1),
     }
-
-
-def _names(metrics: Sequence[str]) -> Sequence[str]:
-    return [metrics] if isinstance(metrics, str) else metrics
-
-
-def _watch(callbacks: Sequence[Callback], names: Sequence[str]) -> Callable[..., bool]:
-    """What the core calls after an epoch: every callback, with the epoch's scores by name."""
-
-    def watch(
-        epoch: int, loss: float, metrics: list[float], val_loss: float | None, val_metrics: list[float] | None
-    ) -> bool:
-        logs = {"loss": loss, **dict(zip(names, metrics, strict=True))}
-        if val_loss is not None and val_metrics is not None:
-            logs |= {"val_loss": val_loss, **{f"val_{n}": v for n, v in zip(names, val_metrics, strict=True)}}
-        stops = [callback.on_epoch_end(epoch, logs) for callback in callbacks]  # all of them, whoever stops
-        return any(stops)
-
-    return watch

@@ -30,7 +30,7 @@ macro_rules! by_type {
 type Any<'py> = Bound<'py, PyAny>;
 
 /// Works with the interpreter released, in the standard floating-point mode.
-fn compute<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
+pub(super) fn compute<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
     py.detach(|| {
         let _mode = float_mode::standard();
         work()

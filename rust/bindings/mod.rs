@@ -3,6 +3,7 @@
 mod convert;
 mod kernels;
 mod many;
+mod metric;
 mod network;
 mod own_loss;
 mod trainer;
@@ -21,6 +22,8 @@ mod _core {
     };
     #[pymodule_export]
     use super::many::fit_many;
+    #[pymodule_export]
+    use super::metric::{held_out, larger_is_better, score};
     #[pymodule_export]
     use super::network::Network;
     #[pymodule_export]

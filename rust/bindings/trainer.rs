@@ -141,10 +141,11 @@ impl Trainer {
 
     /// Trains on arrays; `options` is JSON. `watch(epoch, loss, metrics, val_loss, val_metrics)` is called after every
     /// epoch if `every_epoch`, else at most 20 times a second and after the last; if it returns True, training stops.
+    /// `batches(batch, loss)` is called before (loss None) and after every step, with the new weights in place.
     ///
     /// The network gets its new weights at the end, when `watch` is called after every epoch, and when something other
     /// than divergence ends the training early.
-    #[pyo3(signature = (x, y, options, validation=None, watch=None, every_epoch=false))]
+    #[pyo3(signature = (x, y, options, validation=None, watch=None, every_epoch=false, batches=None))]
     fn fit<'py>(
         &self,
         py: Python<'py>,
@@ -154,14 +155,15 @@ impl Trainer {
         validation: Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
         watch: Option<Py<PyAny>>,
         every_epoch: bool,
+        batches: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         stay_on_main_thread(py)?;
         let options: FitOptions =
             serde_json::from_str(options).map_err(|error| Error::Spec(format!("fit: {error}")))?;
         let shared = self.network.get();
         let start = Instant::now();
-        let mut watcher =
-            Watcher { shared, watch, every_epoch, epochs: options.epochs, last_signals: start, last_report: start };
+        let (last_signals, last_report, epochs) = (start, start, options.epochs);
+        let mut watcher = Watcher { shared, watch, every_epoch, batches, epochs, last_signals, last_report };
         let history = with_trainer!(&mut *self.lock()?, trainer => {
             let outputs = trainer.loss().target_width(shared.outputs(py));
             let (x, y) = (ReadonlySamples::new(x)?, labels(y, outputs)?);
@@ -249,9 +251,17 @@ struct Watcher<'a> {
     shared: &'a Network,
     watch: Option<Py<PyAny>>,
     every_epoch: bool,
+    batches: Option<Py<PyAny>>,
     epochs: u64,
     last_signals: Instant,
     last_report: Instant,
+}
+
+impl Watcher<'_> {
+    fn tell_batch(&self, batch: u64, loss: Option<f64>) -> Result<()> {
+        let Some(batches) = &self.batches else { return Ok(()) };
+        Python::attach(|py| batches.call1(py, (batch, loss)).map(drop)).map_err(callback_error)
+    }
 }
 
 impl<F: InModel> Watch<F> for Watcher<'_> {
@@ -261,6 +271,19 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
             Python::attach(|py| py.check_signals()).map_err(callback_error)?;
         }
         Ok(())
+    }
+
+    fn reads_batches(&self) -> bool {
+        self.batches.is_some()
+    }
+
+    fn batch_begin(&mut self, batch: u64) -> Result<()> {
+        self.tell_batch(batch, None)
+    }
+
+    fn batch_end(&mut self, batch: u64, loss: f64, network: &CoreNetwork<F>) -> Result<()> {
+        self.shared.publish(network)?;
+        self.tell_batch(batch, Some(loss))
     }
 
     fn reads_weights(&self) -> bool {
@@ -300,8 +323,8 @@ pub(super) fn history_to_dict<'py>(
     dict.set_item("learning_rate", column(&|epoch| Some(epoch.learning_rate)))?;
     dict.set_item("val_loss", column(&|epoch| epoch.validation.as_ref().map(|v| v.loss)))?;
     for (i, metric) in options.metrics.iter().enumerate() {
-        let name: &str = metric.into();
-        dict.set_item(name, column(&|epoch| epoch.training.metrics.get(i).copied()))?;
+        let name = metric.to_string();
+        dict.set_item(&name, column(&|epoch| epoch.training.metrics.get(i).copied()))?;
         dict.set_item(format!("val_{name}"), column(&|epoch| epoch.validation.as_ref().map(|v| v.metrics[i])))?;
     }
     let solver: &str = history.solver.into();

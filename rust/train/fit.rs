@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::labels::Labels;
 use super::source::BatchSource;
-use super::step::{Evaluation, Trainer};
+use super::step::{Evaluation, Memory, Trainer};
 use crate::error::{Error, Result};
 use crate::float_mode::callback;
 use crate::math::{Float, first_not_finite};
-use crate::metric::Metric;
+use crate::metric::{Metric, Tally};
 use crate::network::{Network, Samples};
 use crate::parallel;
 
@@ -78,10 +78,26 @@ pub enum Flow {
     Stop,
 }
 
-/// Whoever watches a training. Both methods may end it with an error, and the weights are then those of the last step.
+/// Whoever watches a training. All methods may end it with an error. The weights are then those of the last step, or,
+/// where a word about a batch did it, those of the last finished epoch.
 pub trait Watch<F: Float> {
     /// After every step.
     fn step(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether [`Watch::batch_begin`] and [`Watch::batch_end`] shall be called. If not, they cost nothing.
+    fn reads_batches(&self) -> bool {
+        false
+    }
+
+    /// Before the step of a batch, counted from 0 in each epoch.
+    fn batch_begin(&mut self, _batch: u64) -> Result<()> {
+        Ok(())
+    }
+
+    /// After the step of a batch: its mean loss before, and the weights after.
+    fn batch_end(&mut self, _batch: u64, _loss: f64, _network: &Network<F>) -> Result<()> {
         Ok(())
     }
 
@@ -205,21 +221,44 @@ fn run_epoch<F: Float>(
     let FitOptions { metrics, accumulate, .. } = options;
     source.begin_epoch(*trainer.epochs_mut());
     trainer.forget_gathered(); // an interrupt may have left some
-    let (mut samples, mut weight, mut loss, mut totals) = (0.0, 0.0, 0.0, vec![0.0; metrics.len()]);
+    let (mut samples, mut weight, mut loss, mut batches) = (0.0, 0.0, 0.0, 0);
+    let mut scores: Vec<Tally> = metrics.iter().copied().map(Tally::new).collect();
+    let begun = watch.reads_batches().then(|| (network.clone(), trainer.memory()));
     while let Some(batch) = source.next_batch() {
         let counts = batch.labels().total(batch.samples);
+        if let Some(begun) = &begun {
+            let told = callback(|| watch.batch_begin(batches));
+            or_back(told, begun, trainer, network)?;
+        }
         let step =
             trainer.part_of_step(network, batch, *accumulate).map_err(|error| in_epoch(error, epoch, *last_loss))?;
         *last_loss = Some(step);
         samples += batch.samples as f64;
         weight += counts;
         loss += step * counts;
-        for (total, metric) in totals.iter_mut().zip(metrics) {
-            *total += trainer.metric_total(*metric, network, batch.targets);
+        trainer.count(&mut scores, network, batch.targets);
+        if let Some(begun) = &begun {
+            let told = callback(|| watch.batch_end(batches, step, network));
+            or_back(told, begun, trainer, network)?;
         }
+        batches += 1;
         callback(|| watch.step())?;
     }
     trainer.finish_step(network);
-    let mean = |total: f64, count: f64| if count > 0.0 { total / count } else { 0.0 };
-    Ok(Evaluation { loss: mean(loss, weight), metrics: totals.into_iter().map(|total| mean(total, samples)).collect() })
+    let loss = if samples > 0.0 && weight > 0.0 { loss / weight } else { 0.0 };
+    Ok(Evaluation { loss, metrics: scores.iter().map(Tally::value).collect() })
+}
+
+/// Where whoever watches a batch fails, the weights and the optimizer go back to where the epoch `begun`.
+fn or_back<F: Float>(
+    told: Result<()>,
+    begun: &(Network<F>, Memory<F>),
+    trainer: &mut Trainer<F>,
+    network: &mut Network<F>,
+) -> Result<()> {
+    if told.is_err() {
+        network.clone_from(&begun.0);
+        trainer.recall(begun.1.clone());
+    }
+    told
 }

@@ -4,6 +4,7 @@
 //! - `labels.rs`: targets, and how much each sample counts.
 //! - `source.rs`: where batches come from.
 //! - `fit.rs`: epochs, validation, history.
+//! - `held_out.rs`: a part of the samples set aside for validation.
 //! - `solver.rs`: training on arrays: all at once or batch by batch, directly or reduced.
 //! - `prepared.rs`: the data as steps read it, made once for all networks that share it.
 //! - `reduced.rs`: a wide first layer on few samples, in as many dimensions as there are samples.
@@ -11,6 +12,7 @@
 //! - `many.rs`: several networks side by side on the same data.
 
 mod fit;
+mod held_out;
 mod labels;
 mod many;
 mod outside;
@@ -21,6 +23,7 @@ mod source;
 mod step;
 
 pub use fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
+pub use held_out::held_out;
 pub use labels::{Labels, OwnedLabels, OwnedTargets};
 pub use many::{Member, fit_many};
 pub use solver::fit_arrays;

@@ -64,6 +64,7 @@ pub(super) fn check<F: Float>(
         return Err(Error::value("accumulate", "at least 1", 0));
     }
     check_data(network, trainer.loss(), &x, labels)?;
+    trainer.check_metrics(&options.metrics, network, labels.targets)?;
     if let Some((x, labels)) = validation {
         check_data(network, trainer.loss(), &x, labels).map_err(|error| error.of("validation data"))?;
     }
@@ -248,6 +249,19 @@ impl<F: Float, W: Watch<F>> Watch<F> for ThroughReduction<'_, F, W> {
 
     fn outside(&mut self, coefficients: &[f64]) {
         self.outside.copy_from_slice(coefficients);
+    }
+
+    fn reads_batches(&self) -> bool {
+        self.watch.reads_batches()
+    }
+
+    fn batch_begin(&mut self, batch: u64) -> Result<()> {
+        self.watch.batch_begin(batch)
+    }
+
+    fn batch_end(&mut self, batch: u64, loss: f64, network: &Network<F>) -> Result<()> {
+        let restored = self.reduction.restore(network, self.network, &self.outside)?;
+        self.watch.batch_end(batch, loss, &restored)
     }
 
     fn epoch(&mut self, report: &EpochReport, network: &Network<F>) -> Result<Flow> {

@@ -11,7 +11,7 @@ use crate::isa::{self, versions};
 use crate::layer::{Context, Input};
 use crate::loss::{Loss, Targets, weigh};
 use crate::math::{Float, first_not_finite, sum, zeros};
-use crate::metric::Metric;
+use crate::metric::{Metric, Tally, left_out};
 use crate::network::{CHUNK, Network, Outputs, Samples};
 use crate::optimizer::{Optimizer, OptimizerState, Part};
 use crate::parallel;
@@ -428,9 +428,16 @@ impl<F: Float> Trainer<F> {
         batch.labels().check_batch(self.loss, batch.samples, network.spec().outputs())
     }
 
-    /// Sum of `metric` over the batch that was last run forward.
-    pub(super) fn metric_total(&self, metric: Metric, network: &Network<F>, targets: Targets<F>) -> f64 {
-        metric.total(self.outputs.last(), network.spec().outputs(), self.loss.on_logits(), targets)
+    /// Counts the batch that was last run forward.
+    pub(super) fn count(&self, scores: &mut [Tally], network: &Network<F>, targets: Targets<F>) {
+        for score in scores {
+            score.add(self.outputs.last(), network.spec().outputs(), left_out(self.loss), targets);
+        }
+    }
+
+    /// Refuses metrics that this network and these targets have not.
+    pub(super) fn check_metrics(&self, metrics: &[Metric], network: &Network<F>, targets: Targets<F>) -> Result<()> {
+        metrics.iter().try_for_each(|metric| metric.check(self.loss, network.spec().last_activation(), targets))
     }
 
     /// Mean loss (with the weights of the samples, if they have any, and the penalty of the network's) and metrics of
@@ -449,11 +456,12 @@ impl<F: Float> Trainer<F> {
         let (samples, width) = (x.len(), network.spec().outputs());
         network.check_samples(&x)?;
         labels.check(self.loss, samples, width)?;
+        self.check_metrics(metrics, network, labels.targets)?;
         if samples == 0 {
             return Err(Error::Data("evaluate: no samples".into()));
         }
         let mut rows = Vec::new();
-        let mut totals = vec![0.0; metrics.len()];
+        let mut scores: Vec<Tally> = metrics.iter().copied().map(Tally::new).collect();
         let mut loss = 0.0;
         let threads = self.context.threads;
         self.context.training = false;
@@ -465,9 +473,7 @@ impl<F: Float> Trainer<F> {
                 let Labels { targets, weights } = labels;
                 let batch = Batch { input: Input::Rows(&rows), targets, samples: end - start, weights };
                 loss += self.forward(network, batch)? * labels.total(end - start);
-                for (total, metric) in totals.iter_mut().zip(metrics) {
-                    *total += self.metric_total(*metric, network, targets);
-                }
+                self.count(&mut scores, network, targets);
             }
             Ok::<_, Error>(())
         })?;
@@ -475,7 +481,7 @@ impl<F: Float> Trainer<F> {
         if !self.kernels.is_empty() {
             loss += self.penalty(network);
         }
-        Ok(Evaluation { loss, metrics: totals.into_iter().map(|total| total / samples as f64).collect() })
+        Ok(Evaluation { loss, metrics: scores.iter().map(Tally::value).collect() })
     }
 }
 

@@ -9,10 +9,12 @@ import click
 
 from .. import __version__
 from .data import data
+from .doctor import doctor
 from .evaluate import evaluate
 from .failure import Purr
 from .predict import predict
 from .show import show
+from .trace import trace
 from .train import train
 
 __all__ = ["main", "purr"]
@@ -36,7 +38,7 @@ def purr() -> None:
     """
 
 
-for _command in (train, predict, evaluate, show, data):
+for _command in (train, predict, evaluate, show, data, doctor, trace):
     purr.add_command(_command)
 
 

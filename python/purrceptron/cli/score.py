@@ -9,7 +9,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics import accuracy, confusion_counts, constant_baseline, majority_baseline, wilson_interval
+from ..metrics import accuracy, confusion_matrix, constant_baseline, majority_baseline, wilson_interval
 from .output import percent
 
 __all__ = ["Evaluation", "Score"]
@@ -71,7 +71,7 @@ class Evaluation:
         self.majority_name = self.names[int(np.argmax(training_photos))]
         self.constant = Score.of_share(constant_baseline(labels), n)
         self.constant_name = self.names[int(np.argmax(np.bincount(labels)))]
-        self.confusion = confusion_counts(labels, predicted, len(self.names))
+        self.confusion = confusion_matrix(labels, predicted, len(self.names))
 
     def to_dict(self) -> dict[str, object]:
         """Accuracy, baselines, and how often each class was taken for each."""

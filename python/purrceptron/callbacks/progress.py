@@ -1,4 +1,4 @@
-"""Callbacks: code of yours that a training calls."""
+"""Callbacks that show how far a training is."""
 
 from __future__ import annotations
 
@@ -8,71 +8,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ._arrays import Array
+from .callback import Callback
 
 if TYPE_CHECKING:
-    from .model import Sequential
+    from ..model import Sequential
 
-__all__ = ["Callback", "EarlyStopping", "Progress", "ProgressBar"]
-
-
-class Callback:
-    """Base of all callbacks: override what you need.
-
-    A training with such callbacks comes back to Python after every epoch; `Progress` costs less.
-    """
-
-    def on_train_begin(self, model: Sequential, epochs: int) -> None:
-        """Before the first epoch. `model` is the network that is trained."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool | None:
-        """After an epoch, counted from 0; return True to stop. `logs`: "loss", "val_loss", metrics by name."""
-
-    def on_train_end(self) -> None:
-        """After the last epoch, and also when an error or an interrupt ends the training."""
-
-
-class EarlyStopping(Callback):
-    """Stops when a score has not become better for a while, and gives back the best weights.
-
-    Args:
-        patience: Epochs without a better score that are waited for.
-        monitor: The score, "val_loss" by default. Losses are better when smaller, all else when larger.
-        min_delta: How much better counts.
-    """
-
-    def __init__(self, patience: int = 5, monitor: str = "val_loss", min_delta: float = 0.0) -> None:
-        if patience < 1:
-            raise ValueError(f"EarlyStopping: patience must be at least 1, got {patience}")
-        if not min_delta >= 0:
-            raise ValueError(f"EarlyStopping: min_delta must be at least 0, got {min_delta}")
-        self.patience, self.monitor, self.min_delta = patience, monitor, min_delta
-        self.best, self.best_epoch = math.inf, -1
-        self._model: Sequential | None = None
-        self._weights: list[Array] = []
-        self._buffers: dict[str, Array] = {}
-
-    def on_train_begin(self, model: Sequential, epochs: int) -> None:
-        """Forget what an earlier training left."""
-        self._model, self._weights = model, []
-        self.best, self.best_epoch = math.inf, -1
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
-        """Keep the weights if the score is better; stop if it has not been for `patience` epochs."""
-        if self.monitor not in logs:
-            raise ValueError(f"EarlyStopping: no score {self.monitor!r} in this training; there are {', '.join(logs)}")
-        score = logs[self.monitor] if self.monitor.endswith("loss") else -logs[self.monitor]
-        if (self.best_epoch < 0 or score < self.best - self.min_delta) and self._model is not None:
-            self.best, self.best_epoch = score, epoch
-            self._weights, self._buffers = self._model.get_weights(), self._model.buffers
-        return epoch - self.best_epoch >= self.patience
-
-    def on_train_end(self) -> None:
-        """Give the best weights back to the network."""
-        if self._model is not None and self._weights:
-            self._model.set_weights(self._weights)
-            self._model.set_buffers(self._buffers)
-        self._model, self._weights = None, []
+__all__ = ["Progress", "ProgressBar"]
 
 
 class Progress(Callback):
@@ -82,6 +23,13 @@ class Progress(Callback):
 
     Args:
         function: Gets the number of epochs done, of epochs in all, and the scores of the latest by name.
+
+    Example:
+        >>> import purrceptron as purr
+        >>> show = purr.Progress(lambda epoch, epochs, logs: print(epoch, "of", epochs) if epoch == epochs else None)
+        >>> net = purr.Sequential.from_string("1-1", seed=0)
+        >>> _ = net.fit([[0.0], [1.0]], [0, 1], epochs=3, callbacks=[show])
+        3 of 3
     """
 
     _PAUSE = 0.05
@@ -108,6 +56,11 @@ class ProgressBar(Progress):
 
     Args:
         description: What stands before the bar.
+
+    Example:
+        >>> import purrceptron as purr
+        >>> net = purr.Sequential.from_string("1-1", seed=0)
+        >>> _ = net.fit([[0.0], [1.0]], [0, 1], epochs=3, callbacks=[purr.ProgressBar("learning")])
     """
 
     _SECONDS_BETWEEN_LINES = 5.0
