@@ -1,5 +1,6 @@
 //! `_core.Trainer`: one step, the loop, and the way back to Python for those who watch.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Trainer {
     network: Py<Network>,
     trainer: Mutex<Typed>,
+    /// Bits of the learning rate, for those who ask while a training has the lock.
+    rate: AtomicU64,
 }
 
 enum Typed {
@@ -86,7 +89,8 @@ impl Trainer {
         if let Some(function) = own_loss {
             with_trainer!(&mut trainer, trainer => *trainer.own_loss_mut() = Some(own_loss_from(function)));
         }
-        Ok(Trainer { network, trainer: Mutex::new(trainer) })
+        let rate = with_trainer!(&trainer, trainer => trainer.learning_rate());
+        Ok(Trainer { network, trainer: Mutex::new(trainer), rate: AtomicU64::new(rate.to_bits()) })
     }
 
     /// Steps made so far.
@@ -96,7 +100,10 @@ impl Trainer {
 
     /// Length of the next step.
     fn learning_rate(&self) -> PyResult<f64> {
-        Ok(with_trainer!(&*self.lock()?, trainer => trainer.learning_rate()))
+        if let Ok(typed) = self.lock() {
+            return Ok(with_trainer!(&*typed, trainer => trainer.learning_rate()));
+        }
+        Ok(f64::from_bits(self.rate.load(Ordering::Relaxed))) // as the training at work last reported it
     }
 
     /// One step on a batch: the mean loss before it. `y` is targets, here and below, or (targets, weights of samples).
@@ -163,8 +170,10 @@ impl Trainer {
         let shared = self.network.get();
         let start = Instant::now();
         let (last_signals, last_report, epochs) = (start, start, options.epochs);
-        let mut watcher = Watcher { shared, watch, every_epoch, batches, epochs, last_signals, last_report };
+        let mut watcher =
+            Watcher { shared, rate: &self.rate, watch, every_epoch, batches, epochs, last_signals, last_report };
         let history = with_trainer!(&mut *self.lock()?, trainer => {
+            self.rate.store(trainer.learning_rate().to_bits(), Ordering::Relaxed);
             let outputs = trainer.loss().target_width(shared.outputs(py));
             let (x, y) = (ReadonlySamples::new(x)?, labels(y, outputs)?);
             let validation = match &validation {
@@ -249,6 +258,7 @@ fn run<F: InModel>(
 /// Brings a training back to Python now and then: for signals, for progress, and for callbacks.
 struct Watcher<'a> {
     shared: &'a Network,
+    rate: &'a AtomicU64,
     watch: Option<Py<PyAny>>,
     every_epoch: bool,
     batches: Option<Py<PyAny>>,
@@ -291,6 +301,7 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
     }
 
     fn epoch(&mut self, report: &EpochReport, network: &CoreNetwork<F>) -> Result<Flow> {
+        self.rate.store(report.learning_rate.to_bits(), Ordering::Relaxed);
         let Some(watch) = &self.watch else { return Ok(Flow::Continue) };
         if !self.every_epoch && report.epoch + 1 < self.epochs && self.last_report.elapsed() < PAUSE {
             return Ok(Flow::Continue);
