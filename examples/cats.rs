@@ -12,7 +12,7 @@ use purrceptron::loss::Loss;
 use purrceptron::math::DType;
 use purrceptron::metric::Metric;
 use purrceptron::network::{Model, Network, Samples};
-use purrceptron::optimizer::Optimizer;
+use purrceptron::optimizer::{Optimizer, Rule};
 use purrceptron::parallel::thread_count;
 use purrceptron::random::Stream;
 use purrceptron::spec::{LayerSpec, NetworkSpec};
@@ -73,14 +73,15 @@ fn main() -> Result<()> {
         seed: 1,
     };
     let mut network = Network::<f32>::new(spec)?;
-    let descent = Optimizer::Sgd { learning_rate: 0.002, momentum: 0.9, nesterov: true };
-    let mut trainer = Trainer::new(&network, descent, Loss::BinaryCrossEntropy, thread_count(None)?)?;
+    let descent = Optimizer::new(Rule::Sgd { momentum: 0.9, nesterov: true }, 0.002);
+    let mut trainer = Trainer::new(&network, descent, Loss::BINARY_CROSS_ENTROPY, thread_count(None)?)?;
     let options = FitOptions {
         epochs: 1000,
         batch_size: None,
         shuffle: false,
         metrics: vec![Metric::Accuracy],
         solver: Solver::Auto,
+        accumulate: 1,
     };
     let history = fit_arrays(&mut trainer, &mut network, Samples::Bytes(x.view()), y.clone(), None, &options, &mut ())?;
     for report in history.epochs.iter().step_by(200).chain(history.epochs.last()) {

@@ -36,15 +36,20 @@ pub enum Error {
     Spec(String),
     /// The loss stopped being finite.
     #[error(
-        "training diverged in epoch {epoch}: the loss is no longer finite (last finite loss: {}); \
-         try a smaller learning rate, or scale the inputs",
-        last_loss.map_or("none".to_string(), |loss| loss.to_string())
+        "training diverged in epoch {epoch}: the loss is no longer finite{} (last finite loss: {}); {}",
+        layer.as_ref().map_or(String::new(), |layer| format!(", first in {layer}")),
+        last_loss.map_or("none".to_string(), |loss| loss.to_string()),
+        mend(*last_loss, *learning_rate)
     )]
     Diverged {
         /// Epoch, from 0.
         epoch: u64,
         /// Last finite loss of a batch.
         last_loss: Option<f64>,
+        /// The first layer whose outputs or weights are not finite; none if it is the loss alone.
+        layer: Option<String>,
+        /// The learning rate of the moment.
+        learning_rate: f64,
     },
     /// A model file that cannot be trusted or understood.
     #[error("{}: {reason}", path.display())]
@@ -75,6 +80,14 @@ pub enum Error {
     Callback(Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What most likely helps against a divergence.
+fn mend(last_loss: Option<f64>, learning_rate: f64) -> String {
+    match last_loss {
+        Some(_) => format!("try a learning rate below {learning_rate}, clip_norm, or scale the inputs"),
+        None => "there was no finite loss: scale the inputs, or begin with smaller weights".to_string(),
+    }
+}
+
 impl From<ndarray::ShapeError> for Error {
     fn from(error: ndarray::ShapeError) -> Error {
         Error::shape("array", "a shape that holds its elements", error.to_string())
@@ -92,6 +105,16 @@ impl Error {
             Error::Shape { what, expected, got } => Error::Shape { what: format!("{whose}: {what}"), expected, got },
             Error::Value { name, expected, got } => Error::Value { name: format!("{whose}: {name}"), expected, got },
             Error::Data(message) => Error::Data(format!("{whose}: {message}")),
+            other => other,
+        }
+    }
+
+    /// A divergence, with the last finite loss before it where it does not know of one.
+    pub(crate) fn after(self, before: Option<f64>) -> Error {
+        match self {
+            Error::Diverged { epoch, last_loss, layer, learning_rate } => {
+                Error::Diverged { epoch, last_loss: last_loss.or(before), layer, learning_rate }
+            }
             other => other,
         }
     }

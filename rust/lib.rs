@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use ndarray::array;
-//! use purrceptron::{loss::Loss, optimizer::Optimizer};
+//! use purrceptron::{loss::Loss, optimizer::{Optimizer, Rule}};
 //! use purrceptron::network::{Network, Samples};
 //! use purrceptron::spec::NetworkSpec;
 //! use purrceptron::train::{FitOptions, OwnedTargets, Solver, Trainer, fit_arrays};
@@ -16,10 +16,11 @@
 //! // Exclusive or, from its four cases.
 //! let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 //! let y = OwnedTargets::Values(vec![0.0, 1.0, 1.0, 0.0]);
-//! let adam = Optimizer::Adam { learning_rate: 0.01, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false };
-//! let mut trainer = Trainer::new(&network, adam, Loss::BinaryCrossEntropy, 1)?;
+//! let adam = Rule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false };
+//! let adam = Optimizer::new(adam, 0.01);
+//! let mut trainer = Trainer::new(&network, adam, Loss::BINARY_CROSS_ENTROPY, 1)?;
 //! let options =
-//!     FitOptions { epochs: 2000, batch_size: None, shuffle: false, metrics: vec![], solver: Solver::Auto };
+//!     FitOptions { epochs: 2000, batch_size: None, shuffle: false, metrics: vec![], solver: Solver::Auto, accumulate: 1 };
 //! fit_arrays(&mut trainer, &mut network, Samples::Floats(x.view()), y, None, &options, &mut ())?;
 //! let p = network.predict(Samples::Floats(x.view()), false, 1)?;
 //! assert!(p[(0, 0)] < 0.1 && p[(1, 0)] > 0.9 && p[(2, 0)] > 0.9 && p[(3, 0)] < 0.1);
@@ -32,6 +33,7 @@
 //! |---|---|
 //! | [`layer`] | one file a layer, forward and backward together: begin with `layer/dense.rs` |
 //! | [`activation`], [`loss`], [`optimizer`], [`initializer`], [`metric`] | closed sets, one enum each |
+//! | [`schedule`], [`regularization`] | learning rates that change; penalties and bounds on weights |
 //! | [`spec`] | the description of a network; [`network!`] draws one |
 //! | [`network`] | layers in order, parameters in one flat arena |
 //! | [`train`] | one step, batches, the loop |
@@ -65,6 +67,8 @@ pub mod optimizer;
 pub mod parallel;
 mod passes;
 pub mod random;
+pub mod regularization;
 mod samples;
+pub mod schedule;
 pub mod spec;
 pub mod train;

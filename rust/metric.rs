@@ -59,6 +59,10 @@ impl Metric {
     pub fn check<F>(self, loss: Loss, last: Activation, targets: Targets<F>) -> Result<()> {
         let probabilities = loss.on_logits() || matches!(last, Activation::Sigmoid | Activation::Softmax);
         match (self, targets) {
+            _ if loss == Loss::GaussianNll => {
+                let expected = "another (its outputs are means and variances)";
+                Err(Error::value(format!("the loss under metric {self}"), expected, "gaussian_nll"))
+            }
             (Metric::LogLoss | Metric::BrierScore, _) if !probabilities => {
                 let name: &str = last.into();
                 Err(Error::value(format!("the network under metric {self}"), "one that gives probabilities", name))
@@ -111,11 +115,7 @@ impl From<Metric> for String {
 
 /// The activation that turns a network's outputs under `loss` into predictions: that which the loss leaves out.
 pub(crate) fn left_out(loss: Loss) -> Activation {
-    match loss {
-        Loss::BinaryCrossEntropy => Activation::Sigmoid,
-        Loss::CrossEntropy => Activation::Softmax,
-        Loss::MeanSquaredError => Activation::Identity,
-    }
+    loss.undoes().unwrap_or(Activation::Identity)
 }
 
 /// The score of all `predictions (samples, width)` at once.

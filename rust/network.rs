@@ -45,6 +45,13 @@ impl<F> Outputs<F> {
     }
 }
 
+impl<F: Float> Outputs<F> {
+    /// The first layer of those that were run whose outputs are not finite.
+    pub(crate) fn first_not_finite(&self) -> Option<usize> {
+        self.layers.iter().position(|saved| first_not_finite(&saved.out).is_some())
+    }
+}
+
 /// Samples that a prediction or an evaluation takes at a time: the memory it needs does not grow with the data.
 pub(crate) const CHUNK: usize = 512;
 

@@ -11,6 +11,7 @@ use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
 use crate::math::DType;
+use crate::regularization::Regularization;
 
 /// A network, before it has weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,15 @@ pub enum LayerSpec {
         /// Whether training moves the parameters.
         #[serde(default = "yes", skip_serializing_if = "is_yes")]
         trainable: bool,
+        /// Weight of `Σ|w|` of the kernel in the loss.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        l1: f64,
+        /// Weight of `Σ w²` of the kernel in the loss.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        l2: f64,
+        /// Greatest length of what enters a unit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_norm: Option<f64>,
     },
     /// An activation alone, along the last axis of a sample.
     Activation {
@@ -131,6 +141,11 @@ fn is_yes(value: &bool) -> bool {
     *value
 }
 
+/// Penalties that are not there are not written: files from before they existed stay as they were.
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
 impl NetworkSpec {
     /// Reads the JSON form.
     pub fn from_json(text: &str) -> Result<NetworkSpec> {
@@ -155,6 +170,19 @@ impl NetworkSpec {
         self.layers.iter().fold(self.inputs(), |inputs, layer| layer.outputs(inputs))
     }
 
+    /// What is asked for the weights of a name, `layers.0.kernel`: nothing but for kernels.
+    pub(crate) fn regularization(&self, name: &str) -> Regularization {
+        let Some(path) = name.strip_suffix(".kernel") else { return Regularization::default() };
+        let (mut layers, mut found) = (&self.layers, None);
+        for place in path.split('.').filter_map(|part| part.parse::<usize>().ok()) {
+            found = layers.get(place);
+            if let Some(LayerSpec::Residual { layers: within }) = found {
+                layers = within;
+            }
+        }
+        found.map(LayerSpec::regularization).unwrap_or_default()
+    }
+
     /// The last layer's activation.
     pub fn last_activation(&self) -> Activation {
         match self.layers.last() {
@@ -172,7 +200,24 @@ impl LayerSpec {
         kernel_initializer: Initializer,
         bias_initializer: Initializer,
     ) -> LayerSpec {
-        LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, trainable: true }
+        LayerSpec::Dense {
+            units,
+            activation,
+            kernel_initializer,
+            bias_initializer,
+            trainable: true,
+            l1: 0.0,
+            l2: 0.0,
+            max_norm: None,
+        }
+    }
+
+    /// Penalties and bounds on its kernel.
+    pub fn regularization(&self) -> Regularization {
+        match *self {
+            LayerSpec::Dense { l1, l2, max_norm, .. } => Regularization { l1, l2, max_norm },
+            _ => Regularization::default(),
+        }
     }
 
     /// Shape of one output, given that of one input.

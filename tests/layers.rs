@@ -107,7 +107,7 @@ fn print<F: Float>(network: Network<F>) -> String {
 fn trained_on_everything<F: Float>(threads: usize, batch_size: Option<usize>) -> Network<F> {
     let net = network::<F>(50, everything(3), 4);
     let x = matrix::<F>(2, 90, 50);
-    let with = (ADAM, Loss::CrossEntropy, threads);
+    let with = (ADAM, Loss::CROSS_ENTROPY, threads);
     weights(trained(&net, with, Samples::Floats(x.view()), &classes(90, 3), &options(3, batch_size)))
 }
 
@@ -245,7 +245,9 @@ fn batch_norm_standardizes_by_the_batch_in_training_and_by_running_statistics_ot
     let mut trainer = Trainer::new(&net, SGD, Loss::MeanSquaredError, 1).expect("in range");
     let targets = OwnedTargets::Values(vec![0.0; 180]);
     let rows: Vec<f64> = x.iter().copied().collect();
-    trainer.step(&mut net, Batch { input: Input::Rows(&rows), targets: targets.view(), samples: 60 }).expect("finite");
+    trainer
+        .step(&mut net, Batch { input: Input::Rows(&rows), targets: targets.view(), samples: 60, weights: None })
+        .expect("finite");
     let mean = x.mean_axis(Axis(0)).expect("rows") * 0.25;
     let variance = x.var_axis(Axis(0), 1.0) * 0.25 + 0.75;
     let expected: Vec<f64> = mean.iter().chain(&variance).copied().collect();
@@ -256,7 +258,7 @@ fn batch_norm_standardizes_by_the_batch_in_training_and_by_running_statistics_ot
 fn evaluation_and_prediction_gather_nothing_and_drop_nothing() {
     let net = trained_on_everything::<f64>(1, Some(32));
     let x = matrix::<f64>(5, 30, 50);
-    let mut trainer = Trainer::new(&net, ADAM, Loss::CrossEntropy, 1).expect("in range");
+    let mut trainer = Trainer::new(&net, ADAM, Loss::CROSS_ENTROPY, 1).expect("in range");
     let targets = classes(30, 3);
     let mut evaluate = || trainer.evaluate(&net, Samples::Floats(x.view()), targets.view(), &[]).expect("fits").loss;
     let loss = evaluate();
@@ -298,7 +300,7 @@ fn normalize_learns_its_statistics_from_the_training_data_once() {
         network::<f64>(4, vec![LayerSpec::Rescale { scale: 0.5 }, LayerSpec::Normalize {}, dense(1, Identity)], 0);
     let y = OwnedTargets::Values(numbers(3, 700));
     let with = (ADAM, Loss::MeanSquaredError, 2);
-    let net = weights(trained(&start, with, Samples::Floats(x.view()), &y, &options(2, Some(64))));
+    let net = weights(trained(&start, with.clone(), Samples::Floats(x.view()), &y, &options(2, Some(64))));
     let normal = &net.forward_all(Samples::Floats(x.view()), false, 0, 1).expect("fits")[1];
     for (i, column) in normal.columns().into_iter().enumerate() {
         let variance = if i == 3 { 0.0 } else { 1.0 };
@@ -309,8 +311,12 @@ fn normalize_learns_its_statistics_from_the_training_data_once() {
     let again = weights(trained(&net, with, Samples::Floats(other.view()), &y, &options(1, Some(64))));
     assert_eq!(bits(again.buffers()), bits(net.buffers()));
     let mut trainer = Trainer::new(&start, SGD, Loss::MeanSquaredError, 1).expect("in range");
-    let batch =
-        Batch { input: Input::Rows(&[1.0; 4]), targets: purrceptron::loss::Targets::Values(&[0.0]), samples: 1 };
+    let batch = Batch {
+        input: Input::Rows(&[1.0; 4]),
+        targets: purrceptron::loss::Targets::Values(&[0.0]),
+        samples: 1,
+        weights: None,
+    };
     let error = trainer.step(&mut start.clone(), batch).expect_err("no statistics yet");
     assert!(error.to_string().contains("layers[1]") && error.to_string().contains("adapt"), "{error}");
 }
@@ -355,7 +361,7 @@ fn no_optimizer_moves_what_is_frozen() {
     let start = network::<f64>(50, layers, 4);
     for optimizer in [SGD, NESTEROV, ADAM] {
         let x = matrix::<f64>(2, 90, 50);
-        let with = (optimizer, Loss::CrossEntropy, 2);
+        let with = (optimizer, Loss::CROSS_ENTROPY, 2);
         let net = weights(trained(&start, with, Samples::Floats(x.view()), &classes(90, 3), &options(2, Some(32))));
         for parameter in start.named_parameters() {
             let [before, after] = [&start, &net].map(|net| bits(&net.parameters()[parameter.range.clone()]));
@@ -382,7 +388,7 @@ fn an_activation_of_its_own_at_the_end_is_that_of_the_layer_before() {
     let x = matrix::<f64>(2, 40, 5);
     let run = |layers| {
         let start = network::<f64>(5, layers, 0);
-        let with = (ADAM, Loss::CrossEntropy, 1);
+        let with = (ADAM, Loss::CROSS_ENTROPY, 1);
         weights(trained(&start, with, Samples::Floats(x.view()), &classes(40, 3), &options(2, Some(16))))
     };
     let (one, other) = (run(vec![dense(3, Softmax)]), run(vec![dense(3, Identity), of_its_own]));
@@ -404,7 +410,7 @@ fn fifty_layers_train_with_residuals_and_layer_norm() {
     let x = matrix::<f32>(1, 400, 2);
     let y = x.rows().into_iter().map(|row| u32::from(row[0] * row[1] > 0.0)).collect();
     let mut trained = net.clone();
-    let mut trainer = Trainer::new(&trained, ADAM, Loss::CrossEntropy, 2).expect("in range");
+    let mut trainer = Trainer::new(&trained, ADAM, Loss::CROSS_ENTROPY, 2).expect("in range");
     let history = fit_arrays(
         &mut trainer,
         &mut trained,
@@ -424,7 +430,7 @@ fn rows_of_a_first_layer_that_is_not_dense_are_trained_directly_and_the_others_r
     let (x, y) = (matrix::<f64>(1, 20, 400), OwnedTargets::Values(vec![0.5; 20]));
     let solver = |layers: Vec<LayerSpec>, solver| {
         let mut net = network::<f64>(400, layers, 0);
-        let mut trainer = Trainer::new(&net, SGD, Loss::BinaryCrossEntropy, 1).expect("in range");
+        let mut trainer = Trainer::new(&net, SGD, Loss::BINARY_CROSS_ENTROPY, 1).expect("in range");
         let options = FitOptions { solver, ..options(40, None) };
         let x = Samples::Floats(x.view());
         let history = fit_arrays(&mut trainer, &mut net, x, y.clone(), None, &options, &mut ()).expect("works");

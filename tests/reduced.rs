@@ -10,7 +10,7 @@ use purrceptron::loss::Loss;
 use purrceptron::network::{Network, Samples};
 use purrceptron::train::{FitOptions, Solver, Trainer, fit_arrays};
 
-const LOSS: Loss = Loss::BinaryCrossEntropy;
+const LOSS: Loss = Loss::BINARY_CROSS_ENTROPY;
 
 fn with(solver: Solver, epochs: u64, batch_size: Option<usize>) -> FitOptions {
     FitOptions { solver, ..options(epochs, batch_size) }
@@ -37,7 +37,7 @@ fn reduced_training_arrives_where_direct_training_does() {
         for optimizer in [SGD, NESTEROV] {
             for (batch_size, threads) in [(None, 1), (None, 2), (Some(7), 1)] {
                 let run = |solver| {
-                    let settings = (optimizer, LOSS, threads);
+                    let settings = (optimizer.clone(), LOSS, threads);
                     trained(
                         &start,
                         settings,
@@ -78,7 +78,7 @@ fn validation_scores_are_those_of_the_whole_network() {
     let run = |solver| {
         let mut network = start.clone();
         let mut trainer = Trainer::new(&network, NESTEROV, LOSS, 1).expect("in range");
-        let validation = Some((Samples::Floats(unseen.view()), truth.view()));
+        let validation = Some((Samples::Floats(unseen.view()), truth.view().into()));
         let (x, options) = (Samples::Floats(x.view()), with(solver, 50, None));
         fit_arrays(&mut trainer, &mut network, x, y.clone(), validation, &options, &mut ()).expect("a training").epochs
     };

@@ -23,23 +23,23 @@ fn every_training(threads: usize) -> Vec<String> {
         let options = options(3, batch_size);
         let net = network::<f32>(64, vec![dense(32, Tanh), dense(1, Sigmoid)], 1);
         let (x, y) = (matrix(1, 100, 64), labels(100));
-        let with = (ADAM, Loss::BinaryCrossEntropy, threads);
+        let with = (ADAM, Loss::BINARY_CROSS_ENTROPY, threads);
         all.push(fingerprint(trained(&net, with, Samples::Floats(x.view()), &y, &options)));
 
         let net = network::<f64>(30, vec![dense(100, Relu), dense(10, Softmax)], 2);
         let (x, y) = (matrix(2, 77, 30), classes(77, 10));
-        let with = (NESTEROV, Loss::CrossEntropy, threads);
+        let with = (NESTEROV, Loss::CROSS_ENTROPY, threads);
         all.push(fingerprint(trained(&net, with, Samples::Floats(x.view()), &y, &options)));
 
         let net = network::<f32>(784, vec![PIXELS, dense(128, Relu), dense(10, Identity)], 3);
         let (x, y) = (bytes(3, 130, 784), classes(130, 10));
-        let with = (ADAM, Loss::CrossEntropy, threads);
+        let with = (ADAM, Loss::CROSS_ENTROPY, threads);
         all.push(fingerprint(trained(&net, with, Samples::Bytes(x.view()), &y, &options)));
 
         let layers = vec![PIXELS, dense(20, Relu), dense(7, Relu), dense(5, Relu), dense(1, Sigmoid)];
         let net = network::<f32>(12288, layers, 4);
         let (x, y) = (bytes(4, 50, 12288), labels(50));
-        let with = (SGD, Loss::BinaryCrossEntropy, threads);
+        let with = (SGD, Loss::BINARY_CROSS_ENTROPY, threads);
         all.push(fingerprint(trained(&net, with, Samples::Bytes(x.view()), &y, &options)));
     }
     all
@@ -59,11 +59,11 @@ fn training_gives_the_same_bits_at_every_instruction_set() {
     same_at_every_level("training_gives_the_same_bits_at_every_instruction_set", || {
         let net = network::<f32>(17, vec![dense(33, Tanh), dense(9, Sigmoid), dense(7, Relu), dense(3, Softmax)], 1);
         let (x, y) = (matrix(1, 50, 17), classes(50, 3));
-        let with = (ADAM, Loss::CrossEntropy, 2);
+        let with = (ADAM, Loss::CROSS_ENTROPY, 2);
         let single = fingerprint(trained(&net, with, Samples::Floats(x.view()), &y, &options(5, Some(16))));
         let net = network::<f64>(300, vec![PIXELS, dense(9, Relu), dense(2, Sigmoid)], 1);
         let (x, y) = (bytes(1, 30, 300), OwnedTargets::Values(numbers::<f64>(1, 60).iter().map(|y| y.abs()).collect()));
-        let with = (NESTEROV, Loss::BinaryCrossEntropy, 1);
+        let with = (NESTEROV, Loss::BINARY_CROSS_ENTROPY, 1);
         let double = fingerprint(trained(&net, with, Samples::Bytes(x.view()), &y, &options(5, None)));
         single + &double
     });
@@ -80,7 +80,7 @@ fn every_form_of_the_same_data_gives_the_same_bits() {
             (as_bytes.t().as_standard_layout().into_owned(), floats.t().as_standard_layout().into_owned());
         let weights = |x: Samples<F>, batch_size, shuffle, threads| {
             let options = FitOptions { shuffle, ..options(3, batch_size) };
-            fingerprint(trained(&net, (ADAM, Loss::BinaryCrossEntropy, threads), x, &y, &options))
+            fingerprint(trained(&net, (ADAM, Loss::BINARY_CROSS_ENTROPY, threads), x, &y, &options))
         };
         for (batch_size, shuffle) in [(None, true), (Some(7), true), (Some(7), false), (Some(39), true)] {
             let expected = weights(Samples::Floats(floats.view()), batch_size, shuffle, 1);
@@ -90,10 +90,10 @@ fn every_form_of_the_same_data_gives_the_same_bits() {
         }
         // A batch of all samples, gathered row by row, is the full batch.
         let mut network = net.clone();
-        let mut trainer = Trainer::new(&network, ADAM, Loss::BinaryCrossEntropy, 2).expect("in range");
+        let mut trainer = Trainer::new(&network, ADAM, Loss::BINARY_CROSS_ENTROPY, 2).expect("in range");
         let x = Samples::Bytes(as_bytes.view());
         let mut rows =
-            MiniBatches::new(&network, Loss::BinaryCrossEntropy, x, y.clone(), 40, Order::Sequential).expect("fits");
+            MiniBatches::new(&network, Loss::BINARY_CROSS_ENTROPY, x, y.clone(), 40, Order::Sequential).expect("fits");
         fit(&mut trainer, &mut network, &mut rows, None, &options(3, None), &mut ()).expect("training that works");
         assert_eq!(network.fingerprint().expect("finite"), weights(x, None, true, 1));
     }
@@ -125,7 +125,7 @@ fn packing_on_another_number_of_threads_than_training_changes_nothing() {
     let (x, y) = (matrix(0, 70, 600), labels(70));
     let run = |packing, threads| {
         let mut network = start.clone();
-        let loss = Loss::BinaryCrossEntropy;
+        let loss = Loss::BINARY_CROSS_ENTROPY;
         let x = Samples::Floats(x.view());
         let mut batch = install(packing, || FullBatch::new(&network, loss, x, y.clone(), packing)).expect("fits");
         let mut trainer = Trainer::new(&network, ADAM, loss, threads).expect("in range");
@@ -154,7 +154,7 @@ fn trainings_side_by_side_and_predictions_in_between_do_not_disturb_each_other()
     let (x, y) = (matrix(0, 60, 300), labels(60));
     let run = |threads| {
         let (mut network, mut onlooker) = (start.clone(), Onlooker(matrix(1, 600, 300), Vec::new()));
-        let mut trainer = Trainer::new(&network, ADAM, Loss::BinaryCrossEntropy, threads).expect("in range");
+        let mut trainer = Trainer::new(&network, ADAM, Loss::BINARY_CROSS_ENTROPY, threads).expect("in range");
         let x = Samples::Floats(x.view());
         fit_arrays(&mut trainer, &mut network, x, y.clone(), None, &options(6, Some(16)), &mut onlooker)
             .expect("works");

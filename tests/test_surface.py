@@ -19,16 +19,16 @@ from purrceptron._spec import NamedSpec, Spec
 from purrceptron.activations import ActivationFunction
 from purrceptron.initializers import Initializer
 
-# For fields without a default, by their type.
-SAMPLES: dict[str, Any] = {
+SAMPLES: dict[str, Any] = {  # for fields without a default, by their type
     "int": 3,
     "float": 0.5,
     "str": "zeros",
     "bool": False,
+    "tuple[int, ...]": (2, 5),
+    "Schedule | float": 0.5,
     "str | ActivationFunction": purr.LeakyReLU(0.2),
     "Sequence[Layer]": (purr.Dropout(0.1), purr.GaussianNoise(0.5)),
 }
-OPTIONAL: dict[str, Any] = {"trainable": False}  # values unlike the usual of fields that JSON may leave out
 
 
 MODULES = [
@@ -41,12 +41,26 @@ def specs(base: type[Spec]) -> list[Any]:
     """An instance of every subclass, with a value of the right type where there is no default."""
     found = []
     for kind in base.__subclasses__():
-        required = [field for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]  # type: ignore[arg-type]
+        fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+        required = [field for field in fields if field.default is field.default_factory is dataclasses.MISSING]
         found.append(kind(**{field.name: SAMPLES[str(field.type)] for field in required}))
     return found
 
 
-LAYERS, OPTIMIZERS = specs(purr.Layer), specs(purr.Optimizer)
+LAYERS, OPTIMIZERS, SCHEDULES = specs(purr.Layer), specs(purr.Optimizer), specs(purr.Schedule)
+LOSSES = specs(purr.losses.Loss)
+OPTIONAL: dict[str, Any] = {  # values unlike the usual of fields that JSON may leave out
+    "l1": 0.5,
+    "l2": 0.5,
+    "max_norm": 2.0,
+    "weight_decay": 0.25,
+    "clip_norm": 1.0,
+    "clip_value": 1.0,
+    "layer_rates": {0: 0.5},
+    "average": purr.EMA(0.9),
+    "alpha": 0.5,
+    "trainable": False,
+}
 
 
 def build(layer: dict[str, Any], **changes: Any) -> _core.Network:
@@ -56,7 +70,15 @@ def build(layer: dict[str, Any], **changes: Any) -> _core.Network:
 
 def train(optimizer: dict[str, Any]) -> _core.Trainer:
     network = build(purr.Dense(2).to_dict())
-    return _core.Trainer(network, json.dumps(optimizer), "mean_squared_error", 1)
+    return _core.Trainer(network, json.dumps(optimizer), json.dumps({"type": "mean_squared_error"}), 1)
+
+
+def train_on(loss: dict[str, Any]) -> _core.Trainer:
+    return _core.Trainer(build(purr.Dense(2).to_dict()), json.dumps(purr.SGD().to_dict()), json.dumps(loss), 1)
+
+
+def train_by(schedule: dict[str, Any]) -> _core.Trainer:
+    return train({**purr.SGD().to_dict(), "learning_rate": schedule})
 
 
 # Imports
@@ -136,7 +158,7 @@ def test_version_is_that_of_the_crate() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["activation", "initializer", "loss", "optimizer", "metric", "solver", "dtype", "layer"]
+    "kind", ["activation", "initializer", "loss", "optimizer", "schedule", "metric", "solver", "dtype", "layer"]
 )
 def test_closed_sets_have_names(kind: str) -> None:
     names = _core.names(kind)
@@ -146,8 +168,9 @@ def test_closed_sets_have_names(kind: str) -> None:
 
 
 def test_every_loss_and_every_closed_set_of_the_design_is_reachable() -> None:
-    for name in _core.names("loss"):
-        assert name in purr.kernels.__all__
+    assert {loss.type_name() for loss in LOSSES} == set(_core.names("loss"))
+    assert {type(loss).__name__ for loss in LOSSES} <= set(purr.losses.__all__)
+    assert {"binary_cross_entropy", "cross_entropy", "mean_squared_error"} <= set(purr.kernels.__all__)
     assert {"identity", "relu", "sigmoid", "softmax"} <= set(_core.names("activation"))
     assert {"zeros", "scaled_uniform", "glorot_uniform", "he_uniform"} <= set(_core.names("initializer"))
     assert {"direct", "auto"} <= set(_core.names("solver"))
@@ -160,23 +183,32 @@ def test_every_loss_and_every_closed_set_of_the_design_is_reachable() -> None:
 def test_python_and_rust_have_the_same_layers_and_optimizers() -> None:
     assert sorted(layer.type_name() for layer in LAYERS) == sorted(_core.names("layer"))
     assert sorted(optimizer.type_name() for optimizer in OPTIMIZERS) == sorted(_core.names("optimizer"))
-    for spec in [*LAYERS, *OPTIMIZERS]:
+    assert sorted(schedule.type_name() for schedule in SCHEDULES) == sorted(_core.names("schedule"))
+    for spec in [*LAYERS, *OPTIMIZERS, *SCHEDULES]:
         assert getattr(purr, type(spec).__name__) is type(spec)
 
 
 @pytest.mark.parametrize(
-    ("spec", "use"), [*((s, build) for s in LAYERS), *((s, train) for s in OPTIMIZERS)], ids=lambda s: type(s).__name__
+    ("spec", "use"),
+    [
+        *((s, build) for s in LAYERS),
+        *((s, train) for s in OPTIMIZERS),
+        *((s, train_by) for s in SCHEDULES),
+        *((s, train_on) for s in LOSSES),
+    ],
+    ids=lambda s: type(s).__name__,
 )
 def test_python_and_rust_have_the_same_fields(spec: Spec, use: Callable[[dict[str, Any]], Any]) -> None:
     description = spec.to_dict()
-    names = {"type", *(field.name for field in dataclasses.fields(spec))}  # type: ignore[arg-type]
-    assert set(description) == names - set(OPTIONAL)
+    fields = dataclasses.fields(spec)  # type: ignore[arg-type]
+    optional = {field.name for field in fields if "absent" in field.metadata}
+    required = {"type", *(field.name for field in fields)} - optional
+    assert required <= set(description)
     use(description)
-    for name in names & set(OPTIONAL):
-        other = dataclasses.replace(spec, **{name: OPTIONAL[name]}).to_dict()  # type: ignore[type-var]
-        assert other == {**description, name: OPTIONAL[name]}
-        use(other)
-    for name in description:
+    for name in optional:
+        use(dataclasses.replace(spec, **{name: OPTIONAL[name]}).to_dict())  # type: ignore[type-var]
+        use({field: value for field, value in description.items() if field != name})
+    for name in required:
         with pytest.raises(ValueError, match=f"missing field `{name}`"):
             use({field: value for field, value in description.items() if field != name})
     with pytest.raises(ValueError, match="unknown field `colour`"):

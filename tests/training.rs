@@ -14,7 +14,7 @@ use purrceptron::loss::{Loss, Targets};
 use purrceptron::math::Float;
 use purrceptron::metric::Metric;
 use purrceptron::network::{Network, Samples};
-use purrceptron::optimizer::Optimizer;
+use purrceptron::optimizer::{Optimizer, Rule};
 use purrceptron::train::*;
 
 /// The seven steps of the series on arrays, for a 20-7-1 network of ReLU and sigmoid.
@@ -46,7 +46,13 @@ fn fit_on_the_full_batch_equals_the_loop_written_by_hand_bit_for_bit() {
             let mut da = activations[3].clone();
             let logits = activations[3].as_slice().expect("row after row");
             let dz = da.as_slice_mut().expect("row after row");
-            losses.push(Loss::BinaryCrossEntropy.forward_backward(logits, 1, Targets::Values(y), dz, &mut Vec::new()));
+            losses.push(Loss::BINARY_CROSS_ENTROPY.forward_backward(
+                logits,
+                1,
+                Targets::Values(y),
+                dz,
+                &mut Vec::new(),
+            ));
             for layer in (0..3).rev() {
                 if layer < 2 {
                     da.zip_mut_with(&activations[layer + 1], |da, a| *da = if *a > F::ZERO { *da } else { F::ZERO });
@@ -61,7 +67,7 @@ fn fit_on_the_full_batch_equals_the_loop_written_by_hand_bit_for_bit() {
         }
         let by_hand = bits(weights.iter().flatten());
         for threads in [1, 2] {
-            let with = (SGD, Loss::BinaryCrossEntropy, threads);
+            let with = (SGD, Loss::BINARY_CROSS_ENTROPY, threads);
             let (network, history) = trained(&start, with, Samples::Floats(x.view()), &targets, &options(10, None))
                 .expect("training that works");
             assert!(bits(network.parameters()) == by_hand, "{:?} {threads} threads", F::DTYPE);
@@ -69,10 +75,10 @@ fn fit_on_the_full_batch_equals_the_loop_written_by_hand_bit_for_bit() {
         }
         // The same by `Trainer::step`, from rows.
         let mut network = start.clone();
-        let mut trainer = Trainer::new(&network, SGD, Loss::BinaryCrossEntropy, 1).expect("in range");
+        let mut trainer = Trainer::new(&network, SGD, Loss::BINARY_CROSS_ENTROPY, 1).expect("in range");
         let rows = x.as_slice().expect("row after row");
         for _ in 0..10 {
-            let batch = Batch { input: Input::Rows(rows), targets: targets.view(), samples: 41 };
+            let batch = Batch { input: Input::Rows(rows), targets: targets.view(), samples: 41, weights: None };
             trainer.step(&mut network, batch).expect("a finite loss");
         }
         assert_eq!((bits(network.parameters()) == by_hand, trainer.steps()), (true, 10));
@@ -102,7 +108,7 @@ fn an_epoch_holds_every_sample_once_in_an_order_of_its_own_and_the_last_batch_is
     let x = Array2::from_shape_fn((103, 1), |(i, _)| i as f32);
     let y = OwnedTargets::Classes((0..103).map(|i| i % 5).collect());
     let source = |size, order| {
-        MiniBatches::new(&net, Loss::CrossEntropy, Samples::Floats(x.view()), y.clone(), size, order).expect("fits")
+        MiniBatches::new(&net, Loss::CROSS_ENTROPY, Samples::Floats(x.view()), y.clone(), size, order).expect("fits")
     };
     let mut shuffled = source(10, Order::Shuffled(7));
     let epochs: Vec<_> = (0..5).map(|epoch| epoch_of(&mut shuffled, epoch)).collect();
@@ -127,7 +133,7 @@ fn an_epoch_holds_every_sample_once_in_an_order_of_its_own_and_the_last_batch_is
 #[test]
 fn epochs_of_zero_leave_everything_as_it_was() {
     let net = network::<f32>(4, vec![dense(1, Sigmoid)], 0);
-    let with = (ADAM, Loss::BinaryCrossEntropy, 1);
+    let with = (ADAM, Loss::BINARY_CROSS_ENTROPY, 1);
     let (after, history) =
         trained(&net, with, Samples::Floats(matrix(0, 9, 4).view()), &labels(9), &options(0, Some(4)))
             .expect("nothing to do");
@@ -139,7 +145,7 @@ fn epochs_of_zero_leave_everything_as_it_was() {
 fn an_epochs_loss_and_accuracy_are_means_over_its_samples() {
     let mut net = network::<f64>(4, vec![dense(3, Softmax)], 0);
     let (x, y) = (matrix::<f64>(0, 10, 4), classes::<f64>(10, 3));
-    let mut trainer = Trainer::new(&net, SGD, Loss::CrossEntropy, 1).expect("in range");
+    let mut trainer = Trainer::new(&net, SGD, Loss::CROSS_ENTROPY, 1).expect("in range");
     let options = FitOptions { shuffle: false, ..options(1, Some(4)) };
     let mut twin = net.clone();
     let history = fit_arrays(&mut trainer, &mut net, Samples::Floats(x.view()), y.clone(), None, &options, &mut ());
@@ -151,9 +157,13 @@ fn an_epochs_loss_and_accuracy_are_means_over_its_samples() {
             losses -= p[*y as usize].ln();
             right += usize::from(p.iter().all(|other| *other <= p[*y as usize]));
         }
-        let batch =
-            Batch { input: Input::Rows(x.as_slice().expect("rows")), targets: Targets::Classes(y), samples: y.len() };
-        Trainer::new(&twin, SGD, Loss::CrossEntropy, 1).expect("in range").step(&mut twin, batch).expect("finite");
+        let batch = Batch {
+            input: Input::Rows(x.as_slice().expect("rows")),
+            targets: Targets::Classes(y),
+            samples: y.len(),
+            weights: None,
+        };
+        Trainer::new(&twin, SGD, Loss::CROSS_ENTROPY, 1).expect("in range").step(&mut twin, batch).expect("finite");
     }
     let training = history.expect("training that works").epochs[0].training.clone();
     assert!((training.loss - losses / 10.0).abs() < 1e-14, "{training:?} {losses}");
@@ -187,7 +197,7 @@ fn whoever_watches_can_stop_and_sees_the_weights_of_that_moment() {
     let run = |epochs, stop_after, fail_at_step, threads| {
         let mut network = start.clone();
         let mut watch = Stopper { seen: Vec::new(), stop_after, fail_at_step, steps: 0 };
-        let mut trainer = Trainer::new(&network, ADAM, Loss::BinaryCrossEntropy, threads).expect("in range");
+        let mut trainer = Trainer::new(&network, ADAM, Loss::BINARY_CROSS_ENTROPY, threads).expect("in range");
         let options = options(epochs, Some(6));
         let x = Samples::Floats(x.view());
         let history = fit_arrays(&mut trainer, &mut network, x, y.clone(), None, &options, &mut watch);
@@ -211,7 +221,7 @@ fn validation_changes_no_bit_of_the_weights() {
     let (x, y, held_out, held_out_y) = (matrix(0, 50, 30), labels(50), matrix(1, 700, 30), labels(700));
     let run = |validation, batch_size| {
         let mut network = start.clone();
-        let mut trainer = Trainer::new(&network, ADAM, Loss::BinaryCrossEntropy, 2).expect("in range");
+        let mut trainer = Trainer::new(&network, ADAM, Loss::BINARY_CROSS_ENTROPY, 2).expect("in range");
         let x = Samples::Floats(x.view());
         let history =
             fit_arrays(&mut trainer, &mut network, x, y.clone(), validation, &options(4, batch_size), &mut ());
@@ -219,7 +229,7 @@ fn validation_changes_no_bit_of_the_weights() {
     };
     for batch_size in [None, Some(8)] {
         let (plain, without) = run(None, batch_size);
-        let (network, with) = run(Some((Samples::Floats(held_out.view()), held_out_y.view())), batch_size);
+        let (network, with) = run(Some((Samples::Floats(held_out.view()), held_out_y.view().into())), batch_size);
         assert_eq!(network.fingerprint().expect("finite"), plain.fingerprint().expect("finite"));
         assert!(with.epochs.iter().zip(&without.epochs).all(|(with, without)| with.training == without.training));
         let p = network.predict(Samples::Floats(held_out.view()), true, 1).expect("fits");
@@ -255,8 +265,8 @@ fn exclusive_or_is_learned() {
     for (seed, batch_size) in [(0, None), (1, Some(2)), (2, None)] {
         let net = network::<f32>(2, vec![dense(8, Tanh), dense(1, Sigmoid)], seed);
         let optimizer =
-            Optimizer::Adam { learning_rate: 0.05, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false };
-        let with = (optimizer, Loss::BinaryCrossEntropy, 1);
+            Optimizer::new(Rule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false }, 0.05);
+        let with = (optimizer, Loss::BINARY_CROSS_ENTROPY, 1);
         let (_, history) =
             trained(&net, with, Samples::Floats(x.view()), &y, &options(400, batch_size)).expect("works");
         let last = &history.epochs[399].training;
@@ -283,9 +293,10 @@ fn two_moons_are_told_apart_on_points_not_seen() {
     };
     let ((x, y), (unseen, unseen_y)) = (moons(1, 400), moons(2, 400));
     let net = network::<f32>(2, vec![dense(16, Relu), dense(16, Relu), dense(2, Softmax)], 0);
-    let (net, _) = trained(&net, (ADAM, Loss::CrossEntropy, 1), Samples::Floats(x.view()), &y, &options(100, Some(32)))
-        .expect("works");
-    let mut trainer = Trainer::new(&net, ADAM, Loss::CrossEntropy, 1).expect("in range");
+    let (net, _) =
+        trained(&net, (ADAM, Loss::CROSS_ENTROPY, 1), Samples::Floats(x.view()), &y, &options(100, Some(32)))
+            .expect("works");
+    let mut trainer = Trainer::new(&net, ADAM, Loss::CROSS_ENTROPY, 1).expect("in range");
     let score =
         trainer.evaluate(&net, Samples::Floats(unseen.view()), unseen_y.view(), &[Metric::Accuracy]).expect("fits");
     assert!(score.metrics[0] >= 0.98, "{score:?}");

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import _core, activations, callbacks, initializers, kernels
+from . import _core, activations, callbacks, initializers, kernels, losses, schedules
 from .activations import CELU, ELU, LeakyReLU, PReLU
 from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
 from .errors import DataError, DivergedError, ModelFileError
@@ -26,9 +26,41 @@ from .layers import (
     Residual,
     RMSNorm,
 )
+from .lbfgs import LBFGS
+from .learning_rates import LearningRates, find_learning_rate
 from .many import fit_many
 from .model import Sequential
-from .optimizers import SGD, Adam, Optimizer
+from .optimizers import (
+    EMA,
+    RPROP,
+    SGD,
+    SWA,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Average,
+    Lion,
+    NAdam,
+    Optimizer,
+    RMSprop,
+)
+from .schedules import (
+    Constant,
+    CosineDecay,
+    CosineRestarts,
+    ExponentialDecay,
+    InverseTimeDecay,
+    MultiStepDecay,
+    OneCycle,
+    PolynomialDecay,
+    ReduceOnPlateau,
+    Schedule,
+    StepDecay,
+    WarmUp,
+)
 from .trainer import History, Trainer
 
 if TYPE_CHECKING:
@@ -42,50 +74,79 @@ __version__ = _core.version()
 __all__ = [
     "CELU",
     "ELU",
+    "EMA",
+    "LBFGS",
+    "RPROP",
     "SGD",
+    "SWA",
+    "AMSGrad",
     "Activation",
+    "Adadelta",
+    "Adagrad",
     "Adam",
+    "AdamW",
+    "Adamax",
     "AlphaDropout",
+    "Average",
     "BatchNorm",
     "Callback",
     "CatClassifier",
+    "Constant",
+    "CosineDecay",
+    "CosineRestarts",
     "DataError",
     "Dense",
     "DivergedError",
     "Dropout",
     "EarlyStopping",
     "Embedding",
+    "ExponentialDecay",
     "Flatten",
     "GaussianNoise",
     "History",
+    "InverseTimeDecay",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "LearningRates",
+    "Lion",
     "ModelFileError",
+    "MultiStepDecay",
+    "NAdam",
     "Normalize",
+    "OneCycle",
     "Optimizer",
     "PReLU",
     "PhotoClassifier",
+    "PolynomialDecay",
     "Progress",
     "ProgressBar",
     "RMSNorm",
+    "RMSprop",
+    "ReduceOnPlateau",
     "Rescale",
     "Residual",
+    "Schedule",
     "Sequential",
+    "StepDecay",
     "Trainer",
+    "WarmUp",
     "__version__",
     "activations",
     "callbacks",
     "check_gradients",
     "datasets",
     "doctor",
+    "find_learning_rate",
     "fit_many",
     "images",
     "initializers",
     "kernels",
     "load",
+    "losses",
     "metrics",
     "photos",
+    "schedules",
 ]
 
 # Loaded when they are first asked for: importing the library loads NumPy and itself, nothing more.

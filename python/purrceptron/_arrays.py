@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import DataError
 
 Array = NDArray[Any]
+ClassWeight = str | Mapping[int, float]
 
 _AS_THEY_ARE = {name: (np.dtype(name), np.dtype(np.uint8)) for name in ("float32", "float64")}
 
@@ -78,6 +80,59 @@ def as_targets(y: ArrayLike, dtype: str, outputs: int, loss: str, what: str = "y
         raise ValueError(f"{what}: the network has {outputs} outputs, so expected shape {expected}, got {y.shape}")
     with np.errstate(over="ignore"):
         return np.require(y.astype(dtype, copy=False), requirements="A")
+
+
+def as_weights(
+    targets: Array, sample_weight: ArrayLike | None, class_weight: ClassWeight | None, dtype: str, prefix: str = ""
+) -> Array | None:
+    """How much each sample counts: its own weight times that of its class; None if all count alike.
+
+    Args:
+        targets: As `as_targets` gives them.
+        sample_weight: `(samples,)`.
+        class_weight: Weights by class, 1 where none is given; "balanced" is `samples / (classes * count)`.
+
+    Raises:
+        ValueError: The shape does not fit, or a class is none of the data's outputs.
+        DataError: The targets are not classes.
+    """
+    if sample_weight is None and class_weight is None:
+        return None
+    weights = np.ones(len(targets))
+    if sample_weight is not None:
+        given = np.asarray(sample_weight)
+        if given.dtype.kind not in "fiub":
+            raise TypeError(f"{prefix}sample_weight: expected real numbers, got an array of {given.dtype}")
+        if given.shape != weights.shape:
+            raise ValueError(f"{prefix}sample_weight: expected shape {weights.shape}, got {given.shape}")
+        weights = given.astype(np.float64)
+    if class_weight is not None:
+        weights = weights * _of_classes(_classes_of(targets), class_weight)
+    with np.errstate(over="ignore"):
+        return weights.astype(dtype)
+
+
+def _classes_of(targets: Array) -> Array:
+    """The class of each sample: 0 or 1 for one output, the place of the 1 for rows."""
+    if targets.ndim == 1:
+        return targets
+    if not np.all((targets == 0) | (targets == 1)) or (targets.shape[1] > 1 and not np.all(targets.sum(axis=1) == 1)):
+        raise DataError("class_weight: expected classes, or rows with one 1; these targets are other numbers")
+    return targets[:, 0].astype(np.int64) if targets.shape[1] == 1 else targets.argmax(axis=1)
+
+
+def _of_classes(classes: Array, class_weight: ClassWeight) -> Array:
+    if isinstance(class_weight, str):
+        if class_weight != "balanced":
+            raise ValueError(f'class_weight must be "balanced" or weights by class, got {class_weight!r}')
+        counts = np.bincount(classes)
+        return len(classes) / (np.count_nonzero(counts) * counts[classes])
+    if unknown := [label for label in class_weight if label not in range(2**32)]:
+        raise ValueError(f"class_weight: a class is a whole number 0, 1, 2, ..., got {unknown[0]!r}")
+    by_class = np.ones(max([int(classes.max(initial=0)), *class_weight]) + 1)
+    for label, weight in class_weight.items():
+        by_class[label] = weight
+    return by_class[classes]
 
 
 def _as_classes(y: Array, what: str) -> Array:

@@ -21,6 +21,8 @@ class Spec:
     @classmethod
     def type_name(cls) -> str:
         """The name in the JSON: `Dense` is "dense", `EarlyBird` would be "early_bird"."""
+        if "_name" in vars(cls):
+            return str(vars(cls)["_name"])
         return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
     def to_dict(self) -> dict[str, Any]:

@@ -17,12 +17,14 @@ class DivergedError(ArithmeticError):
     Attributes:
         epoch: Epoch (from 0) in which the loss or a weight stopped being finite.
         loss: Last finite loss, or None when there was none.
+        layer: The first layer whose outputs or weights are not finite, "layers.1"; None if it is the loss alone.
     """
 
-    def __init__(self, message: str, epoch: int = 0, loss: float | None = None) -> None:
-        super().__init__(message, epoch, loss)
+    def __init__(self, message: str, epoch: int = 0, loss: float | None = None, layer: str | None = None) -> None:
+        super().__init__(message, epoch, loss, layer)
         self.epoch = epoch
         self.loss = loss
+        self.layer = layer
 
     def __str__(self) -> str:
         return str(self.args[0])

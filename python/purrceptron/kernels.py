@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from ._arrays import Array, as_targets
+from ._arrays import Array
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
 from .activations import ActivationFunction, as_activation
 from .initializers import FromArray, Initializer, as_initializer
+from .losses import as_loss
 
 __all__ = [
     "activation_backward",
@@ -181,7 +182,7 @@ def sgd(parameter: ArrayLike, gradient: ArrayLike, learning_rate: float) -> Arra
 
 def _loss(name: str, outputs: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
     (outputs,) = _arrays({"outputs": outputs}, ndim=2)
-    return _core.loss_forward_backward(name, outputs, as_targets(y, outputs.dtype.name, outputs.shape[1], name))
+    return as_loss(name)(outputs, y)
 
 
 def _arrays(named: dict[str, ArrayLike], ndim: int | None, dtype: np.dtype[Any] | None = None) -> list[Array]:

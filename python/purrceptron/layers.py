@@ -70,9 +70,12 @@ class Dense(Layer):
             "glorot_uniform", "orthogonal", ..) or an object; see `purrceptron.initializers`.
         bias_initializer: First values of the bias, "zeros" by default.
         trainable: Whether training moves the parameters; False freezes them.
+        l1: Weight of `Σ|w|` of the kernel in the loss.
+        l2: Weight of `Σ w²` of the kernel in the loss (Keras's convention: without a factor of 1/2).
+        max_norm: Greatest length of the weights that enter a unit, kept after every step; None is without bound.
 
     Raises:
-        ValueError: A name is unknown (the message lists the known), or `units` is below 1.
+        ValueError: A name is unknown (the message lists the known), or a number is out of its range.
 
     Example:
         >>> from purrceptron import Dense
@@ -85,6 +88,9 @@ class Dense(Layer):
     kernel_initializer: str | Initializer = "scaled_uniform"
     bias_initializer: str | Initializer = "zeros"
     trainable: bool = optional(True, absent=True, kw_only=True)
+    l1: float = optional(0.0, absent=0.0, kw_only=True)
+    l2: float = optional(0.0, absent=0.0, kw_only=True)
+    max_norm: float | None = optional(kw_only=True)
 
     def __post_init__(self) -> None:
         self._set(
@@ -94,6 +100,10 @@ class Dense(Layer):
             bias_initializer=as_initializer(self.bias_initializer),
             trainable=bool(self.trainable),
         )
+        for name, least in (("l1", "at least 0"), ("l2", "at least 0"), ("max_norm", "above 0")):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 or (value == 0 and name != "max_norm")):
+                raise ValueError(f"Dense: {name} must be {least}, got {value}")
 
 
 @dataclass(frozen=True)

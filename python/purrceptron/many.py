@@ -10,10 +10,11 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from . import _core
-from ._arrays import as_numbers
+from ._arrays import ClassWeight, as_numbers
 from ._scores import check_metrics
 from ._spec import check_threads
 from .errors import DataError, DivergedError
+from .losses import Loss, as_loss
 from .model import Sequential
 from .optimizers import Optimizer, as_optimizer
 from .trainer import History, Trainer, fit_options
@@ -30,9 +31,12 @@ def fit_many(
     batch_size: int | None = 32,
     shuffle: bool = True,
     optimizer: str | Optimizer = "adam",
-    loss: str | None = None,
+    loss: str | Loss | None = None,
     metrics: str | Sequence[str] = (),
-    validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+    validation_data: tuple[ArrayLike, ...] | None = None,
+    sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
+    accumulate: int = 1,
     n_threads: int | None = None,
     solver: str = "auto",
 ) -> list[History]:
@@ -52,6 +56,9 @@ def fit_many(
         loss: One for all; left out, each network's last activation implies it.
         metrics: Names, as for `Sequential.fit`.
         validation_data: As for `Sequential.fit`.
+        sample_weight: As for `Sequential.fit`, one for all.
+        class_weight: As for `Sequential.fit`, one for all.
+        accumulate: As for `Sequential.fit`.
         n_threads: Networks that are trained at a time; left out, `PURRCEPTRON_NUM_THREADS` or the cores.
         solver: As for `Sequential.fit`: "auto" chooses for each network by itself.
 
@@ -77,7 +84,8 @@ def fit_many(
         True
     """
     models, optimizer = _checked(models), as_optimizer(optimizer)
-    options = fit_options(epochs, batch_size, shuffle, metrics, solver)
+    loss = None if loss is None else as_loss(loss)
+    options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate)
     if check_metrics(metrics)[1]:
         raise ValueError(f"metrics: fit_many takes names, got {metrics!r}")
     threads = _core.thread_count(check_threads(n_threads))
@@ -91,11 +99,11 @@ def fit_many(
             with _naming(i):
                 built.enter_context(model._built_for(x))
                 trainer = Trainer(model, optimizer=optimizer, loss=loss, n_threads=1)
-                samples, targets = trainer._arrays(x, y)
+                samples, targets = trainer._arrays(x, y, sample_weight, class_weight)
                 validation = validation_targets = None
                 if held_out is not None and validation_data is not None:
-                    validation, validation_targets = trainer._arrays(held_out, validation_data[1], prefix="validation ")
-                jobs.append((model._built(), trainer.loss, targets, validation_targets))
+                    validation, validation_targets = trainer._validation((held_out, *validation_data[1:]))
+                jobs.append((model._built(), json.dumps(trainer._loss.to_dict()), targets, validation_targets))
         outcomes = _core.fit_many(
             jobs, samples, json.dumps(optimizer.to_dict()), json.dumps(options), validation, threads
         )
@@ -138,5 +146,5 @@ def _histories(outcomes: list[dict[str, Any] | Exception]) -> list[History]:
     for name, error in diverged.items():
         others = [other for other in diverged if other != name]
         too = f"; so did {', '.join(others)}" if others else ""
-        raise DivergedError(f"{name}: {error}{too}", error.epoch, error.loss)
+        raise DivergedError(f"{name}: {error}{too}", error.epoch, error.loss, error.layer)
     return [History._from_core(outcome) for outcome in outcomes if not isinstance(outcome, Exception)]

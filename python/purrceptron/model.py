@@ -15,13 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core, toml
-from ._arrays import Array, as_numbers, as_samples
+from ._arrays import Array, ClassWeight, as_numbers, as_samples
 from ._scores import Metric
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
+from .batches import is_stream
 from .callbacks import Callback
 from .layers import Activation, Dense, Layer, check_layers, given_arrays, layer_from_dict, without_arrays
+from .lbfgs import LBFGS
+from .losses import Loss, OwnLoss
 from .optimizers import SGD, Optimizer
-from .trainer import History, Trainer
+from .trainer import Batches, History, Trainer
 
 __all__ = ["Sequential"]
 
@@ -198,17 +201,21 @@ class Sequential:
 
     def fit(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: ArrayLike | Batches,
+        y: ArrayLike | None = None,
         *,
         epochs: int = 10,
         batch_size: int | None = 32,
         shuffle: bool = True,
-        optimizer: str | Optimizer = "adam",
-        loss: str | None = None,
+        optimizer: str | Optimizer | LBFGS = "adam",
+        loss: str | Loss | OwnLoss | None = None,
         metrics: Metric | Sequence[Metric] = (),
-        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_data: tuple[ArrayLike, ...] | None = None,
         validation_split: float | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        accumulate: int = 1,
+        steps_per_epoch: int | None = None,
         callbacks: Sequence[Callback] = (),
         n_threads: int | None = None,
         solver: str = "auto",
@@ -218,20 +225,31 @@ class Sequential:
 
         Args:
             x: Samples `(samples, ...)`; bytes (pictures) are read as they are, the rest in the network's dtype.
+                Or batches that come one by one: an iterator of `(x, y)` or `(x, y, sample_weight)`, or a function that
+                gives one for each epoch; `batch_size` and `shuffle` are then of no account.
             y: Targets: `(samples,)` for one output or for classes, else `(samples, outputs)`.
             epochs: Passes over the data.
             batch_size: Samples of one step; None, or a number not below the samples, takes all in every step.
             shuffle: Whether every epoch has an order of its own, drawn from the seed.
-            optimizer: A name, or an object such as `purr.SGD(0.1, momentum=0.9)`.
-            loss: "binary_cross_entropy", "cross_entropy" (classes, or rows of probabilities) or
-                "mean_squared_error"; left out, a last sigmoid implies the first and a last softmax the second.
+            optimizer: A name, or an object such as `purr.SGD(0.1, momentum=0.9)` or `purr.LBFGS()`.
+            loss: A name, such as "cross_entropy" (classes, or rows of probabilities) or "mean_squared_error", an object
+                such as `purr.losses.Huber(2.0)`, or a function of your own, `(predictions, targets)`, with the samples'
+                weights as a third argument where there are any, that gives the mean loss and its gradient with respect
+                to the predictions. Left out, a last sigmoid implies binary cross-entropy and a last softmax
+                cross-entropy.
             metrics: Scores for the history. Names of functions in `purrceptron.metrics`, such as "accuracy", "r2",
                 "top_5_accuracy" (any number): counted over the epoch's samples, each batch before its step. Functions
                 `(y, prediction) -> float`, scikit-learn's as they are (see `metrics.Score`): called with all samples at
                 the epoch's end.
-            validation_data: `(x, y)` to evaluate after every epoch.
+            validation_data: `(x, y)`, or `(x, y, sample_weight)`, to evaluate after every epoch.
             validation_split: Instead of it, the share of the samples, above 0 and below 1, that is evaluated and not
                 trained on: drawn from the seed, from every class alike.
+            sample_weight: How much each sample counts, `(samples,)`, at least 0: the mean loss of a batch is
+                `sum(weight * loss) / sum(weight)`.
+            class_weight: How much each class counts, `{0: 1.0, 1: 2.0}` (1 where none is given), or "balanced":
+                `samples / (classes * count)`. Not for the validation data.
+            accumulate: Batches whose mean gradient makes one step.
+            steps_per_epoch: Batches of an epoch, where they come one by one; None takes all that there are.
             callbacks: Called before and after epochs and batches, see `purrceptron.callbacks`.
             n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
                 result is the same bit for bit.
@@ -248,6 +266,8 @@ class Sequential:
             DivergedError: The loss is no longer finite; the weights are as before the call (or as a callback last
                 saw them).
         """
+        if is_stream(x):
+            self._built()  # batches that come one by one do not say their shape beforehand
         with self._built_for(x):
             trainer = Trainer(self, optimizer=optimizer, loss=loss, n_threads=n_threads)
             return trainer.fit(
@@ -259,13 +279,17 @@ class Sequential:
                 metrics=metrics,
                 validation_data=validation_data,
                 validation_split=validation_split,
+                sample_weight=sample_weight,
+                class_weight=class_weight,
+                accumulate=accumulate,
+                steps_per_epoch=steps_per_epoch,
                 callbacks=callbacks,
                 solver=solver,
                 verbose=verbose,
             )
 
     @contextmanager
-    def _built_for(self, x: ArrayLike) -> Iterator[None]:
+    def _built_for(self, x: Any) -> Iterator[None]:
         """Within it the network has weights. If it had none before, and what comes is refused, it has none again."""
         begun, layers = "", self._layers
         if self._core is None:
@@ -298,18 +322,35 @@ class Sequential:
         x: ArrayLike,
         y: ArrayLike,
         *,
-        loss: str | None = None,
+        loss: str | Loss | OwnLoss | None = None,
         metrics: Metric | Sequence[Metric] = (),
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
         n_threads: int | None = None,
     ) -> dict[str, float]:
-        """Mean loss and metrics on data, by name: `{"loss": ..., "accuracy": ...}`."""
-        return Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads).evaluate(x, y, metrics=metrics)
+        """Mean loss and metrics on data, by name: `{"loss": ..., "accuracy": ...}`.
+
+        The loss has the weights of samples and classes, as in `fit`, and the layers' penalties.
+        """
+        trainer = Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads)
+        return trainer.evaluate(x, y, metrics=metrics, sample_weight=sample_weight, class_weight=class_weight)
 
     def loss_and_gradient(
-        self, x: ArrayLike, y: ArrayLike, *, loss: str | None = None, n_threads: int | None = None
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        loss: str | Loss | OwnLoss | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        n_threads: int | None = None,
     ) -> tuple[float, Array]:
-        """Mean loss on data, and its gradient: one flat array in the order of `get_weights`. Nothing is changed."""
-        return Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads).loss_and_gradient(x, y)
+        """Mean loss on data, as `evaluate`, and its gradient: one flat array in the order of `get_weights`.
+
+        Nothing is changed.
+        """
+        trainer = Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads)
+        return trainer.loss_and_gradient(x, y, sample_weight=sample_weight, class_weight=class_weight)
 
     def forward(
         self, x: ArrayLike, *, training: bool = False, step: int = 0, n_threads: int | None = None

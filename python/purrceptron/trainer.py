@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _core
-from ._arrays import Array, as_samples, as_targets
+from . import _core, lbfgs
+from . import batches as streams
+from ._arrays import Array, ClassWeight, as_samples, as_targets, as_weights
 from ._scores import Metric, Score, check_metrics
 from ._spec import check_name, check_threads, check_whole
 from .callbacks import Callback, Progress, ProgressBar
 from .callbacks.watch import Watch
-from .optimizers import Optimizer, as_optimizer
+from .lbfgs import LBFGS
+from .losses import Loss, OwnLoss, as_loss, implied_loss, own_loss
+from .optimizers import SGD, Optimizer, as_optimizer
 
 if TYPE_CHECKING:
     from .model import Sequential
 
 __all__ = ["History", "Trainer"]
+
+Batches = Iterator[Any] | Callable[[], Iterable[Any]]  # batches that come one by one
+Labels = Array | tuple[Array, Array]  # targets, or targets and the weights of the samples
 
 
 @dataclass
@@ -37,6 +43,7 @@ class History:
         solver: The solver that ran, "direct" or "reduced".
         solver_reason: Why it was chosen.
         seconds: Wall time.
+        learning_rate: After each epoch, that of the step to come.
     """
 
     loss: list[float]
@@ -45,11 +52,12 @@ class History:
     solver: str = "direct"
     solver_reason: str = ""
     seconds: float = 0.0
+    learning_rate: list[float] = field(default_factory=list)
 
     @classmethod
     def _from_core(cls, result: dict[str, Any]) -> Self:
         loss, val_loss = result.pop("loss"), result.pop("val_loss")
-        ran = {name: result.pop(name) for name in ("solver", "solver_reason", "seconds")}
+        ran = {name: result.pop(name) for name in ("solver", "solver_reason", "seconds", "learning_rate")}
         scores = {name: values for name, values in result.items() if values}
         return cls(loss, val_loss, scores, **ran)
 
@@ -77,15 +85,23 @@ class Trainer:
         self,
         model: Sequential,
         *,
-        optimizer: str | Optimizer = "adam",
-        loss: str | None = None,
+        optimizer: str | Optimizer | LBFGS = "adam",
+        loss: str | Loss | OwnLoss | None = None,
         n_threads: int | None = None,
     ) -> None:
         self._model = model
-        self._optimizer = as_optimizer(optimizer)
-        self._loss = check_name("loss", loss) if loss is not None else _implied_loss(model._last_activation)
+        self._optimizer = optimizer if isinstance(optimizer, LBFGS) else as_optimizer(optimizer)
+        self._own = loss if callable(loss) and not isinstance(loss, Loss) else None
+        if self._own is None:
+            self._loss = as_loss(loss) if isinstance(loss, str | Loss) else implied_loss(model._last_activation)
         self._threads = _core.thread_count(check_threads(n_threads))
-        self._core = _core.Trainer(model._built(), json.dumps(self._optimizer.to_dict()), self._loss, self._threads)
+        self._core = _core.Trainer(
+            model._built(),
+            json.dumps((SGD() if isinstance(self._optimizer, LBFGS) else self._optimizer).to_dict()),
+            None if self._own else json.dumps(self._loss.to_dict()),
+            self._threads,
+            own_loss(self._own, model.dtype) if self._own else None,
+        )
 
     @property
     def model(self) -> Sequential:
@@ -93,81 +109,157 @@ class Trainer:
         return self._model
 
     @property
-    def optimizer(self) -> Optimizer:
+    def optimizer(self) -> Optimizer | LBFGS:
         """The optimizer's description."""
         return self._optimizer
 
     @property
     def loss(self) -> str:
-        """Name of the loss."""
-        return self._loss
-
-    @property
-    def learning_rate(self) -> float:
-        """Length of the next step."""
-        return float(self._optimizer.to_dict()["learning_rate"])
+        """Name of the loss; that of the function, if it is one of yours."""
+        return getattr(self._own, "__name__", "own") if self._own else self._loss.type_name()
 
     @property
     def steps(self) -> int:
         """Steps made so far."""
         return self._core.steps()
 
-    def step(self, x: ArrayLike, y: ArrayLike) -> float:
+    @property
+    def learning_rate(self) -> float:
+        """Length of the next step."""
+        return self._core.learning_rate()
+
+    def step(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> float:
         """Move the weights along the gradient of the mean loss on a batch; returns that loss, from before the step.
+
+        Args:
+            x: Samples.
+            y: Targets.
+            sample_weight: As in `Sequential.fit`.
+            class_weight: As in `Sequential.fit`; "balanced" looks at this batch alone.
 
         Raises:
             DivergedError: The loss is not finite; the weights stay as they are.
         """
-        return self._core.step(*self._arrays(x, y))
+        if isinstance(self._optimizer, LBFGS):
+            raise TypeError("purr.LBFGS makes no single steps; fit it on all samples")
+        return self._core.step(*self._arrays(x, y, sample_weight, class_weight))
 
-    def loss_and_gradient(self, x: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
-        """The mean loss on a batch and its gradient, flat, in the order of `get_weights`. The weights stay.
+    def loss_and_gradient(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> tuple[float, Array]:
+        """The mean loss on a batch, penalties included, and its gradient, flat, in the order of `get_weights`.
 
-        Both are as the next step would find them: with units dropped, and statistics of the batch.
+        The weights stay.
         """
-        return self._core.loss_and_gradient(*self._arrays(x, y))
+        return self._core.loss_and_gradient(*self._arrays(x, y, sample_weight, class_weight))
 
-    def evaluate(self, x: ArrayLike, y: ArrayLike, *, metrics: Metric | Sequence[Metric] = ()) -> dict[str, float]:
-        """Mean loss and metrics by name."""
+    def evaluate(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        metrics: Metric | Sequence[Metric] = (),
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> dict[str, float]:
+        """Mean loss (with the weights of samples and classes, and the penalty of the network's) and metrics by name."""
         names, functions = check_metrics(metrics)
-        samples, targets = self._arrays(x, y)
-        loss, values = self._core.evaluate(samples, targets, names)
-        return {"loss": loss, **dict(zip(names, values, strict=True)), **self._call(functions, samples, targets)}
+        samples, labels = self._arrays(x, y, sample_weight, class_weight)
+        loss, values = self._core.evaluate(samples, labels, names)
+        return {"loss": loss, **dict(zip(names, values, strict=True)), **self._call(functions, samples, labels)}
 
-    def _call(self, functions: Sequence[Score], samples: Array, targets: Array) -> dict[str, float]:
+    def _call(self, functions: Sequence[Score], samples: Array, labels: Labels) -> dict[str, float]:
         """What functions of the caller's say of the network as it is."""
         if not functions:
             return {}
+        targets = labels[0] if isinstance(labels, tuple) else labels
         predictions = self._model._built().predict(samples, self._classifies, self._threads)
         return {function.name: function(targets, predictions, self._classifies) for function in functions}
 
     @property
     def _classifies(self) -> bool:
-        return self._loss.endswith("cross_entropy")
+        return self.loss in ("binary_cross_entropy", "cross_entropy", "focal")
 
-    def fit(
+    def train_on_batch(
         self,
         x: ArrayLike,
         y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> float:
+        """Another name of `step`."""
+        return self.step(x, y, sample_weight=sample_weight, class_weight=class_weight)
+
+    def partial_fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        batch_size: int | None = 32,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> History:
+        """One epoch on a part of the data, in batches, going on with this trainer's optimizer."""
+        return self.fit(x, y, epochs=1, batch_size=batch_size, sample_weight=sample_weight, class_weight=class_weight)
+
+    def fit(
+        self,
+        x: ArrayLike | Batches,
+        y: ArrayLike | None = None,
         *,
         epochs: int = 10,
         batch_size: int | None = 32,
         shuffle: bool = True,
         metrics: Metric | Sequence[Metric] = (),
-        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_data: tuple[ArrayLike, ...] | None = None,
         validation_split: float | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        accumulate: int = 1,
+        steps_per_epoch: int | None = None,
         callbacks: Sequence[Callback] = (),
         solver: str = "auto",
         verbose: int = 0,
     ) -> History:
         """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
-        options = fit_options(epochs, batch_size, shuffle, metrics, solver)
+        options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate)
         functions = check_metrics(metrics)[1]
-        arrays = self._arrays(x, y)
-        validation = None if validation_data is None else self._arrays(*validation_data, prefix="validation ")
+        streamed = streams.is_stream(x)
+        if streamed:
+            given = {"y": y, "sample_weight": sample_weight, "accumulate": accumulate if accumulate != 1 else None}
+            if unused := [name for name, value in given.items() if value is not None]:
+                raise ValueError(
+                    f"{unused[0]} is not for batches that come one by one: each is (x, y) or (x, y, weights)"
+                )
+            if isinstance(self._optimizer, LBFGS):
+                raise TypeError("purr.LBFGS takes all samples in every step, no batches that come one by one")
+            arrays = None
+        elif y is None:
+            raise TypeError("y: expected targets; only batches that come one by one have their own")
+        elif steps_per_epoch is not None:
+            raise ValueError("steps_per_epoch is for batches that come one by one")
+        else:
+            arrays = self._arrays(cast(ArrayLike, x), y, sample_weight, class_weight)
+        steps = None if steps_per_epoch is None else check_whole("steps_per_epoch", steps_per_epoch, 1)
+        validation = None if validation_data is None else self._validation(validation_data)
         if validation_split is not None:
             if validation is not None:
                 raise ValueError("validation_split and validation_data are both given; expected one of them")
+            if arrays is None:
+                raise ValueError("validation_split is not for batches that come one by one")
             arrays, validation = self._set_aside(validation_split, *arrays)
         callbacks = [*callbacks, *([ProgressBar()] if verbose else [])]
         for callback in callbacks:
@@ -176,7 +268,8 @@ class Trainer:
 
         def scores() -> dict[str, float]:
             validated = {} if validation is None else self._call(functions, *validation)
-            return {**self._call(functions, *arrays), **{f"val_{name}": value for name, value in validated.items()}}
+            trained = {} if arrays is None else self._call(functions, *arrays)
+            return {**trained, **{f"val_{name}": value for name, value in validated.items()}}
 
         watch = Watch(callbacks, options, scores)
         every_epoch = bool(functions) or any(not isinstance(callback, Progress) for callback in callbacks)
@@ -186,21 +279,22 @@ class Trainer:
             for callback in reversed(callbacks):
                 ends.callback(setattr, callback, "trainer", None)
             watch.begin(self._model, ends)
-            result = self._core.fit(
-                *arrays,
-                json.dumps(options),
-                validation,
-                watch.epoch if callbacks or functions else None,
-                every_epoch,
-                watch.batch if watch.asked_for_batches else None,
-            )
+            told = watch.epoch if callbacks or functions else None
+            of_batches = watch.batch if watch.asked_for_batches else None
+            if arrays is None:
+                result = streams.run(self, x, steps, class_weight, validation, options, told, of_batches)
+            elif isinstance(self._optimizer, LBFGS):
+                result = lbfgs.run(self._optimizer, self, arrays, validation, options, told)
+            else:
+                result = self._core.fit(*arrays, json.dumps(options), validation, told, every_epoch, of_batches)
         history = History._from_core(result)
         history.metrics |= watch.scores
         return history
 
-    def _set_aside(self, share: float, x: Array, y: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    def _set_aside(self, share: float, x: Array, labels: Labels) -> tuple[tuple[Array, Labels], tuple[Array, Labels]]:
         """Splits arrays into what is trained on and what is validated on, each class by its share."""
         classes = None
+        y, weights = labels if isinstance(labels, tuple) else (labels, None)
         if self._classifies:
             numbers = y if y.ndim == 1 else y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0] > 0.5
             classes = np.ascontiguousarray(numbers, dtype=np.uint32)
@@ -210,22 +304,50 @@ class Trainer:
             raise TypeError(f"validation_split must be a number above 0 and below 1, got {share!r}") from None
         held_out = np.zeros(len(x), dtype=bool)
         held_out[_core.held_out(len(x), share, self._model.seed, classes)] = True
-        return (x[~held_out], y[~held_out]), (x[held_out], y[held_out])
 
-    def _arrays(self, x: ArrayLike, y: ArrayLike, prefix: str = "") -> tuple[Array, Array]:
+        def part(chosen: Array) -> tuple[Array, Labels]:
+            return x[chosen], y[chosen] if weights is None else (y[chosen], weights[chosen])
+
+        return part(~held_out), part(held_out)
+
+    def _validation(self, data: tuple[ArrayLike, ...]) -> tuple[Array, Labels]:
+        if len(data) not in (2, 3):
+            raise ValueError(f"validation_data: expected (x, y) or (x, y, sample_weight), got {len(data)} parts")
+        return self._arrays(data[0], data[1], data[2] if len(data) == 3 else None, prefix="validation ")
+
+    def _arrays(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        prefix: str = "",
+    ) -> tuple[Array, Labels]:
+        """Samples and labels as the core takes them."""
         model = self._model
         samples = as_samples(x, model.dtype, model.input_shape, what=f"{prefix}x")
-        targets = as_targets(y, model.dtype, model.outputs, self._loss, what=f"{prefix}y")
+        if self._own is None:
+            width, name = self._loss.target_width(model.outputs), self._loss.type_name()
+        else:  # whole numbers for several outputs are classes
+            classes = model.outputs > 1 and np.ndim(y) == 1
+            width, name = model.outputs, "cross_entropy" if classes else "own"
+        targets = as_targets(y, model.dtype, width, name, what=f"{prefix}y")
         if len(samples) != len(targets):
             raise ValueError(f"{prefix}x has {len(samples)} samples, but {prefix}y has {len(targets)}")
-        return samples, targets
+        weights = as_weights(targets, sample_weight, class_weight, model.dtype, prefix)
+        return samples, targets if weights is None else (targets, weights)
 
     def __repr__(self) -> str:
-        return f"Trainer({self._model!r}, optimizer={self._optimizer!r}, loss={self._loss!r})"
+        return f"Trainer({self._model!r}, optimizer={self._optimizer!r}, loss={self.loss!r})"
 
 
 def fit_options(
-    epochs: int, batch_size: int | None, shuffle: bool, metrics: Metric | Sequence[Metric], solver: str
+    epochs: int,
+    batch_size: int | None,
+    shuffle: bool,
+    metrics: Metric | Sequence[Metric],
+    solver: str,
+    accumulate: int = 1,
 ) -> dict[str, Any]:
     """What the core reads of the settings of `fit`, each checked."""
     return {
@@ -234,12 +356,5 @@ def fit_options(
         "shuffle": bool(shuffle),
         "metrics": check_metrics(metrics)[0],
         "solver": check_name("solver", solver),
+        "accumulate": check_whole("accumulate", accumulate, 1),
     }
-
-
-def _implied_loss(last_activation: str) -> str:
-    implied = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy"}
-    if last_activation not in implied:
-        known = ", ".join(_core.names("loss"))
-        raise ValueError(f"a network that ends in {last_activation} needs a loss; known: {known}")
-    return implied[last_activation]

@@ -10,9 +10,10 @@ use pyo3::prelude::*;
 use strum::VariantNames;
 
 use crate::error::{Error, Result};
+use crate::loss::Loss;
 use crate::math::Float;
 use crate::network::Samples;
-use crate::train::OwnedTargets;
+use crate::train::{OwnedLabels, OwnedTargets};
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> PyErr {
@@ -22,7 +23,9 @@ impl From<Error> for PyErr {
             Error::Memory { .. } => PyMemoryError::new_err(message),
             Error::Data(_) => own_error("DataError", (message,)),
             Error::ModelFile { .. } => own_error("ModelFileError", (message,)),
-            Error::Diverged { epoch, last_loss } => own_error("DivergedError", (message, epoch, last_loss)),
+            Error::Diverged { epoch, last_loss, layer, .. } => {
+                own_error("DivergedError", (message, epoch, last_loss, layer))
+            }
             Error::Io { path, source } => os_error(&source, path.display().to_string()),
             Error::Callback(error) => match error.downcast::<PyErr>() {
                 Ok(error) => *error,
@@ -91,6 +94,29 @@ impl<'py, F: Float + Element> ReadonlySamples<'py, F> {
             ReadonlySamples::Bytes(array) => Samples::Bytes(array.as_array()),
         }
     }
+}
+
+/// A loss from its JSON description.
+pub fn loss(described: &str) -> Result<Loss> {
+    let read = || {
+        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(described)?;
+        let loss: Loss = serde_json::from_str(described)?;
+        // serde lets what it does not know pass where a variant has no fields of its own.
+        let known = serde_json::to_value(loss)?;
+        match fields.keys().find(|name| known.get(name).is_none()) {
+            Some(name) => Err(serde::de::Error::custom(format!("unknown field `{name}`"))),
+            None => Ok(loss),
+        }
+    };
+    read().map_err(|error: serde_json::Error| Error::Spec(format!("loss: {error}")))
+}
+
+/// Targets, or a tuple of targets and the weights of the samples.
+pub fn labels<F: Float + Element>(y: &Bound<PyAny>, outputs: usize) -> PyResult<OwnedLabels<F>> {
+    let Ok((y, weights)) = y.extract::<(Bound<PyAny>, PyReadonlyArray1<F>)>() else {
+        return Ok(targets(y, outputs)?.into());
+    };
+    Ok(OwnedLabels { targets: targets(&y, outputs)?, weights: Some(weights.as_array().to_vec()) })
 }
 
 /// Targets copied from an array: classes if it is (samples,) of `uint32`, values (samples, `outputs`) otherwise.

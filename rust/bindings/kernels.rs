@@ -174,11 +174,12 @@ pub fn activation_backward<'py>(
     by_type!(typed(py, a, da, z, from_json("activation", activation)?))
 }
 
-/// Mean loss and its gradient with respect to the outputs (logits where the loss is computed from them).
+/// Mean loss, by its JSON description, and its gradient with respect to the outputs (logits where the loss is computed
+/// from them).
 #[pyfunction]
 pub fn loss_forward_backward<'py>(
     py: Python<'py>,
-    name: &str,
+    loss: &str,
     outputs: &Any<'py>,
     y: &Any<'py>,
 ) -> PyResult<(f64, Any<'py>)> {
@@ -190,7 +191,9 @@ pub fn loss_forward_backward<'py>(
     ) -> PyResult<(f64, Any<'py>)> {
         let outputs: PyReadonlyArray2<F> = outputs.extract()?;
         let (samples, width) = outputs.as_array().dim();
-        let y = targets::<F>(y, width)?;
+        loss.check::<F>()?;
+        loss.check_outputs(width)?;
+        let y = targets::<F>(y, loss.target_width(width))?;
         loss.check_targets(y.view(), samples, width)?;
         if samples * width == 0 {
             return Err(Error::Data(format!("{samples} samples of {width}: no mean loss")).into());
@@ -200,7 +203,7 @@ pub fn loss_forward_backward<'py>(
         let value = compute(py, || loss.forward_backward(&outputs, width, y.view(), &mut gradient, &mut Vec::new()));
         Ok((value, matrix(py, gradient, (samples, width))?))
     }
-    by_type!(typed(py, outputs, y, by_name("loss", name)?))
+    by_type!(typed(py, outputs, y, super::convert::loss(loss)?))
 }
 
 /// First values of a kernel (inputs, units) by an initializer, which its JSON describes: those of the stream `stream`

@@ -3,18 +3,17 @@
 use numpy::Element;
 use pyo3::prelude::*;
 
-use super::convert::{ReadonlySamples, by_name, targets};
+use super::convert::{ReadonlySamples, labels, loss as loss_from};
 use super::network::Network;
 use super::trainer::{history_to_dict, stay_on_main_thread};
 use crate::error::{Error, Result};
-use crate::loss::Loss;
 use crate::math::DType;
 use crate::network::InModel;
 use crate::optimizer::Optimizer;
 use crate::parallel::thread_count;
 use crate::train::{FitOptions, Flow, Member, Trainer, fit_many as core_fit_many};
 
-/// A network, the name of its loss, its targets, and those of the validation samples.
+/// A network, its loss as JSON, its targets, and those of the validation samples.
 type Job<'py> = (Py<Network>, String, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 
 /// Trains networks of one dtype on `x`, each on one thread, `n_threads` at a time. `jobs` are (network, loss, targets,
@@ -57,12 +56,13 @@ fn fit_typed<'py, F: InModel + Element>(
     let shared: Vec<&Network> = jobs.iter().map(|job| job.0.get()).collect();
     let mut members = Vec::with_capacity(jobs.len());
     for (i, (shared, (_, loss, y, validation_y))) in shared.iter().zip(&jobs).enumerate() {
-        let loss = by_name::<Loss>("loss", loss)?;
-        let outputs = shared.outputs(py);
-        let validation_targets = validation_y.as_ref().map(|y| targets(y, outputs)).transpose()?;
+        let loss = loss_from(loss)?;
+        let outputs = loss.target_width(shared.outputs(py));
+        let validation_labels = validation_y.as_ref().map(|y| labels(y, outputs)).transpose()?;
         let network = py.detach(|| F::network(&shared.read()).cloned())?;
-        let trainer = Trainer::new(&network, optimizer, loss, 1).map_err(|error| error.of(&format!("models[{i}]")))?;
-        members.push(Member::<F> { network, trainer, targets: targets(y, outputs)?, validation_targets });
+        let trainer =
+            Trainer::new(&network, optimizer.clone(), loss, 1).map_err(|error| error.of(&format!("models[{i}]")))?;
+        members.push(Member::<F> { network, trainer, labels: labels(y, outputs)?, validation_labels });
     }
     let x = ReadonlySamples::new(x)?;
     let validation = validation.as_ref().map(ReadonlySamples::new).transpose()?;

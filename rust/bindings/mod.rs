@@ -5,6 +5,7 @@ mod kernels;
 mod many;
 mod metric;
 mod network;
+mod own_loss;
 mod trainer;
 
 use pyo3::prelude::*;
@@ -57,7 +58,7 @@ fn thread_count(n_threads: Option<usize>) -> PyResult<usize> {
     Ok(crate::parallel::thread_count(n_threads)?)
 }
 
-/// The names in the closed set of a kind: "activation", "initializer", "loss", "optimizer", "metric", "solver", "dtype", "layer".
+/// The names in the closed set of a kind: "activation", "initializer", "loss", "optimizer", "schedule", "average", "metric", "solver", "dtype", "layer".
 #[pyfunction]
 fn names(kind: &str) -> Vec<&'static str> {
     use strum::VariantNames;
@@ -65,12 +66,14 @@ fn names(kind: &str) -> Vec<&'static str> {
         "activation" => crate::activation::Activation::VARIANTS,
         "initializer" => crate::initializer::Initializer::VARIANTS,
         "loss" => crate::loss::Loss::VARIANTS,
-        "optimizer" => crate::optimizer::Optimizer::VARIANTS,
+        "optimizer" => crate::optimizer::Rule::VARIANTS,
+        "schedule" => crate::schedule::Schedule::VARIANTS,
+        "average" => crate::optimizer::Average::VARIANTS,
         "metric" => crate::metric::Metric::VARIANTS,
         "solver" => crate::train::Solver::VARIANTS,
         "dtype" => crate::math::DType::VARIANTS,
         "layer" => crate::spec::LayerSpec::VARIANTS,
         _ => &[],
     };
-    names.to_vec()
+    names.iter().copied().filter(|name| *name != "own").collect() // a loss without a description
 }

@@ -1,5 +1,6 @@
 //! `_core.Trainer`: one step, the loop, and the way back to Python for those who watch.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -8,17 +9,18 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::convert::{ReadonlySamples, by_name, targets};
+use super::convert::{ReadonlySamples, by_name, labels, loss as loss_from};
 use super::network::Network;
+use super::own_loss::own_loss as own_loss_from;
 use crate::error::{Error, Result};
 use crate::float_mode;
-use crate::loss::{Loss, Targets};
+use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
 use crate::optimizer::Optimizer;
 use crate::parallel::{install, stay_on_this_thread, thread_count};
 use crate::train::{
-    Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, MiniBatches, Order, OwnedTargets,
+    Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, Labels, MiniBatches, Order, OwnedLabels,
     Trainer as CoreTrainer, Watch, fit_arrays,
 };
 
@@ -30,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Trainer {
     network: Py<Network>,
     trainer: Mutex<Typed>,
+    /// Bits of the learning rate, for those who ask while a training has the lock.
+    rate: AtomicU64,
 }
 
 enum Typed {
@@ -60,27 +64,33 @@ impl Trainer {
 
 #[pymethods]
 impl Trainer {
-    /// A trainer for `network`; `optimizer` is its JSON description.
+    /// A trainer for `network`; `optimizer` and `loss` are JSON. Instead of a loss it takes a function (predictions, targets)
+    /// or (predictions, targets, weights) -> (value, gradient).
     #[new]
-    #[pyo3(signature = (network, optimizer, loss, n_threads=None))]
+    #[pyo3(signature = (network, optimizer, loss=None, n_threads=None, own_loss=None))]
     fn new(
         py: Python<'_>,
         network: Py<Network>,
         optimizer: &str,
-        loss: &str,
+        loss: Option<&str>,
         n_threads: Option<usize>,
+        own_loss: Option<Py<PyAny>>,
     ) -> PyResult<Trainer> {
         stay_on_main_thread(py)?;
         let _mode = float_mode::standard(); // numbers are read from text, too
         let optimizer: Optimizer =
             serde_json::from_str(optimizer).map_err(|error| Error::Spec(format!("optimizer: {error}")))?;
-        let (loss, threads) = (by_name::<Loss>("loss", loss)?, thread_count(n_threads)?);
+        let (loss, threads) = (loss.map_or(Ok(Loss::Own), loss_from)?, thread_count(n_threads)?);
         let shared = network.get();
-        let trainer = py.detach(|| match &*shared.read() {
+        let mut trainer = py.detach(|| match &*shared.read() {
             Model::F32(network) => CoreTrainer::new(network, optimizer, loss, threads).map(Typed::F32),
             Model::F64(network) => CoreTrainer::new(network, optimizer, loss, threads).map(Typed::F64),
         })?;
-        Ok(Trainer { network, trainer: Mutex::new(trainer) })
+        if let Some(function) = own_loss {
+            with_trainer!(&mut trainer, trainer => *trainer.own_loss_mut() = Some(own_loss_from(function)));
+        }
+        let rate = with_trainer!(&trainer, trainer => trainer.learning_rate());
+        Ok(Trainer { network, trainer: Mutex::new(trainer), rate: AtomicU64::new(rate.to_bits()) })
     }
 
     /// Steps made so far.
@@ -88,7 +98,15 @@ impl Trainer {
         Ok(with_trainer!(&*self.lock()?, trainer => trainer.steps()))
     }
 
-    /// One step on a batch: the mean loss before it.
+    /// Length of the next step.
+    fn learning_rate(&self) -> PyResult<f64> {
+        if let Ok(typed) = self.lock() {
+            return Ok(with_trainer!(&*typed, trainer => trainer.learning_rate()));
+        }
+        Ok(f64::from_bits(self.rate.load(Ordering::Relaxed))) // as the training at work last reported it
+    }
+
+    /// One step on a batch: the mean loss before it. `y` is targets, here and below, or (targets, weights of samples).
     fn step(&self, py: Python<'_>, x: &Bound<'_, PyAny>, y: &Bound<'_, PyAny>) -> PyResult<f64> {
         with_trainer!(&mut *self.lock()?, trainer => {
             on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| trainer.careful_step(network, batch))
@@ -121,7 +139,7 @@ impl Trainer {
         let metrics = metrics.iter().map(|name| by_name::<Metric>("metric", name)).collect::<Result<Vec<_>>>()?;
         let shared = self.network.get();
         let Evaluation { loss, metrics } = with_trainer!(&mut *self.lock()?, trainer => {
-            let (x, y) = (ReadonlySamples::new(x)?, targets(y, shared.outputs(py))?);
+            let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);
             let x = x.view();
             py.detach(|| trainer.evaluate(InModel::network(&shared.read())?, x, y.view(), &metrics))?
         });
@@ -152,12 +170,14 @@ impl Trainer {
         let shared = self.network.get();
         let start = Instant::now();
         let (last_signals, last_report, epochs) = (start, start, options.epochs);
-        let mut watcher = Watcher { shared, watch, every_epoch, batches, epochs, last_signals, last_report };
+        let mut watcher =
+            Watcher { shared, rate: &self.rate, watch, every_epoch, batches, epochs, last_signals, last_report };
         let history = with_trainer!(&mut *self.lock()?, trainer => {
-            let outputs = shared.outputs(py);
-            let (x, y) = (ReadonlySamples::new(x)?, targets(y, outputs)?);
+            self.rate.store(trainer.learning_rate().to_bits(), Ordering::Relaxed);
+            let outputs = trainer.loss().target_width(shared.outputs(py));
+            let (x, y) = (ReadonlySamples::new(x)?, labels(y, outputs)?);
             let validation = match &validation {
-                Some((x, y)) => Some((ReadonlySamples::new(x)?, targets(y, outputs)?)),
+                Some((x, y)) => Some((ReadonlySamples::new(x)?, labels(y, outputs)?)),
                 None => None,
             };
             let validation = validation.as_ref().map(|(x, y)| (x.view(), y.view()));
@@ -182,8 +202,8 @@ fn fit_shared<F: InModel>(
     trainer: &mut CoreTrainer<F>,
     shared: &Network,
     x: Samples<F>,
-    y: OwnedTargets<F>,
-    validation: Option<(Samples<F>, Targets<F>)>,
+    y: OwnedLabels<F>,
+    validation: Option<(Samples<F>, Labels<F>)>,
     options: &FitOptions,
     watcher: &mut Watcher,
 ) -> Result<History> {
@@ -205,23 +225,40 @@ fn on_batch<F: InModel + Element>(
     y: &Bound<'_, PyAny>,
     work: impl FnOnce(&mut CoreTrainer<F>, &mut CoreNetwork<F>, Batch<F>) -> Result<f64> + Send,
 ) -> PyResult<f64> {
-    let (x, y) = (ReadonlySamples::new(x)?, targets(y, shared.outputs(py))?);
+    let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);
     let x = x.view();
-    Ok(py.detach(|| {
-        let mut model = shared.write();
-        let network = F::network_mut(&mut model)?;
-        let mut batch = MiniBatches::new(network, trainer.loss(), x, y, x.len().max(1), Order::Sequential)?;
-        batch.begin_epoch(0);
-        match batch.next_batch() {
-            Some(batch) => install(trainer.threads(), || work(trainer, network, batch)),
-            None => Err(Error::Data("no samples".into())),
-        }
-    })?)
+    if trainer.own_loss_mut().is_some() {
+        // A function of the caller's may ask the network that it judges: no lock is held while it runs.
+        return Ok(py.detach(|| {
+            let mut network = F::network(&shared.read())?.clone();
+            let loss = run(trainer, &mut network, x, y, work)?;
+            shared.publish(&network)?;
+            Result::Ok(loss)
+        })?);
+    }
+    Ok(py.detach(|| run(trainer, F::network_mut(&mut shared.write())?, x, y, work))?)
+}
+
+/// Calls `work` on all samples as one batch.
+fn run<F: InModel>(
+    trainer: &mut CoreTrainer<F>,
+    network: &mut CoreNetwork<F>,
+    x: Samples<F>,
+    y: OwnedLabels<F>,
+    work: impl FnOnce(&mut CoreTrainer<F>, &mut CoreNetwork<F>, Batch<F>) -> Result<f64> + Send,
+) -> Result<f64> {
+    let mut batch = MiniBatches::new(network, trainer.loss(), x, y, x.len().max(1), Order::Sequential)?;
+    batch.begin_epoch(0);
+    match batch.next_batch() {
+        Some(batch) => install(trainer.threads(), || work(trainer, network, batch)),
+        None => Err(Error::Data("no samples".into())),
+    }
 }
 
 /// Brings a training back to Python now and then: for signals, for progress, and for callbacks.
 struct Watcher<'a> {
     shared: &'a Network,
+    rate: &'a AtomicU64,
     watch: Option<Py<PyAny>>,
     every_epoch: bool,
     batches: Option<Py<PyAny>>,
@@ -264,6 +301,7 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
     }
 
     fn epoch(&mut self, report: &EpochReport, network: &CoreNetwork<F>) -> Result<Flow> {
+        self.rate.store(report.learning_rate.to_bits(), Ordering::Relaxed);
         let Some(watch) = &self.watch else { return Ok(Flow::Continue) };
         if !self.every_epoch && report.epoch + 1 < self.epochs && self.last_report.elapsed() < PAUSE {
             return Ok(Flow::Continue);
@@ -293,6 +331,7 @@ pub(super) fn history_to_dict<'py>(
     let dict = PyDict::new(py);
     let column = |get: &dyn Fn(&EpochReport) -> Option<f64>| history.epochs.iter().filter_map(get).collect::<Vec<_>>();
     dict.set_item("loss", column(&|epoch| Some(epoch.training.loss)))?;
+    dict.set_item("learning_rate", column(&|epoch| Some(epoch.learning_rate)))?;
     dict.set_item("val_loss", column(&|epoch| epoch.validation.as_ref().map(|v| v.loss)))?;
     for (i, metric) in options.metrics.iter().enumerate() {
         let name = metric.to_string();

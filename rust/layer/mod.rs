@@ -180,7 +180,7 @@ impl Layer {
         let width: usize = shape.iter().product();
         let features = shape.last().copied().unwrap_or(1);
         let kind = match spec {
-            LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, trainable } => {
+            LayerSpec::Dense { units, activation, kernel_initializer, bias_initializer, trainable, .. } => {
                 let first = [*kernel_initializer, *bias_initializer];
                 AnyLayer::Dense(dense::Dense::new(name, width, *units, *activation, first, *trainable, arenas))
             }

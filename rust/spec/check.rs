@@ -52,6 +52,7 @@ fn check_layers(
     for (index, layer) in layers.iter().enumerate() {
         let at = format!("{within}layers[{index}]");
         layer.check_settings(&at, &shape, dtype)?;
+        layer.regularization().check(&at, dtype)?;
         match layer {
             // Whatever stands before would leave numbers that are not whole.
             LayerSpec::Embedding { .. }

@@ -4,15 +4,14 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::Labels;
 use super::source::BatchSource;
-use super::step::{Evaluation, Trainer};
+use super::step::{Evaluation, Memory, Trainer};
 use crate::error::{Error, Result};
 use crate::float_mode::callback;
-use crate::loss::Targets;
 use crate::math::{Float, first_not_finite};
 use crate::metric::{Metric, Tally};
 use crate::network::{Network, Samples};
-use crate::optimizer::OptimizerState;
 use crate::parallel;
 
 /// How the first layer is trained.
@@ -53,6 +52,8 @@ pub struct FitOptions {
     pub metrics: Vec<Metric>,
     /// How the first layer is trained.
     pub solver: Solver,
+    /// Batches whose mean gradient makes a step; the last step of an epoch takes those that are left.
+    pub accumulate: usize,
 }
 
 /// What an epoch gave.
@@ -64,6 +65,8 @@ pub struct EpochReport {
     pub training: Evaluation,
     /// After the epoch's last step, on the validation data if there is any.
     pub validation: Option<Evaluation>,
+    /// The learning rate of the step that comes next.
+    pub learning_rate: f64,
 }
 
 /// Whether to go on.
@@ -103,7 +106,12 @@ pub trait Watch<F: Float> {
         false
     }
 
-    /// Scores on validation data of the watcher's own, where [`fit`] has none.
+    /// Comes before [`Watch::validate`] and [`Watch::epoch`] where the network is a reduced one: the coefficients of its
+    /// first kernel outside the span of the data.
+    #[doc(hidden)]
+    fn outside(&mut self, _coefficients: &[f64]) {}
+
+    /// Scores on validation data of the watcher's own, where [`fit`] has none. The penalty of the weights is added.
     fn validate(&mut self, _network: &Network<F>) -> Option<Result<Evaluation>> {
         None
     }
@@ -139,43 +147,65 @@ pub fn fit<F: Float>(
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
     source: &mut (impl BatchSource<F> + Send),
-    validation: Option<(Samples<F>, Targets<F>)>,
+    validation: Option<(Samples<F>, Labels<F>)>,
     options: &FitOptions,
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let start = Instant::now();
-    let before = (network.clone(), trainer.state_mut().clone());
+    let before = (network.clone(), trainer.memory());
     let mut epochs = Vec::with_capacity(options.epochs.min(1 << 20) as usize);
+    trainer.hide_average(network);
     let result = parallel::install(trainer.threads(), || {
         let mut last_loss = None;
         for epoch in 0..options.epochs {
-            let training = run_epoch(trainer, network, source, epoch, &options.metrics, &mut last_loss, watch)?;
+            let training = run_epoch(trainer, network, source, epoch, options, &mut last_loss, watch)?;
             *trainer.epochs_mut() += 1;
+            trainer.show_average(network);
+            if let Some(outside) = trainer.outside_mut() {
+                watch.outside(outside.weights());
+            }
             let validation = match validation {
-                Some((x, targets)) => Some(trainer.evaluate(network, x, targets, &options.metrics)?),
-                None => callback(|| watch.validate(network)).transpose()?,
+                Some((x, labels)) => Some(trainer.evaluate(network, x, labels, &options.metrics)?),
+                None => callback(|| watch.validate(network))
+                    .transpose()?
+                    .map(|own| Evaluation { loss: own.loss + trainer.penalty(network), ..own }),
             };
-            let report = EpochReport { epoch, training, validation };
+            trainer.end_epoch(validation.as_ref().map_or(training.loss, |scores| scores.loss));
+            let report = EpochReport { epoch, training, validation, learning_rate: trainer.learning_rate() };
             let flow = callback(|| watch.epoch(&report, network));
             epochs.push(report);
             if flow? == Flow::Stop {
                 break;
             }
+            trainer.hide_average(network);
         }
         match first_not_finite(network.parameters()).or(first_not_finite(network.buffers())) {
-            Some(_) => Err(Error::Diverged { epoch: epochs.len().saturating_sub(1) as u64, last_loss }),
+            Some(_) => Err(in_epoch(trainer.diverged(network, last_loss), epochs.len().saturating_sub(1) as u64, None)),
             None => Ok(()),
         }
     });
     if let Err(error) = result {
         if let Error::Diverged { .. } = error {
             *network = before.0;
-            *trainer.state_mut() = before.1;
+            trainer.recall(before.1);
+        } else {
+            trainer.show_average(network);
         }
         return Err(error);
     }
+    trainer.show_average(network);
     let seconds = start.elapsed().as_secs_f64();
     Ok(History { epochs, solver: Solver::Direct, reason: String::new(), seconds })
+}
+
+/// A divergence, with the epoch in which it came and the loss before it.
+fn in_epoch(error: Error, now: u64, before: Option<f64>) -> Error {
+    match error.after(before) {
+        Error::Diverged { last_loss, layer, learning_rate, .. } => {
+            Error::Diverged { epoch: now, last_loss, layer, learning_rate }
+        }
+        other => other,
+    }
 }
 
 /// All steps of one epoch.
@@ -184,27 +214,28 @@ fn run_epoch<F: Float>(
     network: &mut Network<F>,
     source: &mut impl BatchSource<F>,
     epoch: u64,
-    metrics: &[Metric],
+    options: &FitOptions,
     last_loss: &mut Option<f64>,
     watch: &mut impl Watch<F>,
 ) -> Result<Evaluation> {
+    let FitOptions { metrics, accumulate, .. } = options;
     source.begin_epoch(*trainer.epochs_mut());
-    let (mut samples, mut loss, mut batches) = (0.0, 0.0, 0);
+    trainer.forget_gathered(); // an interrupt may have left some
+    let (mut samples, mut weight, mut loss, mut batches) = (0.0, 0.0, 0.0, 0);
     let mut scores: Vec<Tally> = metrics.iter().copied().map(Tally::new).collect();
-    let begun = watch.reads_batches().then(|| (network.clone(), trainer.state_mut().clone()));
+    let begun = watch.reads_batches().then(|| (network.clone(), trainer.memory()));
     while let Some(batch) = source.next_batch() {
-        let count = batch.samples as f64;
+        let counts = batch.labels().total(batch.samples);
         if let Some(begun) = &begun {
             let told = callback(|| watch.batch_begin(batches));
             or_back(told, begun, trainer, network)?;
         }
-        let step = trainer.step(network, batch).map_err(|error| match error {
-            Error::Diverged { .. } => Error::Diverged { epoch, last_loss: *last_loss },
-            other => other,
-        })?;
+        let step =
+            trainer.part_of_step(network, batch, *accumulate).map_err(|error| in_epoch(error, epoch, *last_loss))?;
         *last_loss = Some(step);
-        samples += count;
-        loss += step * count;
+        samples += batch.samples as f64;
+        weight += counts;
+        loss += step * counts;
         trainer.count(&mut scores, network, batch.targets);
         if let Some(begun) = &begun {
             let told = callback(|| watch.batch_end(batches, step, network));
@@ -213,20 +244,21 @@ fn run_epoch<F: Float>(
         batches += 1;
         callback(|| watch.step())?;
     }
-    let loss = if samples > 0.0 { loss / samples } else { 0.0 };
+    trainer.finish_step(network);
+    let loss = if samples > 0.0 && weight > 0.0 { loss / weight } else { 0.0 };
     Ok(Evaluation { loss, metrics: scores.iter().map(Tally::value).collect() })
 }
 
 /// Where whoever watches a batch fails, the weights and the optimizer go back to where the epoch `begun`.
 fn or_back<F: Float>(
     told: Result<()>,
-    begun: &(Network<F>, OptimizerState<F>),
+    begun: &(Network<F>, Memory<F>),
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
 ) -> Result<()> {
     if told.is_err() {
         network.clone_from(&begun.0);
-        trainer.state_mut().clone_from(&begun.1);
+        trainer.recall(begun.1.clone());
     }
     told
 }

@@ -11,9 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::fit::{FitOptions, Flow, History, Watch};
+use super::labels::OwnedLabels;
 use super::prepared::{Form, Prepared};
 use super::solver::{Choice, check, fit_prepared};
-use super::source::OwnedTargets;
 use super::step::Trainer;
 use crate::error::{Error, Result};
 use crate::math::Float;
@@ -29,9 +29,9 @@ pub struct Member<F: Float> {
     /// Its trainer, for one thread.
     pub trainer: Trainer<F>,
     /// What its outputs are held against.
-    pub targets: OwnedTargets<F>,
+    pub labels: OwnedLabels<F>,
     /// The same for the validation samples, if there are any.
-    pub validation_targets: Option<OwnedTargets<F>>,
+    pub validation_labels: Option<OwnedLabels<F>>,
 }
 
 /// Trains every network of `members` on `x`, up to `threads` of them at a time, and gives back what became of each.
@@ -52,9 +52,9 @@ pub fn fit_many<F: Float>(
     mut go_on: impl FnMut() -> Flow,
 ) -> Result<Vec<Result<History>>> {
     let mut choices = Vec::with_capacity(members.len());
-    for (i, Member { network, trainer, targets, validation_targets }) in members.iter().enumerate() {
-        let validation = validation.zip(validation_targets.as_ref().map(OwnedTargets::view));
-        let choice = check(trainer, network, x, targets.view(), validation, options);
+    for (i, Member { network, trainer, labels, validation_labels }) in members.iter().enumerate() {
+        let validation = validation.zip(validation_labels.as_ref().map(OwnedLabels::view));
+        let choice = check(trainer, network, x, labels.view(), validation, options);
         choices.push(choice.map_err(|error| error.of(&format!("models[{i}]")))?);
     }
     let mut forms: Vec<(Form<F>, Prepared<F>)> = Vec::new();
@@ -117,14 +117,14 @@ fn train<F: Float>(
     options: &FitOptions,
     stop: &AtomicBool,
 ) -> Result<History> {
-    let Member { network, trainer, targets, validation_targets } = member;
+    let Member { network, trainer, labels, validation_labels } = member;
     let start = Instant::now();
     let mut watch = Stoppable(stop);
     Watch::<F>::step(&mut watch)?;
     let form = Form::of(network, choice.solver);
     let Some((_, data)) = forms.iter().find(|(other, _)| *other == form) else { return stopped() };
-    let (targets, held_out) = (targets.clone(), validation_targets.as_ref().map(OwnedTargets::view));
-    let history = fit_prepared(trainer, network, data, targets, held_out, choice, options, &mut watch)?;
+    let (labels, held_out) = (labels.clone(), validation_labels.as_ref().map(OwnedLabels::view));
+    let history = fit_prepared(trainer, network, data, labels, held_out, choice, options, &mut watch)?;
     Ok(History { seconds: start.elapsed().as_secs_f64(), ..history })
 }
 

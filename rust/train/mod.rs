@@ -1,17 +1,21 @@
 //! Training: one step, batches, and the loop over them.
 //!
 //! - `step.rs`: [`Trainer::step`], the unit that everything else uses.
+//! - `labels.rs`: targets, and how much each sample counts.
 //! - `source.rs`: where batches come from.
 //! - `fit.rs`: epochs, validation, history.
 //! - `held_out.rs`: a part of the samples set aside for validation.
 //! - `solver.rs`: training on arrays: all at once or batch by batch, directly or reduced.
 //! - `prepared.rs`: the data as steps read it, made once for all networks that share it.
 //! - `reduced.rs`: a wide first layer on few samples, in as many dimensions as there are samples.
+//! - `outside.rs`: what the reduction leaves out, and what decay and penalties do to it.
 //! - `many.rs`: several networks side by side on the same data.
 
 mod fit;
 mod held_out;
+mod labels;
 mod many;
+mod outside;
 mod prepared;
 mod reduced;
 mod solver;
@@ -20,7 +24,8 @@ mod step;
 
 pub use fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
 pub use held_out::held_out;
+pub use labels::{Labels, OwnedLabels, OwnedTargets};
 pub use many::{Member, fit_many};
 pub use solver::fit_arrays;
-pub use source::{BatchSource, FullBatch, MiniBatches, Order, OwnedTargets};
-pub use step::{Batch, Evaluation, Trainer};
+pub use source::{BatchSource, FullBatch, MiniBatches, Order};
+pub use step::{Batch, Evaluation, OwnLoss, Trainer};

@@ -1,25 +1,32 @@
 //! Row-space reduction: training a wide first layer on few samples in as many dimensions as there are samples.
 //!
 //! With `n` samples of `d > n` features, `X (n, d) = L Qᵀ`: `L (n, r)` lower triangular once its rows are put in the
-//! right order, the columns of `Q (d, r)` orthonormal, `r ≤ n` the rank. Every gradient of the first kernel is `Xᵀ · dz = Q (Lᵀ · dz)`, so gradient descent
-//! moves the kernel `W` only within the span of `Q`, and a step on `W` is the same step on `W̃ = Qᵀ W`, for
-//! `X W = L W̃`. So: train the ordinary network on the rows of `L`, and put the kernel together at the end,
-//! `W_t = W_0 + Q (W̃_t - W̃_0)`. Exact in real arithmetic for every optimizer that does not care about rotation:
-//! gradient descent, with momentum and Nesterov's look-ahead, on any batches of the fixed rows. Not for Adam and its
-//! kind, which scale every coordinate by itself. A sample closer than 3e-7 of its length to the span of others counts as
-//! within it. (Hastie and Tibshirani, Efficient quadratic regularization for
+//! right order, the columns of `Q (d, r)` orthonormal, `r ≤ n` the rank. Every gradient of the first kernel is
+//! `Xᵀ · dz = Q (Lᵀ · dz)`, so gradient descent moves the kernel `W` only within the span of `Q`, and a step on `W` is the
+//! same step on `W̃ = Qᵀ W`, for `X W = L W̃`. So: train the ordinary network on the rows of `L`, and put the kernel together
+//! at the end, `W_t = Q W̃_t + a_t (I - Q Qᵀ) W_0`, where `a_t` is what decay leaves of the part outside (see
+//! [`super::outside`]; 1 without decay). Exact in real arithmetic for everything that does not care about rotation:
+//! gradient descent with momentum and Nesterov's look-ahead, L2 and decoupled decay, any learning rates, weights of the
+//! samples, clipping by the gradient's length, on any batches of the fixed rows. Not for Adam and its kind, L1, max-norm and
+//! clipping by value, which treat every coordinate by itself. A sample closer than 3e-7 of its length to the span of others
+//! counts as within it. (Hastie and Tibshirani, Efficient quadratic regularization for
 //! expression arrays, Biostatistics 2004.)
 //!
 //! `L` is the Cholesky factor of `X Xᵀ`, in double precision. A sample that depends on others (a photo that comes twice,
 //! say) adds a row to `L` but no column. `Q` is never formed: `Q = X_Pᵀ L_P⁻ᵀ`, where `P` are the samples
 //! that did add a column, and `L_P` their rows.
 
+use std::collections::BTreeMap;
+
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
+use super::outside::Outside;
+use super::step::Trainer;
 use crate::error::Result;
 use crate::math::{Float, subtract_multiple};
 use crate::matmul::matmul;
 use crate::network::{Network, Samples};
+use crate::optimizer::{Optimizer, OptimizerState, Part};
 use crate::spec::{LayerSpec, NetworkSpec};
 
 /// A sample adds a column only if more than this share of its squared length lies outside the span of the others that
@@ -87,71 +94,144 @@ impl<F: Float> Span<F> {
     }
 }
 
+/// An array of the first kernel's shape at the start: the kernel itself, or the velocity of earlier steps.
+struct Basis<F> {
+    /// `(d, units)`, flat.
+    whole: Vec<F>,
+    /// Within the span, `(r, units)`.
+    inside: Array2<F>,
+}
+
 /// The first kernel of a network, reduced to the span of the data.
 pub(super) struct Reduction<'a, F> {
     span: &'a Span<F>,
-    /// `W̃_0 (r, units)`.
-    start: Array2<F>,
+    /// `W_0` and, if the optimizer has made steps before, its velocity `V_0`: what [`super::outside`] combines.
+    bases: Vec<Basis<F>>,
+    /// Arrays that the optimizer remembers, with the first kernel's part reduced.
+    slots: Vec<Vec<F>>,
     units: usize,
     threads: usize,
 }
 
 impl<'a, F: Float> Reduction<'a, F> {
-    /// Reduces the first kernel of `network`, a dense layer's.
-    pub fn new(span: &'a Span<F>, network: &Network<F>, units: usize, threads: usize) -> Result<Reduction<'a, F>> {
-        Ok(Reduction { span, start: span.project(&kernel(network, units)?, threads)?, units, threads })
+    /// Reduces the first kernel of `network`, a dense layer's, and what the optimizer remembers of it.
+    pub fn new(
+        span: &'a Span<F>,
+        network: &Network<F>,
+        state: &OptimizerState<F>,
+        units: usize,
+        threads: usize,
+    ) -> Result<Reduction<'a, F>> {
+        let size = span.pivots.ncols() * units;
+        let basis = |flat: &[F]| {
+            let whole = flat[..size].to_vec();
+            Result::Ok(Basis { inside: span.project(&view(&whole, units)?, threads)?, whole })
+        };
+        let mut bases = vec![basis(network.parameters())?];
+        let mut slots = Vec::new();
+        for slot in &state.slots {
+            let velocity = basis(slot)?;
+            slots.push(velocity.inside.iter().chain(&slot[size..]).copied().collect());
+            if state.steps > 0 {
+                bases.push(velocity);
+            }
+        }
+        Ok(Reduction { span, bases, slots, units, threads })
     }
 
     /// The reduced network: that of `network` without its first `Rescale`, on `r` features.
     pub fn network(&self, network: &Network<F>) -> Result<Network<F>> {
-        let parameters = self.start.iter().chain(&network.parameters()[self.kernel_size()..]).copied().collect();
-        small_network(network, self.start.nrows(), parameters)
+        let start = &self.bases[0];
+        let parameters = start.inside.iter().chain(&network.parameters()[start.whole.len()..]).copied().collect();
+        small_network(network, start.inside.nrows(), parameters)
     }
 
-    fn kernel_size(&self) -> usize {
-        self.span.pivots.ncols() * self.units
-    }
-
-    /// Gives `network`, whose kernel is still `W_0`, the weights that `reduced` was trained to.
-    pub fn restore(&self, reduced: &Network<F>, network: &Network<F>) -> Result<Network<F>> {
-        let size = self.start.len();
-        let now = view(&reduced.parameters()[..size], self.units)?;
-        let moved = ndarray::Zip::from(&now).and(&self.start).map_collect(|now, start| (*now).into() - (*start).into());
-        let moved = self.span.expand(moved, self.threads)?;
-        let mut restored = network.clone();
-        let (kernel, others) = restored.parameters_mut().split_at_mut(self.kernel_size());
-        for (weight, moved) in kernel.iter_mut().zip(&moved) {
-            *weight = F::from_f64((*weight).into() + moved);
+    /// The trainer of the reduced network, which goes on where `trainer` is.
+    pub fn trainer(&self, small: &Network<F>, trainer: &mut Trainer<F>) -> Result<Trainer<F>> {
+        let optimizer = Optimizer { layer_rates: BTreeMap::new(), ..trainer.optimizer().clone() };
+        let mut reduced = Trainer::new(small, optimizer, trainer.loss(), trainer.threads())?;
+        // Layers have other places in the reduced network, but their parameters the same order.
+        let saved = self.bases[0].whole.len() - self.bases[0].inside.len();
+        let moved = |place: usize| if place == 0 { 0 } else { place - saved };
+        let parts = trainer.parts_mut().iter();
+        let parts: Vec<_> =
+            parts.map(|part| Part { range: moved(part.range.start)..moved(part.range.end), ..part.clone() }).collect();
+        let l2 = small.run_layers()[0].regularization().l2;
+        if let Some(kernel) = parts.first() {
+            *reduced.outside_mut() = Some(Outside::new(trainer.optimizer(), self.gram(), kernel, l2));
         }
-        others.copy_from_slice(&reduced.parameters()[size..]);
+        *reduced.parts_mut() = parts;
+        reduced.own_loss_mut().clone_from(trainer.own_loss_mut());
+        *reduced.epochs_mut() = *trainer.epochs_mut();
+        let state = trainer.state_mut();
+        *reduced.state_mut() = OptimizerState { steps: state.steps, slots: self.slots.clone(), plateau: state.plateau };
+        Ok(reduced)
+    }
+
+    /// Inner products of the bases outside the span.
+    fn gram(&self) -> Vec<f64> {
+        let dot = |a: &mut dyn Iterator<Item = (&F, &F)>| a.map(|(a, b)| (*a).into() * (*b).into()).sum::<f64>();
+        let pairs = self.bases.iter().flat_map(|a| self.bases.iter().map(move |b| (a, b)));
+        let outside = |(a, b): (&Basis<F>, &Basis<F>)| {
+            dot(&mut a.whole.iter().zip(&b.whole)) - dot(&mut a.inside.iter().zip(&b.inside))
+        };
+        pairs.map(outside).collect()
+    }
+
+    /// An array of the first kernel's shape: `inside` within the span, the combination of the bases outside of it.
+    fn combine(&self, inside: ArrayView2<F>, coefficients: &[f64]) -> Result<Vec<F>> {
+        let mut inside = inside.mapv(Into::<f64>::into);
+        for (basis, c) in self.bases.iter().zip(coefficients) {
+            inside.zip_mut_with(&basis.inside, |x, start| *x -= c * (*start).into());
+        }
+        let inside = self.span.expand(inside, self.threads)?;
+        let outside =
+            |i: usize| self.bases.iter().zip(coefficients).fold(0.0, |sum, (basis, c)| sum + c * basis.whole[i].into());
+        Ok(inside.iter().enumerate().map(|(i, inside)| F::from_f64(outside(i) + inside)).collect())
+    }
+
+    /// The network with the weights that `reduced` was trained to, and `outside` of the span as [`super::outside`] says.
+    pub fn restore(&self, reduced: &Network<F>, network: &Network<F>, outside: &[f64]) -> Result<Network<F>> {
+        let mut restored = network.clone();
+        restored.set_parameters(self.restore_slot(reduced.parameters(), outside)?)?;
         restored.set_buffers(reduced.buffers().to_vec())?;
         Ok(restored)
     }
 
-    /// `Q · velocity`: the flat array of an optimizer, from that of the reduced network's.
-    pub fn restore_slot(&self, slot: &[F]) -> Result<Vec<F>> {
-        let (first, others) = slot.split_at(self.start.len());
-        let first = self.span.expand(view(first, self.units)?.mapv(Into::into), self.threads)?;
-        Ok(first.iter().map(|value| F::from_f64(*value)).chain(others.iter().copied()).collect())
+    /// A flat array of the whole network's length, from that of the reduced network's.
+    pub fn restore_slot(&self, flat: &[F], outside: &[f64]) -> Result<Vec<F>> {
+        let (first, others) = flat.split_at(self.bases[0].inside.len());
+        let mut whole = self.combine(view(first, self.units)?, outside)?;
+        whole.extend_from_slice(others);
+        Ok(whole)
     }
 
-    /// Validation data in the form that [`Reduction::validation_network`] reads, `(m, r + units)`: `X_v Q`, which is
-    /// `inside`, and what the first kernel gives outside the span of the training data, `X_v W_0 - X_v Q W̃_0`, which
-    /// never changes.
-    pub fn validation(&self, network: &Network<F>, x: Samples<F>, inside: &Array2<f64>) -> Result<Array2<F>> {
-        let data = rows(x, network.input_scale())?;
-        let outside = double_product(&data.view(), &kernel(network, self.units)?, self.threads)?
-            - matmul(inside.view(), self.start.mapv(Into::into).view(), self.threads)?;
-        let both = concatenate(Axis(1), &[inside.view(), outside.view()])?;
-        Ok(both.mapv(F::from_f64))
+    /// Validation data in the form that [`Reduction::validation_network`] reads, `(m, r + units ..)`: `X_v Q`, which is
+    /// `inside`, and what each basis gives outside the span of the training data, `X_v W_0 - X_v Q W̃_0`, which never
+    /// changes.
+    pub fn validation(&self, x: Samples<F>, scale: Option<F>, inside: &Array2<f64>) -> Result<Array2<F>> {
+        let data = rows(x, scale)?;
+        let mut all = vec![inside.clone()];
+        for basis in &self.bases {
+            all.push(
+                double_product(&data.view(), &view(&basis.whole, self.units)?, self.threads)?
+                    - matmul(inside.view(), basis.inside.mapv(Into::into).view(), self.threads)?,
+            );
+        }
+        let views: Vec<_> = all.iter().map(|part| part.view()).collect();
+        Ok(concatenate(Axis(1), &views)?.mapv(F::from_f64))
     }
 
-    /// The reduced network with a first kernel `[W̃; I]`: it adds what stands outside the span.
-    pub fn validation_network(&self, reduced: &Network<F>) -> Result<Network<F>> {
-        let (first, others) = reduced.parameters().split_at(self.start.len());
-        let identity = Array2::<F>::from_shape_fn((self.units, self.units), |(i, j)| F::from(u8::from(i == j)));
-        let parameters = first.iter().chain(&identity).chain(others).copied().collect();
-        small_network(reduced, self.start.nrows() + self.units, parameters)
+    /// The reduced network with a first kernel `[W̃; a I; b I]`: it adds what stands outside the span.
+    pub fn validation_network(&self, reduced: &Network<F>, outside: &[f64]) -> Result<Network<F>> {
+        let (first, others) = reduced.parameters().split_at(self.bases[0].inside.len());
+        let diagonal = |c: &f64| {
+            let c = F::from_f64(*c);
+            Array2::from_shape_fn((self.units, self.units), move |(i, j)| if i == j { c } else { F::ZERO })
+        };
+        let blocks = outside.iter().flat_map(diagonal);
+        let parameters = first.iter().copied().chain(blocks).chain(others.iter().copied()).collect();
+        small_network(reduced, self.bases[0].inside.nrows() + self.units * outside.len(), parameters)
     }
 }
 
@@ -166,11 +246,6 @@ fn small_network<F: Float>(like: &Network<F>, inputs: usize, parameters: Vec<F>)
     network.set_parameters(parameters)?;
     network.set_buffers(like.buffers().to_vec())?;
     Ok(network)
-}
-
-/// The first kernel, `(d, units)`.
-fn kernel<F: Float>(network: &Network<F>, units: usize) -> Result<ArrayView2<'_, F>> {
-    view(&network.parameters()[..network.spec().inputs() * units], units)
 }
 
 fn view<F>(flat: &[F], width: usize) -> Result<ArrayView2<'_, F>> {

@@ -5,15 +5,16 @@ use std::time::Instant;
 use ndarray::Array2;
 
 use super::fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
+use super::labels::{Labels, OwnedLabels};
 use super::prepared::{Form, Prepared};
 use super::reduced::{Reduction, Span};
-use super::source::{FullBatch, MiniBatches, Order, OwnedTargets, check_data};
+use super::source::{FullBatch, MiniBatches, Order, check_data};
 use super::step::{Evaluation, Trainer};
 use crate::error::{Error, Result};
-use crate::loss::Targets;
 use crate::math::Float;
 use crate::metric::Metric;
 use crate::network::{Network, Samples};
+use crate::optimizer::{Optimizer, OptimizerState};
 use crate::parallel;
 use crate::spec::LayerSpec;
 
@@ -27,17 +28,17 @@ pub fn fit_arrays<F: Float>(
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
     x: Samples<F>,
-    targets: OwnedTargets<F>,
-    validation: Option<(Samples<F>, Targets<F>)>,
+    labels: impl Into<OwnedLabels<F>>,
+    validation: Option<(Samples<F>, Labels<F>)>,
     options: &FitOptions,
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
-    let start = Instant::now();
-    let choice = check(trainer, network, x, targets.view(), validation, options)?;
-    let (validation_x, validation_targets) = validation.unzip();
+    let (start, labels) = (Instant::now(), labels.into());
+    let choice = check(trainer, network, x, labels.view(), validation, options)?;
+    let (validation_x, validation_labels) = validation.unzip();
     let held_out = validation_x.as_ref().map(Samples::view);
     let data = Prepared::new(Form::of(network, choice.solver), x.view(), held_out, options, trainer.threads())?;
-    let history = fit_prepared(trainer, network, &data, targets, validation_targets, choice, options, watch)?;
+    let history = fit_prepared(trainer, network, &data, labels, validation_labels, choice, options, watch)?;
     Ok(History { seconds: start.elapsed().as_secs_f64(), ..history })
 }
 
@@ -52,17 +53,20 @@ pub(super) fn check<F: Float>(
     trainer: &Trainer<F>,
     network: &Network<F>,
     x: Samples<F>,
-    targets: Targets<F>,
-    validation: Option<(Samples<F>, Targets<F>)>,
+    labels: Labels<F>,
+    validation: Option<(Samples<F>, Labels<F>)>,
     options: &FitOptions,
 ) -> Result<Choice> {
     if options.batch_size == Some(0) {
         return Err(Error::value("batch_size", "at least 1", 0));
     }
-    check_data(network, trainer.loss(), &x, targets)?;
-    trainer.check_metrics(&options.metrics, network, targets)?;
-    if let Some((x, targets)) = validation {
-        check_data(network, trainer.loss(), &x, targets).map_err(|error| error.of("validation data"))?;
+    if options.accumulate == 0 {
+        return Err(Error::value("accumulate", "at least 1", 0));
+    }
+    check_data(network, trainer.loss(), &x, labels)?;
+    trainer.check_metrics(&options.metrics, network, labels.targets)?;
+    if let Some((x, labels)) = validation {
+        check_data(network, trainer.loss(), &x, labels).map_err(|error| error.of("validation data"))?;
     }
     let (solver, reason) = choose_solver(trainer, network, x.len(), options)?;
     Ok(Choice { solver, reason })
@@ -73,8 +77,8 @@ pub(super) fn fit_prepared<F: Float>(
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
     data: &Prepared<F>,
-    targets: OwnedTargets<F>,
-    validation_targets: Option<Targets<F>>,
+    labels: OwnedLabels<F>,
+    validation_labels: Option<Labels<F>>,
     choice: Choice,
     options: &FitOptions,
     watch: &mut (impl Watch<F> + Send),
@@ -83,12 +87,12 @@ pub(super) fn fit_prepared<F: Float>(
     network.adapt(data.x, false, trainer.threads())?;
     match &data.span {
         Some(span) => {
-            let history = fit_reduced(trainer, network, span, data, targets, validation_targets, options, watch)?;
+            let history = fit_reduced(trainer, network, span, data, labels, validation_labels, options, watch)?;
             Ok(History { solver: Solver::Reduced, reason, ..history })
         }
         None => {
             let history =
-                fit_steps(trainer, network, data, targets, data.validation.zip(validation_targets), options, watch)?;
+                fit_steps(trainer, network, data, labels, data.validation.zip(validation_labels), options, watch)?;
             let reason = if solver == Solver::Reduced { "all samples are zero".into() } else { reason };
             Ok(History { solver: Solver::Direct, reason, ..history })
         }
@@ -106,14 +110,20 @@ fn choose_solver<F: Float>(
     options: &FitOptions,
 ) -> Result<(Solver, String)> {
     let features = network.spec().inputs();
-    let optimizer: &str = trainer.optimizer().into();
+    let optimizer = trainer.optimizer();
     let units = first_units(network);
     let obstacle = if units.is_none() {
         Some("the first layer is not dense".to_string())
-    } else if !trainer.optimizer().commutes_with_rotation() {
-        Some(format!("{optimizer} treats every weight by itself"))
-    } else if trainer.steps() > 0 {
-        Some("the optimizer remembers earlier steps".to_string())
+    } else if !optimizer.rule.commutes_with_rotation() {
+        Some(format!("{} treats every weight by itself", optimizer.name()))
+    } else if optimizer.clip_value.is_some() {
+        Some("clip_value treats every weight by itself".to_string())
+    } else if network.named_parameters().first().is_some_and(|kernel| !kernel.trainable) {
+        Some("the first layer is frozen".to_string())
+    } else if optimizer.average.is_some() {
+        Some("an average of the weights is asked for".to_string())
+    } else if !network.run_layers()[0].regularization().commutes_with_rotation() {
+        Some("l1 and max_norm of the first layer treat its weights by themselves".to_string())
     } else if options.solver == Solver::Auto && samples > MOST_SAMPLES {
         Some(format!("a factor of {samples} samples takes much memory"))
     } else if samples >= features {
@@ -159,19 +169,19 @@ fn fit_steps<F: Float>(
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
     data: &Prepared<F>,
-    targets: OwnedTargets<F>,
-    validation: Option<(Samples<F>, Targets<F>)>,
+    labels: OwnedLabels<F>,
+    validation: Option<(Samples<F>, Labels<F>)>,
     options: &FitOptions,
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let x = data.samples();
     if let Some(held) = &data.held {
-        let mut batch = FullBatch::sharing(held.clone(), x.len(), targets);
+        let mut batch = FullBatch::sharing(held.clone(), x.len(), labels);
         return fit(trainer, network, &mut batch, validation, options, watch);
     }
     let size = options.batch_size.unwrap_or(x.len());
     let order = if options.shuffle { Order::Shuffled(network.spec().seed) } else { Order::Sequential };
-    let mut batches = MiniBatches::new(network, trainer.loss(), x, targets, size, order)?;
+    let mut batches = MiniBatches::new(network, trainer.loss(), x, labels, size, order)?;
     fit(trainer, network, &mut batches, validation, options, watch)
 }
 
@@ -181,37 +191,43 @@ fn fit_reduced<F: Float>(
     network: &mut Network<F>,
     span: &Span<F>,
     data: &Prepared<F>,
-    targets: OwnedTargets<F>,
-    validation_targets: Option<Targets<F>>,
+    labels: OwnedLabels<F>,
+    validation_labels: Option<Labels<F>>,
     options: &FitOptions,
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let threads = trainer.threads();
     let units = first_units(network).unwrap_or(0);
-    let reduction = parallel::install(threads, || Reduction::new(span, network, units, threads))?;
+    let reduction = parallel::install(threads, || Reduction::new(span, network, trainer.state_mut(), units, threads))?;
     let mut small = reduction.network(network)?;
-    let mut small_trainer = Trainer::new(&small, trainer.optimizer(), trainer.loss(), threads)?;
+    let mut small_trainer = reduction.trainer(&small, trainer)?;
     let validation_data = match data.validation.zip(data.inside.as_ref()) {
-        Some((x, inside)) => Some(reduction.validation(network, x, inside)?),
+        Some((x, inside)) => Some(reduction.validation(x, network.input_scale(), inside)?),
         None => None,
     };
+    let start = small_trainer.outside_mut().as_ref().map(|outside| outside.weights().to_vec()).unwrap_or_default();
+    let evaluated = reduction.validation_network(&small, &start)?;
     let mut through = ThroughReduction {
         watch,
         reduction: &reduction,
         network,
-        validation: validation_data.as_ref().zip(validation_targets),
-        evaluator: Trainer::new(&reduction.validation_network(&small)?, trainer.optimizer(), trainer.loss(), threads)?,
+        outside: start,
+        validation: validation_data.as_ref().zip(validation_labels),
+        evaluator: Trainer::new(&evaluated, Optimizer::new(trainer.optimizer().rule, 1.0), trainer.loss(), threads)?
+            .without_regularization()
+            .with_own_loss(trainer.own_loss_mut().clone()),
         metrics: &options.metrics,
     };
-    let result = fit_steps(&mut small_trainer, &mut small, data, targets, None, options, &mut through);
+    let result = fit_steps(&mut small_trainer, &mut small, data, labels, None, options, &mut through);
     // Also after an interrupt: the weights of the last finished step.
-    *network = reduction.restore(&small, network)?;
-    *trainer.epochs_mut() += *small_trainer.epochs_mut();
+    let outside = small_trainer.outside_mut().take();
+    let (weights, velocity) =
+        outside.map(|outside| (outside.weights().to_vec(), outside.velocity())).unwrap_or_default();
+    *network = reduction.restore(&small, network, &weights)?;
+    *trainer.epochs_mut() = *small_trainer.epochs_mut();
     let state = small_trainer.state_mut();
-    trainer.state_mut().steps += state.steps;
-    for (slot, small) in trainer.state_mut().slots.iter_mut().zip(&state.slots) {
-        *slot = reduction.restore_slot(small)?;
-    }
+    let slots = state.slots.iter().map(|slot| reduction.restore_slot(slot, &velocity)).collect::<Result<_>>()?;
+    *trainer.state_mut() = OptimizerState { steps: state.steps, slots, plateau: state.plateau };
     result
 }
 
@@ -220,7 +236,8 @@ struct ThroughReduction<'a, F: Float, W> {
     watch: &'a mut W,
     reduction: &'a Reduction<'a, F>,
     network: &'a Network<F>,
-    validation: Option<(&'a Array2<F>, Targets<'a, F>)>,
+    outside: Vec<f64>,
+    validation: Option<(&'a Array2<F>, Labels<'a, F>)>,
     evaluator: Trainer<F>,
     metrics: &'a [Metric],
 }
@@ -228,6 +245,10 @@ struct ThroughReduction<'a, F: Float, W> {
 impl<F: Float, W: Watch<F>> Watch<F> for ThroughReduction<'_, F, W> {
     fn step(&mut self) -> Result<()> {
         self.watch.step()
+    }
+
+    fn outside(&mut self, coefficients: &[f64]) {
+        self.outside.copy_from_slice(coefficients);
     }
 
     fn reads_batches(&self) -> bool {
@@ -239,14 +260,14 @@ impl<F: Float, W: Watch<F>> Watch<F> for ThroughReduction<'_, F, W> {
     }
 
     fn batch_end(&mut self, batch: u64, loss: f64, network: &Network<F>) -> Result<()> {
-        let restored = self.reduction.restore(network, self.network)?;
+        let restored = self.reduction.restore(network, self.network, &self.outside)?;
         self.watch.batch_end(batch, loss, &restored)
     }
 
     fn epoch(&mut self, report: &EpochReport, network: &Network<F>) -> Result<Flow> {
         let restored;
         let shown = if self.watch.reads_weights() {
-            restored = self.reduction.restore(network, self.network)?;
+            restored = self.reduction.restore(network, self.network, &self.outside)?;
             &restored
         } else {
             self.network
@@ -255,8 +276,8 @@ impl<F: Float, W: Watch<F>> Watch<F> for ThroughReduction<'_, F, W> {
     }
 
     fn validate(&mut self, network: &Network<F>) -> Option<Result<Evaluation>> {
-        let (x, targets) = self.validation?;
-        let network = self.reduction.validation_network(network);
-        Some(network.and_then(|n| self.evaluator.evaluate(&n, Samples::Floats(x.view()), targets, self.metrics)))
+        let (x, labels) = self.validation?;
+        let network = self.reduction.validation_network(network, &self.outside);
+        Some(network.and_then(|n| self.evaluator.evaluate(&n, Samples::Floats(x.view()), labels, self.metrics)))
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::labels::{Labels, OwnedLabels};
 use super::step::Batch;
 use crate::error::{Error, Result};
 use crate::layer::{Input, PackedInput};
-use crate::loss::{Loss, Targets};
+use crate::loss::Loss;
 use crate::math::Float;
 use crate::network::{Network, Samples};
 use crate::random::Stream;
@@ -19,63 +20,19 @@ pub trait BatchSource<F: Float> {
     fn next_batch(&mut self) -> Option<Batch<'_, F>>;
 }
 
-/// Targets that a source keeps, or gathers for a batch.
-#[derive(Clone, Debug, PartialEq)]
-pub enum OwnedTargets<F> {
-    /// `(samples, outputs)`, row after row.
-    Values(Vec<F>),
-    /// The true class of each sample.
-    Classes(Vec<u32>),
-}
-
-impl<F: Float> OwnedTargets<F> {
-    /// Borrows them.
-    pub fn view(&self) -> Targets<'_, F> {
-        match self {
-            OwnedTargets::Values(values) => Targets::Values(values),
-            OwnedTargets::Classes(classes) => Targets::Classes(classes),
-        }
-    }
-
-    fn gather(&mut self, from: &OwnedTargets<F>, indices: &[u32], width: usize) {
-        match (self, from) {
-            (OwnedTargets::Values(to), OwnedTargets::Values(from)) => {
-                to.clear();
-                indices.iter().for_each(|i| to.extend_from_slice(&from[*i as usize * width..][..width]));
-            }
-            (OwnedTargets::Classes(to), OwnedTargets::Classes(from)) => {
-                to.clear();
-                to.extend(indices.iter().map(|i| from[*i as usize]));
-            }
-            (to, from) => {
-                *to = match from {
-                    OwnedTargets::Values(_) => OwnedTargets::Values(Vec::new()),
-                    OwnedTargets::Classes(_) => OwnedTargets::Classes(Vec::new()),
-                };
-                to.gather(from, indices, width);
-            }
-        }
-    }
-}
-
 /// Checks training data against a network and its loss.
-pub(super) fn check_data<F: Float>(
-    network: &Network<F>,
-    loss: Loss,
-    x: &Samples<F>,
-    targets: Targets<F>,
-) -> Result<()> {
+pub(super) fn check_data<F: Float>(network: &Network<F>, loss: Loss, x: &Samples<F>, labels: Labels<F>) -> Result<()> {
     if x.is_empty() {
         return Err(Error::Data("no samples".into()));
     }
     network.check_samples(x)?;
-    loss.check_targets(targets, x.len(), network.spec().outputs())
+    labels.check(loss, x.len(), network.spec().outputs())
 }
 
 /// All samples in every step. They are packed once, bytes as bytes, and read in that form from then on.
 pub struct FullBatch<F: Float> {
     data: Arc<Held<F>>,
-    targets: OwnedTargets<F>,
+    labels: OwnedLabels<F>,
     samples: usize,
     done: bool,
 }
@@ -113,17 +70,18 @@ impl<F: Float> FullBatch<F> {
         network: &Network<F>,
         loss: Loss,
         x: Samples<F>,
-        targets: OwnedTargets<F>,
+        labels: impl Into<OwnedLabels<F>>,
         threads: usize,
     ) -> Result<FullBatch<F>> {
-        check_data(network, loss, &x, targets.view())?;
+        let labels = labels.into();
+        check_data(network, loss, &x, labels.view())?;
         let held = Held::new(x, network.input_scale(), network.reads_packed(), threads);
-        Ok(FullBatch::sharing(Arc::new(held), x.len(), targets))
+        Ok(FullBatch::sharing(Arc::new(held), x.len(), labels))
     }
 
-    /// All of `samples` that were packed before, with targets that were checked before.
-    pub(super) fn sharing(data: Arc<Held<F>>, samples: usize, targets: OwnedTargets<F>) -> FullBatch<F> {
-        FullBatch { data, targets, samples, done: true }
+    /// All of `samples` that were packed before, with labels that were checked before.
+    pub(super) fn sharing(data: Arc<Held<F>>, samples: usize, labels: OwnedLabels<F>) -> FullBatch<F> {
+        FullBatch { data, labels, samples, done: true }
     }
 }
 
@@ -140,7 +98,8 @@ impl<F: Float> BatchSource<F> for FullBatch<F> {
             Held::Packed(packed) => Input::Packed(packed),
             Held::Rows(rows) => Input::Rows(rows),
         };
-        Some(Batch { input, targets: self.targets.view(), samples: self.samples })
+        let Labels { targets, weights } = self.labels.view();
+        Some(Batch { input, targets, samples: self.samples, weights })
     }
 }
 
@@ -158,7 +117,7 @@ pub enum Order {
 /// Some samples in every step, gathered from an array (or a memory map) in the order of the epoch.
 pub struct MiniBatches<'a, F: Float> {
     x: Samples<'a, F>,
-    targets: OwnedTargets<F>,
+    labels: OwnedLabels<F>,
     batch_size: usize,
     order: Order,
     scale: Option<F>,
@@ -166,7 +125,7 @@ pub struct MiniBatches<'a, F: Float> {
     indices: Vec<u32>,
     next: usize,
     rows: Vec<F>,
-    batch_targets: OwnedTargets<F>,
+    batch_labels: OwnedLabels<F>,
 }
 
 impl<'a, F: Float> MiniBatches<'a, F> {
@@ -179,11 +138,12 @@ impl<'a, F: Float> MiniBatches<'a, F> {
         network: &Network<F>,
         loss: Loss,
         x: Samples<'a, F>,
-        targets: OwnedTargets<F>,
+        labels: impl Into<OwnedLabels<F>>,
         batch_size: usize,
         order: Order,
     ) -> Result<MiniBatches<'a, F>> {
-        check_data(network, loss, &x, targets.view())?;
+        let labels = labels.into();
+        check_data(network, loss, &x, labels.view())?;
         if batch_size == 0 {
             return Err(Error::value("batch_size", "at least 1", 0));
         }
@@ -195,15 +155,15 @@ impl<'a, F: Float> MiniBatches<'a, F> {
         }
         Ok(MiniBatches {
             x,
-            targets,
+            labels,
             batch_size,
             order,
             scale: network.input_scale(),
-            outputs: network.spec().outputs(),
+            outputs: loss.target_width(network.spec().outputs()),
             indices: Vec::new(),
             next: 0,
             rows: Vec::new(),
-            batch_targets: OwnedTargets::Values(Vec::new()),
+            batch_labels: OwnedLabels::none(),
         })
     }
 }
@@ -229,7 +189,8 @@ impl<F: Float> BatchSource<F> for MiniBatches<'_, F> {
         }
         self.next = end;
         self.x.gather(indices.iter().map(|i| *i as usize), self.scale, &mut self.rows);
-        self.batch_targets.gather(&self.targets, indices, self.outputs);
-        Some(Batch { input: Input::Rows(&self.rows), targets: self.batch_targets.view(), samples: indices.len() })
+        self.batch_labels.gather(&self.labels, indices, self.outputs);
+        let Labels { targets, weights } = self.batch_labels.view();
+        Some(Batch { input: Input::Rows(&self.rows), targets, samples: indices.len(), weights })
     }
 }

@@ -1,14 +1,21 @@
 //! One step of training: forward, loss, backward, update.
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::labels::Labels;
+use super::outside::Outside;
 use crate::error::{Error, Result};
-use crate::isa;
+use crate::float_mode::callback;
+use crate::isa::{self, versions};
 use crate::layer::{Context, Input};
-use crate::loss::{Loss, Targets};
-use crate::math::{Float, first_not_finite, zeros};
+use crate::loss::{Loss, Targets, weigh};
+use crate::math::{Float, first_not_finite, sum, zeros};
 use crate::metric::{Metric, Tally, left_out};
 use crate::network::{CHUNK, Network, Outputs, Samples};
-use crate::optimizer::{Optimizer, OptimizerState};
+use crate::optimizer::{Optimizer, OptimizerState, Part};
 use crate::parallel;
+use crate::regularization::Regularization;
 
 /// Samples and what they should give.
 #[derive(Clone, Copy)]
@@ -19,6 +26,15 @@ pub struct Batch<'a, F: Float> {
     pub targets: Targets<'a, F>,
     /// Number of samples.
     pub samples: usize,
+    /// How much each sample counts; without weights all count alike.
+    pub weights: Option<&'a [F]>,
+}
+
+impl<'a, F: Float> Batch<'a, F> {
+    /// What the outputs are held against.
+    pub(super) fn labels(&self) -> Labels<'a, F> {
+        Labels { targets: self.targets, weights: self.weights }
+    }
 }
 
 /// Loss and metrics over a set of samples.
@@ -30,18 +46,61 @@ pub struct Evaluation {
     pub metrics: Vec<f64>,
 }
 
+/// A loss of the caller's own: from `outputs (samples, width)` and their labels the mean loss, and its gradient with
+/// respect to the outputs into the last argument.
+pub type OwnLoss<F> = Arc<dyn Fn(&[F], usize, Labels<F>, &mut [F]) -> Result<f64> + Send + Sync>;
+
 /// Trains one network: the optimizer with its state, the gradient, and all memory that a step needs, taken once.
 pub struct Trainer<F: Float> {
     optimizer: Optimizer,
     loss: Loss,
     state: OptimizerState<F>,
     epochs: u64,
+    parts: Vec<Part>,
+    kernels: Vec<Kernel>,
+    outside: Option<Outside>,
+    average: Averaged<F>,
+    own: Option<OwnLoss<F>>,
     gradient: Vec<F>,
+    gathered: Gathered<F>,
+    squares: Vec<f64>,
+    last_loss: Option<f64>,
     dout: Vec<F>,
     spare: Vec<F>,
     terms: Vec<F>,
     outputs: Outputs<F>,
     context: Context<F>,
+}
+
+/// A kernel with penalties or bounds.
+struct Kernel {
+    range: Range<usize>,
+    units: usize,
+    regularization: Regularization,
+}
+
+/// The average of the weights, or, while the network shows that, the weights themselves.
+#[derive(Clone)]
+struct Averaged<F> {
+    hidden: Vec<F>,
+    steps: u64,
+    /// The sum of the average that is shown: another one means that somebody has changed the weights since.
+    shown: Option<f64>,
+}
+
+/// Gradients of batches that make one step together: their sum, each times what its batch counts.
+struct Gathered<F> {
+    sum: Vec<F>,
+    weight: f64,
+    batches: usize,
+}
+
+/// What a step changes beside the weights.
+#[derive(Clone)]
+pub(super) struct Memory<F> {
+    state: OptimizerState<F>,
+    outside: Option<Outside>,
+    average: Averaged<F>,
 }
 
 impl<F: Float> Trainer<F> {
@@ -54,14 +113,37 @@ impl<F: Float> Trainer<F> {
         isa::check()?;
         optimizer.check::<F>()?;
         let threads = parallel::thread_count(Some(threads))?;
+        loss.check::<F>()?;
         loss.check_activation(network.spec().last_activation())?;
+        loss.check_outputs(network.spec().outputs())?;
         let parameters = network.parameters().len();
+        let parts = optimizer.parts(network.named_parameters())?;
+        let kernels = network.named_parameters().iter().filter_map(|parameter| {
+            let mut regularization = network.spec().regularization(&parameter.name);
+            if !parameter.trainable {
+                regularization.max_norm = None;
+            }
+            let units = parameter.shape.last().copied().unwrap_or(1);
+            (regularization != Regularization::default()).then(|| Kernel {
+                range: parameter.range.clone(),
+                units,
+                regularization,
+            })
+        });
         Ok(Trainer {
+            state: optimizer.start(parameters),
             optimizer,
             loss,
-            state: optimizer.start(parameters),
             epochs: 0,
+            parts,
+            kernels: kernels.collect(),
+            outside: None,
+            average: Averaged { hidden: Vec::new(), steps: 0, shown: None },
+            own: None,
             gradient: zeros("a gradient", parameters)?,
+            gathered: Gathered { sum: Vec::new(), weight: 0.0, batches: 0 },
+            squares: Vec::new(),
+            last_loss: None,
             dout: Vec::new(),
             spare: Vec::new(),
             terms: Vec::new(),
@@ -76,8 +158,86 @@ impl<F: Float> Trainer<F> {
     }
 
     /// The optimizer and its settings.
-    pub fn optimizer(&self) -> Optimizer {
-        self.optimizer
+    pub fn optimizer(&self) -> &Optimizer {
+        &self.optimizer
+    }
+
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        self.optimizer.rate(&self.state)
+    }
+
+    /// How the optimizer moves the parameters.
+    pub(super) fn parts_mut(&mut self) -> &mut Vec<Part> {
+        &mut self.parts
+    }
+
+    /// The first kernel outside the span of the data, where this is a reduced training.
+    pub(super) fn outside_mut(&mut self) -> &mut Option<Outside> {
+        &mut self.outside
+    }
+
+    /// With a loss of the caller's own, if there is one.
+    pub(super) fn with_own_loss(mut self, own: Option<OwnLoss<F>>) -> Trainer<F> {
+        self.own = own;
+        self
+    }
+
+    /// Leaves penalties and bounds out of account.
+    pub(super) fn without_regularization(mut self) -> Trainer<F> {
+        self.kernels.clear();
+        self
+    }
+
+    /// What a step changes beside the weights.
+    pub(super) fn memory(&self) -> Memory<F> {
+        Memory { state: self.state.clone(), outside: self.outside.clone(), average: self.average.clone() }
+    }
+
+    /// Goes back to what it remembered.
+    pub(super) fn recall(&mut self, memory: Memory<F>) {
+        (self.state, self.outside, self.average) = (memory.state, memory.outside, memory.average);
+    }
+
+    /// A loss of the caller's own, in the place of [`Loss::Own`].
+    pub fn own_loss_mut(&mut self) -> &mut Option<OwnLoss<F>> {
+        &mut self.own
+    }
+
+    /// Puts the average of the weights in the place of the weights, where the optimizer has one.
+    pub(super) fn show_average(&mut self, network: &mut Network<F>) {
+        if self.average.shown.is_none() && !self.average.hidden.is_empty() {
+            network.parameters_mut().swap_with_slice(&mut self.average.hidden);
+            self.average.shown = Some(sum(network.parameters()));
+        }
+    }
+
+    /// Puts the weights back in their place. If somebody has changed them meanwhile, those are the weights, and a new
+    /// average begins.
+    pub(super) fn hide_average(&mut self, network: &mut Network<F>) {
+        match self.average.shown.take() {
+            Some(shown) if shown == sum(network.parameters()) => {
+                network.parameters_mut().swap_with_slice(&mut self.average.hidden);
+            }
+            Some(_) => (self.average.steps, self.average.hidden) = (0, Vec::new()),
+            None => {}
+        }
+    }
+
+    /// What a loss or weights that are not finite are reported as.
+    pub(super) fn diverged(&self, network: &Network<F>, last_loss: Option<f64>) -> Error {
+        let folded = network.spec().layers.len() - network.run_layers().len();
+        let of_outputs = || self.outputs.first_not_finite().map(|place| format!("layers.{}", place + folded));
+        let layer_of = |name: &str| name.rsplit_once('.').map_or(name, |(layer, _)| layer).to_string();
+        let broken = |range: &Range<usize>| first_not_finite(&network.parameters()[range.clone()]).is_some();
+        let of_weights = network.named_parameters().iter().find(|parameter| broken(&parameter.range));
+        let layer = of_weights.map(|parameter| layer_of(&parameter.name)).or_else(of_outputs);
+        Error::Diverged { epoch: 0, last_loss, layer, learning_rate: self.learning_rate() }
+    }
+
+    /// Takes note of an epoch's score: the validation loss, or the loss.
+    pub(super) fn end_epoch(&mut self, score: f64) {
+        self.optimizer.learning_rate.end_epoch(score, &mut self.state.plateau);
     }
 
     /// Epochs of [`super::fit`] finished so far, over all calls: each has an order of the samples of its own.
@@ -115,15 +275,78 @@ impl<F: Float> Trainer<F> {
     pub fn step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
         let loss = self.loss_and_gradient(network, batch)?;
         if !loss.is_finite() {
-            return Err(Error::Diverged { epoch: 0, last_loss: None });
+            return Err(self.diverged(network, None));
         }
         network.update_buffers(&self.outputs);
+        self.descend(network);
+        Ok(loss)
+    }
+
+    /// One batch of several that make a step together: its mean loss. The weights stay until [`Trainer::finish_step`],
+    /// which `batches` batches bring about.
+    pub(super) fn part_of_step(&mut self, network: &mut Network<F>, batch: Batch<F>, batches: usize) -> Result<f64> {
+        if batches == 1 {
+            return self.step(network, batch);
+        }
+        let loss = self.loss_and_gradient(network, batch)?;
+        if !loss.is_finite() {
+            return Err(self.diverged(network, None));
+        }
+        network.update_buffers(&self.outputs);
+        let weight = batch.labels().total(batch.samples);
+        let Gathered { sum, weight: all, batches: gathered } = &mut self.gathered;
+        sum.resize(self.gradient.len(), F::ZERO);
+        add_multiple(sum, &self.gradient, F::from_f64(weight));
+        (*all, *gathered) = (*all + weight, *gathered + 1);
+        if *gathered == batches {
+            self.finish_step(network);
+        }
+        Ok(loss)
+    }
+
+    /// The step of the batches gathered so far, if there are any: along their mean gradient.
+    pub(super) fn finish_step(&mut self, network: &mut Network<F>) {
+        if self.gathered.batches > 0 {
+            let share = if self.gathered.weight > 0.0 { 1.0 / self.gathered.weight } else { 0.0 };
+            self.gradient.fill(F::ZERO);
+            add_multiple(&mut self.gradient, &self.gathered.sum, F::from_f64(share));
+            self.forget_gathered();
+            self.descend(network);
+        }
+    }
+
+    /// Drops the batches gathered so far.
+    pub(super) fn forget_gathered(&mut self) {
+        self.gathered.sum.fill(F::ZERO);
+        (self.gathered.weight, self.gathered.batches) = (0.0, 0);
+    }
+
+    /// Moves the weights along the gradient at hand.
+    fn descend(&mut self, network: &mut Network<F>) {
         for frozen in network.frozen() {
             self.gradient[frozen.clone()].fill(F::ZERO);
         }
-        let threads = self.context.threads;
-        self.optimizer.update(&mut self.state, network.parameters_mut(), &self.gradient, threads);
-        Ok(loss)
+        let beyond = self.outside.as_ref().map_or(0.0, Outside::gradient_square);
+        let scale = self.optimizer.clip(&mut self.gradient, beyond);
+        if let Some(outside) = &mut self.outside {
+            outside.step(&self.optimizer, &self.state, scale);
+        }
+        let (threads, parameters) = (self.context.threads, network.parameters_mut());
+        self.optimizer.update_parts(&mut self.state, &self.parts, parameters, &self.gradient, threads);
+        for Kernel { range, units, regularization } in &self.kernels {
+            regularization.bound(&mut parameters[range.clone()], *units, &mut self.squares);
+        }
+        if let Some(average) = self.optimizer.average {
+            average.update(self.average.steps, &mut self.average.hidden, parameters);
+            self.average.steps += 1;
+        }
+    }
+
+    /// What the weights of `network` add to its loss.
+    pub(super) fn penalty(&self, network: &Network<F>) -> f64 {
+        let of = |kernel: &Kernel| kernel.regularization.penalty(&network.parameters()[kernel.range.clone()]);
+        let inside: f64 = self.kernels.iter().map(of).sum();
+        inside + self.outside.as_ref().map_or(0.0, Outside::penalty)
     }
 
     /// [`Trainer::step`], for a loop of the caller's own: where the step leads to weights that are not finite, it is
@@ -132,19 +355,22 @@ impl<F: Float> Trainer<F> {
     /// # Errors
     /// As [`Trainer::step`]; [`Error::Diverged`] also if a weight is not finite.
     pub fn careful_step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
-        let before = (network.parameters().to_vec(), network.buffers().to_vec(), self.state.clone());
-        let loss = self.step(network, batch)?;
+        self.hide_average(network);
+        let before = (network.parameters().to_vec(), network.buffers().to_vec(), self.memory());
+        let loss = self.step(network, batch).map_err(|error| error.after(self.last_loss))?;
         if first_not_finite(network.parameters()).or(first_not_finite(network.buffers())).is_some() {
+            let error = self.diverged(network, Some(loss));
             network.set_parameters(before.0)?;
             network.set_buffers(before.1)?;
-            self.state = before.2;
-            return Err(Error::Diverged { epoch: 0, last_loss: Some(loss) });
+            self.recall(before.2);
+            return Err(error);
         }
+        self.last_loss = Some(loss);
         Ok(loss)
     }
 
-    /// The mean loss of `batch`, and its gradient in [`Trainer::gradient`], as the next step would find them: with units
-    /// dropped and statistics of the batch.
+    /// The mean loss of `batch` and the penalty of the weights, and their gradient in [`Trainer::gradient`], as the next step
+    /// would find them: with units dropped and statistics of the batch.
     ///
     /// # Errors
     /// As [`Trainer::step`].
@@ -153,10 +379,17 @@ impl<F: Float> Trainer<F> {
             return Err(Error::Data(format!("layers[{place}] (normalize) has seen no data: call adapt first, or fit")));
         }
         self.context.training = true;
-        self.context.step = self.state.steps;
-        let loss = self.forward(network, batch)?;
+        self.context.step = self.state.steps + ((self.gathered.batches as u64) << 40); // no later step's
+        let mut loss = self.forward(network, batch)?;
         let Trainer { outputs, dout, spare, gradient, context, .. } = self;
         network.backward(batch.input, outputs, self.loss.on_logits(), dout, spare, gradient, false, context)?;
+        if !self.kernels.is_empty() {
+            loss += self.penalty(network);
+            for Kernel { range, regularization, .. } in self.kernels.iter().filter(|k| k.regularization.is_penalty()) {
+                let weights = &network.parameters()[range.clone()];
+                regularization.add_gradient(weights, &mut self.gradient[range.clone()]);
+            }
+        }
         Ok(loss)
     }
 
@@ -168,7 +401,14 @@ impl<F: Float> Trainer<F> {
         let outputs = self.outputs.last();
         self.dout.resize(outputs.len(), F::ZERO);
         let width = network.spec().outputs();
-        Ok(self.loss.forward_backward(outputs, width, batch.targets, &mut self.dout, &mut self.terms))
+        if let Some(own) = &self.own {
+            return callback(|| own(outputs, width, batch.labels(), &mut self.dout));
+        }
+        let loss = self.loss.forward_backward(outputs, width, batch.targets, &mut self.dout, &mut self.terms);
+        Ok(match batch.weights {
+            Some(weights) => weigh(weights, &mut self.dout, &mut self.terms),
+            None => loss,
+        })
     }
 
     fn check(&self, network: &Network<F>, batch: &Batch<F>) -> Result<()> {
@@ -185,7 +425,7 @@ impl<F: Float> Trainer<F> {
             let expected = format!("{expected} numbers for {} samples", batch.samples);
             return Err(Error::shape("inputs of the batch", expected, got.to_string()));
         }
-        self.loss.check_targets(batch.targets, batch.samples, network.spec().outputs())
+        batch.labels().check_batch(self.loss, batch.samples, network.spec().outputs())
     }
 
     /// Counts the batch that was last run forward.
@@ -200,21 +440,23 @@ impl<F: Float> Trainer<F> {
         metrics.iter().try_for_each(|metric| metric.check(self.loss, network.spec().last_activation(), targets))
     }
 
-    /// Mean loss and metrics of `network` on `x` and `targets`, a piece at a time. The weights stay.
+    /// Mean loss (with the weights of the samples, if they have any, and the penalty of the network's) and metrics of
+    /// `network` on `x` and `labels`, a piece at a time. Nothing is changed.
     ///
     /// # Errors
     /// As for training data.
-    pub fn evaluate(
+    pub fn evaluate<'a>(
         &mut self,
         network: &Network<F>,
         x: Samples<F>,
-        targets: Targets<F>,
+        labels: impl Into<Labels<'a, F>>,
         metrics: &[Metric],
     ) -> Result<Evaluation> {
+        let labels = labels.into();
         let (samples, width) = (x.len(), network.spec().outputs());
         network.check_samples(&x)?;
-        self.loss.check_targets(targets, samples, width)?;
-        self.check_metrics(metrics, network, targets)?;
+        labels.check(self.loss, samples, width)?;
+        self.check_metrics(metrics, network, labels.targets)?;
         if samples == 0 {
             return Err(Error::Data("evaluate: no samples".into()));
         }
@@ -227,16 +469,25 @@ impl<F: Float> Trainer<F> {
             for start in (0..samples).step_by(CHUNK) {
                 let end = samples.min(start + CHUNK);
                 x.gather(start..end, network.input_scale(), &mut rows);
-                let targets = match targets {
-                    Targets::Values(values) => Targets::Values(&values[start * width..end * width]),
-                    Targets::Classes(classes) => Targets::Classes(&classes[start..end]),
-                };
-                let batch = Batch { input: Input::Rows(&rows), targets, samples: end - start };
-                loss += self.forward(network, batch)? * (end - start) as f64;
+                let labels = labels.slice(start..end, self.loss.target_width(width));
+                let Labels { targets, weights } = labels;
+                let batch = Batch { input: Input::Rows(&rows), targets, samples: end - start, weights };
+                loss += self.forward(network, batch)? * labels.total(end - start);
                 self.count(&mut scores, network, targets);
             }
             Ok::<_, Error>(())
         })?;
-        Ok(Evaluation { loss: loss / samples as f64, metrics: scores.iter().map(Tally::value).collect() })
+        let mut loss = loss / labels.total(samples);
+        if !self.kernels.is_empty() {
+            loss += self.penalty(network);
+        }
+        Ok(Evaluation { loss, metrics: scores.iter().map(Tally::value).collect() })
+    }
+}
+
+versions! {
+    // Rounded once, so that what is gathered from one batch alone is the batch's own gradient.
+    fn add_multiple[F: Float](sum: &mut [F], x: &[F], by: F) {
+        for (sum, x) in sum.iter_mut().zip(x) { *sum = x.mul_add(by, *sum); }
     }
 }

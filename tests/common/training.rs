@@ -5,20 +5,50 @@ use purrceptron::loss::Loss;
 use purrceptron::math::Float;
 use purrceptron::metric::Metric;
 use purrceptron::network::{Network, Samples};
-use purrceptron::optimizer::Optimizer;
+use purrceptron::optimizer::{Optimizer, Rule};
 use purrceptron::spec::LayerSpec;
 use purrceptron::train::*;
 
-pub const SGD: Optimizer = Optimizer::Sgd { learning_rate: 0.1, momentum: 0.0, nesterov: false };
+pub const SGD: Optimizer = Optimizer::new(Rule::Sgd { momentum: 0.0, nesterov: false }, 0.1);
 
-pub const NESTEROV: Optimizer = Optimizer::Sgd { learning_rate: 0.05, momentum: 0.9, nesterov: true };
+pub const NESTEROV: Optimizer = Optimizer::new(Rule::Sgd { momentum: 0.9, nesterov: true }, 0.05);
 
 pub const ADAM: Optimizer =
-    Optimizer::Adam { learning_rate: 0.01, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false };
+    Optimizer::new(Rule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false }, 0.01);
 pub const PIXELS: LayerSpec = LayerSpec::Rescale { scale: 1.0 / 255.0 };
 
+/// Every loss, with settings that make a difference; `tests/losses.rs` demands that none is missing.
+pub fn every_loss() -> Vec<Loss> {
+    vec![
+        Loss::BINARY_CROSS_ENTROPY,
+        Loss::BinaryCrossEntropy { label_smoothing: 0.2 },
+        Loss::CROSS_ENTROPY,
+        Loss::CrossEntropy { label_smoothing: 0.1 },
+        Loss::Focal { gamma: 2.0, alpha: None },
+        Loss::Focal { gamma: 0.7, alpha: Some(0.25) },
+        Loss::Focal { gamma: 0.0, alpha: None },
+        Loss::Hinge,
+        Loss::SquaredHinge,
+        Loss::MeanSquaredError,
+        Loss::MeanAbsoluteError,
+        Loss::Huber { delta: 0.7 },
+        Loss::LogCosh,
+        Loss::Poisson,
+        Loss::GaussianNll,
+        Loss::KlDivergence,
+        Loss::Quantile { quantile: 0.3 },
+    ]
+}
+
 pub fn options(epochs: u64, batch_size: Option<usize>) -> FitOptions {
-    FitOptions { epochs, batch_size, shuffle: true, metrics: vec![Metric::Accuracy], solver: Solver::Direct }
+    FitOptions {
+        epochs,
+        batch_size,
+        shuffle: true,
+        metrics: vec![Metric::Accuracy],
+        solver: Solver::Direct,
+        accumulate: 1,
+    }
 }
 
 /// Trains a copy of `network`; gives it back with the history.

@@ -86,7 +86,7 @@ class Case:
     def with_rate(self, learning_rate: float) -> Optimizer:
         """The optimizer at another learning rate."""
         settings: dict[str, Any] = {"learning_rate": learning_rate}
-        return dataclasses.replace(self.optimizer, **settings)  # type: ignore[type-var]
+        return dataclasses.replace(self.optimizer, **settings)
 
 
 def deviations_of(x: Array) -> NDArray[np.float64]:
