@@ -5,69 +5,69 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import _core, activations, callbacks, initializers, kernels, losses, schedules
-from .activations import CELU, ELU, LeakyReLU, PReLU
-from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
-from .errors import DataError, DivergedError, ModelFileError
-from .files import load
-from .layers import (
-    Activation,
-    AlphaDropout,
-    BatchNorm,
-    Dense,
-    Dropout,
-    Embedding,
-    Flatten,
-    GaussianNoise,
-    Layer,
-    LayerNorm,
-    Normalize,
-    Rescale,
-    Residual,
-    RMSNorm,
-)
-from .lbfgs import LBFGS
-from .learning_rates import LearningRates, find_learning_rate
-from .many import fit_many
-from .model import Sequential
-from .optimizers import (
-    EMA,
-    RPROP,
-    SGD,
-    SWA,
-    Adadelta,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    AMSGrad,
-    Average,
-    Lion,
-    NAdam,
-    Optimizer,
-    RMSprop,
-)
-from .schedules import (
-    Constant,
-    CosineDecay,
-    CosineRestarts,
-    ExponentialDecay,
-    InverseTimeDecay,
-    MultiStepDecay,
-    OneCycle,
-    PolynomialDecay,
-    ReduceOnPlateau,
-    Schedule,
-    StepDecay,
-    WarmUp,
-)
-from .trainer import History, Trainer
+from . import _core
 
 if TYPE_CHECKING:
-    from . import datasets, images, metrics, photos
+    from . import activations, callbacks, datasets, images, initializers, kernels, losses, metrics, photos, schedules
+    from .activations import CELU, ELU, LeakyReLU, PReLU
+    from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
     from .diagnosis import doctor
+    from .errors import DataError, DivergedError, ModelFileError
+    from .files import load
     from .gradient_check import check_gradients
+    from .layers import (
+        Activation,
+        AlphaDropout,
+        BatchNorm,
+        Dense,
+        Dropout,
+        Embedding,
+        Flatten,
+        GaussianNoise,
+        Layer,
+        LayerNorm,
+        Normalize,
+        Rescale,
+        Residual,
+        RMSNorm,
+    )
+    from .lbfgs import LBFGS
+    from .learning_rates import LearningRates, find_learning_rate
+    from .many import fit_many
+    from .model import Sequential
+    from .optimizers import (
+        EMA,
+        RPROP,
+        SGD,
+        SWA,
+        Adadelta,
+        Adagrad,
+        Adam,
+        Adamax,
+        AdamW,
+        AMSGrad,
+        Average,
+        Lion,
+        NAdam,
+        Optimizer,
+        RMSprop,
+    )
     from .photos import CatClassifier, PhotoClassifier
+    from .schedules import (
+        Constant,
+        CosineDecay,
+        CosineRestarts,
+        ExponentialDecay,
+        InverseTimeDecay,
+        MultiStepDecay,
+        OneCycle,
+        PolynomialDecay,
+        ReduceOnPlateau,
+        Schedule,
+        StepDecay,
+        WarmUp,
+    )
+    from .trainer import History, Trainer
 
 __version__ = _core.version()
 
@@ -149,17 +149,41 @@ __all__ = [
     "schedules",
 ]
 
-# Loaded when they are first asked for: importing the library loads NumPy and itself, nothing more.
-_LAZY = {"CatClassifier": "photos", "PhotoClassifier": "photos", "check_gradients": "gradient_check"}
-_LAZY |= {"doctor": "diagnosis"}
-_LAZY |= {name: name for name in ("datasets", "images", "metrics", "photos")}
+# Where the public names are. They are loaded when they are first asked for: importing the library loads NumPy and the
+# core, nothing more.
+_MODULES = {
+    "activations": "CELU ELU LeakyReLU PReLU",
+    "callbacks": "Callback EarlyStopping Progress ProgressBar",
+    "diagnosis": "doctor",
+    "errors": "DataError DivergedError ModelFileError",
+    "files": "load",
+    "gradient_check": "check_gradients",
+    "layers": (
+        "Activation AlphaDropout BatchNorm Dense Dropout Embedding Flatten GaussianNoise Layer LayerNorm "
+        "Normalize RMSNorm Rescale Residual"
+    ),
+    "lbfgs": "LBFGS",
+    "learning_rates": "LearningRates find_learning_rate",
+    "many": "fit_many",
+    "model": "Sequential",
+    "optimizers": "AMSGrad Adadelta Adagrad Adam AdamW Adamax Average EMA Lion NAdam Optimizer RMSprop RPROP SGD SWA",
+    "photos": "CatClassifier PhotoClassifier",
+    "schedules": (
+        "Constant CosineDecay CosineRestarts ExponentialDecay InverseTimeDecay MultiStepDecay OneCycle "
+        "PolynomialDecay ReduceOnPlateau Schedule StepDecay WarmUp"
+    ),
+    "trainer": "History Trainer",
+}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f".{_LAZY[name]}", __name__)
-    return module if _LAZY[name] == name else getattr(module, name)
+    if name not in _PLACES:
+        return import_module(f".{name}", __name__)  # a module of the package
+    value = globals()[name] = getattr(import_module(f".{_PLACES[name]}", __name__), name)
+    return value
 
 
 def __dir__() -> list[str]:
