@@ -195,6 +195,32 @@ def test_a_trainer_goes_on_after_a_batch_callback_failed_as_if_the_epoch_had_not
     assert trainer.steps == other.steps
 
 
+def statistics() -> purr.Sequential:
+    return purr.Sequential([purr.Dense(5), purr.BatchNorm(), purr.Dense(1, "sigmoid")], input_shape=4, seed=1)
+
+
+def test_running_statistics_go_back_with_the_weights() -> None:
+    net, twin, prints = statistics(), statistics(), []
+    twin.fit(X, Y, epochs=2)
+    told = []
+
+    def raise_in_the_third_epoch(batch: int, logs: dict[str, float]) -> None:
+        told.append(batch)
+        if len(told) == 6:
+            raise StopError
+
+    with pytest.raises(StopError):
+        net.fit(X, Y, epochs=3, callbacks=[LambdaCallback(on_batch_end=raise_in_the_third_epoch)])
+    assert net.fingerprint() == twin.fingerprint()
+
+    net = statistics()
+    stopping = purr.EarlyStopping(monitor="loss", mode="max", patience=9)  # the first epoch is the best
+    log = LambdaCallback(on_epoch_end=lambda epoch, logs: prints.append(net.fingerprint()))
+    net.fit(X, Y, epochs=3, callbacks=[log, stopping])
+    assert (stopping.best_epoch, net.fingerprint()) == (0, prints[0])
+    assert len(set(prints)) == 3
+
+
 def test_all_are_told_of_the_end_also_if_one_of_them_fails_then() -> None:
     ended = []
     first, last = (LambdaCallback(on_train_end=lambda: ended.append(True)) for _ in range(2))

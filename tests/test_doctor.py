@@ -216,6 +216,13 @@ def test_every_kind_of_unscaled_input_is_found(change: Callable[[Array], Array],
     assert re.search(says, finding.says)
 
 
+def test_a_constant_column_is_no_unscaled_one_whatever_its_mean_rounds_to() -> None:
+    x, y = sound(samples=1001)
+    x[:, 2] = 0.1
+    assert x[:, 2].std() > 0  # rounding, not spread
+    assert [finding.name for finding in purr.doctor(x, y)] == ["constant_columns"]
+
+
 def test_grey_pictures_in_colour_are_known_for_what_they_are() -> None:
     images, labels = purr.datasets.make_cats(40, seed=0)
     grey = np.repeat(images[..., :1], 3, axis=3)
@@ -367,3 +374,18 @@ def test_the_command_fails_as_the_others_do(tmp_path: Path, table: Path) -> None
     assert "no such file" in result.stderr
     assert "is no layer" in run(table, "--network", "6-x", status=2).stderr
     assert run(table, "--network", "5-4:tanh-2", status=1).stdout == ""
+
+
+# Networks of other layers
+
+
+@pytest.mark.parametrize("first", [purr.Normalize(), purr.BatchNorm()], ids=lambda layer: type(layer).__name__)
+def test_a_network_that_scales_its_input_needs_no_scaled_input(first: purr.Layer) -> None:
+    x, y = sound()
+    net = purr.Sequential(
+        [first, purr.Dense(16, purr.LeakyReLU(0.1)), purr.Dropout(0.1), purr.Dense(3, "softmax")], seed=1
+    )
+    diagnosis = purr.doctor(x * [1, 1, 1, 1, 1, 5000] + 300, y, network=net)
+    assert list(diagnosis) == []
+    assert diagnosis.skipped["unscaled_input"] == "the network brings its input to scale"
+    assert net.input_shape is None

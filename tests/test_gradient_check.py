@@ -103,3 +103,27 @@ def test_a_network_without_weights_and_other_mistakes_are_refused() -> None:
         purr.check_gradients(net, X, np.zeros(6), at_most=0)
     with pytest.raises(ValueError, match="unknown loss"):
         purr.check_gradients(net, X, np.zeros(6), loss="hinges")
+
+
+def test_layers_with_buffers_noise_and_branches_pass() -> None:
+    layers = [
+        purr.Normalize(),
+        purr.Dense(6, "tanh"),
+        purr.BatchNorm(),
+        purr.Residual([purr.LayerNorm(), purr.Dense(6, "gelu")]),
+        purr.Dropout(0.3),
+        purr.Dense(2, "prelu"),
+    ]
+    net = purr.Sequential(layers, input_shape=4, seed=1)
+    net.adapt(3 * X + 1)
+    before = net.fingerprint()
+    report = purr.check_gradients(net, 3 * X + 1, GENERATOR.normal(size=(6, 2)), loss="mean_squared_error")
+    assert report.passed, str(report)
+    assert [check.name for check in report.parameters] == list(net.parameters)
+    assert net.fingerprint() == before
+
+
+def test_a_network_that_began_with_arrays_can_be_checked() -> None:
+    given = purr.initializers.FromArray(GENERATOR.normal(size=(4, 3)))
+    net = purr.Sequential([purr.Dense(3, "tanh", kernel_initializer=given), purr.Dense(1)], input_shape=4)
+    assert purr.check_gradients(net, X, np.zeros(6), loss="mean_squared_error").passed

@@ -19,6 +19,7 @@ NETWORKS = [
     "5-3:sigmoid-2",
     "2-3:tanh-2:identity",
     "2-3-2:tanh",
+    "2-4:gelu-3:silu-1",
     "12-9-1",
 ]
 
@@ -118,6 +119,12 @@ def test_what_is_no_network_is_wrong_usage(network: str) -> None:
     result = CliRunner().invoke(command, ["trace", "--network", network], prog_name="purr")
     assert result.exit_code == 2
     assert network.split(":")[0] in result.stderr
+
+
+def test_a_network_with_other_weights_is_refused() -> None:
+    result = CliRunner().invoke(command, ["trace", "--network", "2-3:prelu-1"], prog_name="purr")
+    assert result.exit_code == 1
+    assert "it learns more than kernels and biases (prelu)" in result.stderr
 
 
 def test_a_seed_that_gets_stuck_says_so() -> None:

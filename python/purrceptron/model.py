@@ -154,8 +154,10 @@ class Sequential:
         """A network of the same layers and weights, of another dtype if it is given one."""
         copied = type(self)(self._layers, seed=self._seed, dtype=dtype or self._dtype)
         if self._input_shape is not None:
-            copied.build(self._input_shape)
+            spec = {**copied._description(), "input_shape": list(self._input_shape)}
+            copied._core, copied._input_shape = _core.Network(json.dumps(spec)), self._input_shape
             copied.set_weights(self.get_weights())
+            copied.set_buffers(self.buffers)
         return copied
 
     def _built(self) -> _core.Network:

@@ -123,6 +123,8 @@ def trace_step(network: str = "2-3-1", *, seed: int = 0, learning_rate: float = 
     loss = _LOSSES.get(activations[-1], "mean_squared_error")
     x, y = _samples(int(np.prod(model.input_shape or ())), model.outputs, loss, seed)
     before = model.get_weights()
+    if len(before) != 2 * len(activations):
+        raise ValueError(f"network {network!r}: it learns more than kernels and biases (prelu), which is not traced")
     work = _Work(activations, before, loss, x, y)
     after = work.moved(learning_rate)
     trainer = Trainer(model, optimizer=SGD(learning_rate), loss=loss, n_threads=1)
@@ -164,7 +166,7 @@ class _Work:
         da = self._dout
         for i in reversed(range(len(activations))):
             through = on_logits and i == len(activations) - 1
-            dz = da if through else kernels.activation_backward(activations[i], self._a[i], da)
+            dz = da if through else kernels.activation_backward(activations[i], self._a[i], da, z=self._z[i])
             dx, dkernel, dbias = kernels.dense_backward(dz, self._input(i), self._kernels[i])
             self._gradients.insert(0, (da, dz, dkernel, dbias))
             da = dx

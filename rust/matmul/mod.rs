@@ -101,7 +101,7 @@ struct Operands<'a, F: Float> {
 }
 
 impl<F: Float> Operands<'_, F> {
-    /// Some rows in one block of the depth: copied if more than one panel of lanes reads them.
+    /// Some rows in one block of the depth: copied if so many panels of lanes read them that it pays.
     fn tiles<'a>(
         &'a self,
         tiles: Tiles,
@@ -109,7 +109,11 @@ impl<F: Float> Operands<'_, F> {
         steps: Range<usize>,
         packed: &'a mut PackedRows<F>,
     ) -> TileRows<'a, F> {
-        if self.lane_count <= panel_width::<F>() {
+        let few = match self.rows {
+            Place::AlongDepth(..) => 4, // they have to be turned
+            Place::AlongWidth(..) => 2,
+        };
+        if self.lane_count <= few * panel_width::<F>() {
             self.rows.tiles(rows, steps)
         } else {
             packed.tiles(&self.rows, tiles, rows, steps, self.depth)
@@ -300,17 +304,24 @@ fn multiply_rows<F: Float>(operands: &Operands<F>, rows_here: Range<usize>, out:
     let Scratch { sums, rows: packed, lanes: copied, panel } = scratch;
     let tiles = Tiles::of::<F>(rows_here.len());
     let rows = operands.tiles(tiles, rows_here.clone(), 0..depth, packed);
+    let write = matches!(rows, TileRows::Packed(_)); // other kernels can only add
+    if !write {
+        out.fill(F::ZERO);
+    }
     for lanes_here in panels(0..lane_count, COPIED) {
         let block = lanes.block(lanes_here.clone(), 0..depth, tiles.count(), copied);
         for here in panels(lanes_here.clone(), panel_width::<F>()) {
             let lanes = block.panel(here.clone(), here.start - lanes_here.start, depth, panel);
             let width = lanes.groups * LANES;
             if here.len() == width {
-                F::multiply_tiles(tiles, true, rows, lanes, depth, &mut out[here.start..], lane_count);
+                F::multiply_tiles(tiles, write, rows, lanes, depth, &mut out[here.start..], lane_count);
             } else {
                 // The last lanes, fewer than a tile has.
                 let sums = sums.room(rows_here.len() * width);
-                F::multiply_tiles(tiles, true, rows, lanes, depth, sums, width);
+                if !write {
+                    sums.fill(F::ZERO);
+                }
+                F::multiply_tiles(tiles, write, rows, lanes, depth, sums, width);
                 store_rows(sums, here, out.chunks_exact_mut(lane_count));
             }
         }
@@ -332,11 +343,15 @@ fn sum_up<F: Float>(
         let steps = start..depth.min(start + BLOCK);
         let block = lanes.block(lanes_here.clone(), steps.clone(), tiles.count(), copied);
         let rows = operands.tiles(tiles, rows_here.clone(), steps.clone(), packed);
+        let write = start == 0 && matches!(rows, TileRows::Packed(_));
+        if start == 0 && !write {
+            sums.fill(F::ZERO);
+        }
         for here in panels(lanes_here.clone(), panel_width::<F>()) {
             let offset = here.start - lanes_here.start;
             let lanes = block.panel(here, offset, steps.len(), panel);
             let sums = &mut sums[offset * rows_here.len()..];
-            F::multiply_tiles(tiles, start == 0, rows, lanes, steps.len(), sums, lanes.groups * LANES);
+            F::multiply_tiles(tiles, write, rows, lanes, steps.len(), sums, lanes.groups * LANES);
         }
     }
 }
@@ -347,7 +362,11 @@ fn store_rows<'a, F: Float>(sums: &[F], columns: Range<usize>, rows: impl ExactS
     for (i, row) in rows.enumerate() {
         for (panel, to) in row[columns.clone()].chunks_mut(width).enumerate() {
             let start = panel * width * row_count + i * to.len().next_multiple_of(LANES);
-            copy(&sums[start..], to);
+            if to.len() < LANES {
+                to.iter_mut().zip(&sums[start..]).for_each(|(to, sum)| *to = *sum);
+            } else {
+                copy(&sums[start..], to);
+            }
         }
     }
 }

@@ -140,6 +140,9 @@ impl<F: Float> PackedRows<F> {
 /// Most numbers from step to step of lanes that are read a few at a time.
 const MOST_PITCH: usize = 1024;
 
+/// Numbers that the second cache holds for the next step, wherever they lie: nobody need ask for them.
+const CACHED: usize = 1 << 16;
+
 /// So few tiles read lanes where they lie.
 const FEW_TILES: usize = 2;
 
@@ -204,7 +207,8 @@ impl<'a, F: Float> LaneBlock<'a, F> {
         let groups = lanes.len().div_ceil(LANES);
         match self {
             LaneBlock::InPlace(Place::AlongWidth(data, pitch), steps, true) if lanes.len() == groups * LANES => {
-                TileLanes { data: &data[steps.start * pitch + lanes.start..], pitch: *pitch, groups, followed: false }
+                let followed = data.len() > CACHED;
+                TileLanes { data: &data[steps.start * pitch + lanes.start..], pitch: *pitch, groups, followed }
             }
             LaneBlock::InPlace(place, steps, _) => {
                 let pitch = groups * LANES;

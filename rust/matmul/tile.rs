@@ -84,7 +84,7 @@ pub struct TileLanes<'a, F> {
     pub pitch: usize,
     /// Groups of [`LANES`].
     pub groups: usize,
-    /// Whether the panel that is read next lies behind this one.
+    /// Whether more that will be read lies behind: the next panel, or other steps of a large operand in place.
     pub followed: bool,
 }
 
@@ -200,13 +200,13 @@ macro_rules! packed_kernel {
                     let ((pairs, odd), (lane_pairs, odd_lane)) = (rows.as_chunks::<2>(), lanes.as_chunks::<2>());
                     for ([row, second], [lane, second_lane]) in pairs.iter().zip(lane_pairs) {
                         prefetch(all, next);
-                        $(if R > $i { add(&mut $sum, row[$i % R], lane); })*
+                        $(if R > $i { add(&mut $sum, row[$i % R], *lane); })*
                         prefetch(all, next + share);
-                        $(if R > $i { add(&mut $sum, second[$i % R], second_lane); })*
+                        $(if R > $i { add(&mut $sum, second[$i % R], *second_lane); })*
                         next += 2 * share;
                     }
                     for (row, lane) in odd.iter().zip(odd_lane) {
-                        $(if R > $i { add(&mut $sum, row[$i % R], lane); })*
+                        $(if R > $i { add(&mut $sum, row[$i % R], *lane); })*
                     }
                     $(if R > $i { $store(&mut out[(tile * R + $i) * pitch..], &$sum); })*
                 }
@@ -226,7 +226,6 @@ macro_rules! kernels {
                     $(let mut $sum = [[F::ZERO; LANES]; G];)*
                     let rows: [&[F]; R] = std::array::from_fn(|i| &rows[(tile * R + i) * row_pitch..][..steps]);
                     for (k, lane) in lanes.data.chunks(lanes.pitch).take(steps).enumerate() {
-                        prefetch_groups::<F, G>(lane, lanes.pitch);
                         let Some(lane) = groups::<F, G>(lane) else { return };
                         $(if R > $i { add(&mut $sum, rows[$i % R][k], lane); })*
                     }
@@ -238,11 +237,12 @@ macro_rules! kernels {
                 _shape: Shape<R, G>, count: usize, rows: &[F], row_pitch: usize, tile_pitch: usize,
                 lanes: TileLanes<F>, steps: usize, out: &mut [F], pitch: usize,
             ) {
+                let ahead = if lanes.followed { AHEAD * lanes.pitch } else { 0 };
                 for tile in 0..count {
                     $(let mut $sum = [[F::ZERO; LANES]; G];)*
                     let steps = rows[tile * tile_pitch..].chunks(row_pitch).zip(lanes.data.chunks(lanes.pitch)).take(steps);
                     for (row, lane) in steps {
-                        prefetch_groups::<F, G>(lane, lanes.pitch);
+                        prefetch_groups::<F, G>(lane, ahead);
                         let (Some(row), Some(lane)) = (row.first_chunk::<R>(), groups::<F, G>(lane)) else { return };
                         $(if R > $i { add(&mut $sum, row[$i % R], lane); })*
                     }
@@ -260,25 +260,25 @@ kernels!(wide_version: wide_along_depth, wide_along_rows, wide_packed, wide_pack
 /// Steps between asking for lanes and using them: as long as the third cache takes.
 const AHEAD: usize = 32;
 
-/// Asks for the lanes some steps after `lane`. Sixteen or thirty-two numbers a step are too slow a stream for the
+/// Asks for the lanes `ahead` numbers after `lane`. Sixteen or thirty-two numbers a step are too slow a stream for the
 /// processor to run far ahead of by itself.
 #[inline(always)]
-fn prefetch_groups<F: Float, const G: usize>(lane: &[F], pitch: usize) {
+fn prefetch_groups<F: Float, const G: usize>(lane: &[F], ahead: usize) {
     const LINE: usize = 64;
     for line in (0..G * LANES).step_by(LINE / size_of::<F>()) {
-        prefetch(lane, AHEAD * pitch + line);
+        prefetch(lane, ahead + line);
     }
 }
 
 /// The lanes of one step.
 #[inline(always)]
-fn groups<F, const G: usize>(lane: &[F]) -> Option<&[[F; LANES]; G]> {
-    lane.as_chunks().0.first_chunk()
+fn groups<F: Copy, const G: usize>(lane: &[F]) -> Option<[[F; LANES]; G]> {
+    lane.as_chunks().0.first_chunk().copied()
 }
 
 /// One step of the depth for one row.
 #[inline(always)]
-fn add<F: Float, const G: usize>(sum: &mut [[F; LANES]; G], number: F, lane: &[[F; LANES]; G]) {
+fn add<F: Float, const G: usize>(sum: &mut [[F; LANES]; G], number: F, lane: [[F; LANES]; G]) {
     for g in 0..G {
         for j in 0..LANES {
             sum[g][j] = number.mul_add(lane[g][j], sum[g][j]);

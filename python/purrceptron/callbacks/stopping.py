@@ -79,7 +79,7 @@ class EarlyStopping(Remembering):
         self.buffers: dict[str, Array] = {}
 
     def state(self) -> dict[str, Any]:
-        """The best score, its epoch, and the weights and buffers of that time."""
+        """The best score, its epoch, and the weights and buffers of then."""
         kept = {"weights": self.weights, "buffers": self.buffers}
         return {"best": self.best, "best_epoch": self.best_epoch, **kept}
 

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array, as_numbers
-from ..layers import Layer, Rescale
+from ..layers import BatchNorm, Embedding, Layer, LayerNorm, Normalize, Rescale, RMSNorm
 from ..model import Sequential
 from ..optimizers import Optimizer
 
-__all__ = ["Case", "SkippedError", "labels_of"]
+__all__ = ["Case", "SkippedError", "deviations_of", "labels_of"]
 
 # Layers that bring whatever comes to the scale that they want.
-_NORMALIZING = ("Normalize", "BatchNorm", "LayerNorm", "RMSNorm", "Embedding")
+_NORMALIZING = (Normalize, BatchNorm, LayerNorm, RMSNorm, Embedding)
 
 
 class SkippedError(Exception):
@@ -62,7 +62,7 @@ class Case:
     @property
     def normalizes(self) -> bool:
         """Whether the network itself brings its input to scale."""
-        return any(type(layer).__name__ in _NORMALIZING for layer in self.layers[:2])
+        return any(isinstance(layer, _NORMALIZING) for layer in self.layers[:2])
 
     @cached_property
     def seen(self) -> Array:
@@ -87,6 +87,11 @@ class Case:
         """The optimizer at another learning rate."""
         settings: dict[str, Any] = {"learning_rate": learning_rate}
         return dataclasses.replace(self.optimizer, **settings)
+
+
+def deviations_of(x: Array) -> NDArray[np.float64]:
+    """Standard deviation of every column; exactly 0 where all its numbers are equal, whatever their mean rounds to."""
+    return np.where(x.max(axis=0) == x.min(axis=0), 0.0, x.std(axis=0, dtype=np.float64))
 
 
 def labels_of(y: ArrayLike, samples: int, what: str = "y") -> Array:

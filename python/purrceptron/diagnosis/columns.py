@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, SkippedError
+from .case import Case, SkippedError, deviations_of
 from .findings import Finding
 
 __all__ = ["constant_columns", "duplicate_columns", "not_finite_input", "unscaled_input"]
@@ -41,13 +42,13 @@ def unscaled_input(case: Case) -> Finding | None:
     if case.normalizes:
         raise SkippedError("the network brings its input to scale")
     x = case.seen[case.some(10_000)].astype(np.float64)
-    rms, deviations = float(np.sqrt(np.mean(x * x))), x.std(axis=0)
+    rms, deviations = float(np.sqrt(np.mean(x * x))), deviations_of(x)
     varied = deviations[deviations > 0]
     if varied.size == 0:
         raise SkippedError("all columns are constant")
     widest = int(deviations.argmax())
     ratio = float(deviations[widest] / np.median(varied))
-    offsets = np.abs(x.mean(axis=0)) / np.where(deviations > 0, deviations, np.inf)
+    offsets = np.abs(x.mean(axis=0)) / np.where(deviations > 0, deviations, math.inf)
     farthest = int(offsets.argmax())
     numbers = {"root_mean_square": rms, "widest_column": widest, "times_the_median": ratio}
     numbers |= {"farthest_column": farthest, "deviations_from_zero": float(offsets[farthest])}

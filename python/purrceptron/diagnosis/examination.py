@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 from .._arrays import Array, as_numbers
 from .._spec import MOST_SEED, check_whole
 from ..errors import DataError
-from ..layers import Dense
+from ..layers import Dense, Normalize
 from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
 from .case import Case, SkippedError, labels_of
@@ -120,7 +121,7 @@ def _case(
         if held_out.shape[1:] != samples.shape[1:]:
             raise ValueError(f"test x has samples of {held_out.shape[1:]}, but x of {samples.shape[1:]}")
         tested = _rows(held_out), labels_of(test[1], len(held_out), "test y")
-    model = _model(network, samples.shape[1:], seed)
+    model = _model(network, samples, seed)
     if model is not None:
         loss = loss or _usual_loss(model, targets)
     if batch_size is not None:
@@ -142,8 +143,8 @@ def _rows(x: Array) -> Array:
     return np.ascontiguousarray(x.reshape(len(x), -1))
 
 
-def _model(network: str | Sequential | None, shape: tuple[int, ...], seed: int) -> Sequential | None:
-    """A copy of the network, built for samples of that shape."""
+def _model(network: str | Sequential | None, samples: Array, seed: int) -> Sequential | None:
+    """A copy of the network, built for such samples."""
     if network is None:
         return None
     given = Sequential.from_string(network, seed=seed) if isinstance(network, str) else network
@@ -151,10 +152,12 @@ def _model(network: str | Sequential | None, shape: tuple[int, ...], seed: int) 
         raise TypeError(f"network: expected a Sequential or text such as '64-100-10', got {network!r}")
     model = given._copied()
     if model.input_shape is None:
-        model.build(shape)
-    inputs, features = int(np.prod(model.input_shape or ())), int(np.prod(shape))
+        model.build(samples.shape[1:])
+    inputs, features = math.prod(model.input_shape or ()), math.prod(samples.shape[1:])
     if inputs != features:
         raise ValueError(f"network: it takes {inputs:,} inputs, but a sample has {features:,} features")
+    if any(isinstance(layer, Normalize) for layer in model.layers) and np.isfinite(samples).all():
+        model.adapt(samples)
     return model
 
 

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from .._arrays import Array
-from .case import Case, SkippedError
+from .case import Case, SkippedError, deviations_of
 from .findings import Finding
 
 __all__ = ["class_share", "shuffled_labels"]
@@ -59,7 +59,7 @@ def shuffled_labels(case: Case) -> Finding | None:
     if len(places) < _LEAST:
         raise SkippedError(f"there are fewer than {_LEAST} samples")
     x = case.seen[places].astype(np.float64)
-    deviation = x.std(axis=0)
+    deviation = deviations_of(x)
     x = (x - x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
     y = case.y[places]
     targets = (np.unique(y)[:, None] == y).T.astype(np.float64) if case.classes else y

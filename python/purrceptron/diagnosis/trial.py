@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core, kernels
+from .. import kernels
 from .._arrays import Array
+from ..activations import ActivationFunction
 from ..errors import DivergedError
 from ..model import Sequential
 from ..optimizers import Optimizer
@@ -167,21 +168,19 @@ def _network(case: Case) -> Sequential:
     return case.network
 
 
-def _outputs(network: Sequential, x: Array) -> list[tuple[int, str, Array]]:
-    """Place, activation and outputs of every layer that has an activation other than the identity."""
-    activations = [getattr(layer, "activation", None) for layer in network.layers]
-    return [
-        (index, activation, outputs)
-        for index, (activation, outputs) in enumerate(zip(activations, network.forward(x), strict=True))
-        if isinstance(activation, str) and activation != "identity"
-    ]
+def _outputs(network: Sequential, x: Array) -> list[tuple[int, str | ActivationFunction, Array]]:
+    """Place, activation and outputs in training of every layer that has an activation other than the identity."""
+    activations = [getattr(layer, "activation", "identity") for layer in network.layers]
+    places = enumerate(zip(activations, network.forward(x, training=True), strict=True))
+    return [(i, activation, out.reshape(len(x), -1)) for i, (activation, out) in places if activation != "identity"]
 
 
-def _range(activation: str) -> tuple[float, float] | None:
+def _range(activation: str | ActivationFunction) -> tuple[float, float] | None:
     """The ends between which an activation's outputs lie, None if it grows without end."""
-    if activation not in _core.names("activation") or "softmax" in activation:
+    if "softmax" in str(activation):
         return None
-    low, lower, high, higher = kernels.activation_forward(activation, [[-50.0], [-100.0], [50.0], [100.0]]).ravel()
+    far = [[-50.0], [-100.0], [50.0], [100.0]]
+    low, lower, high, higher = kernels.activation_forward(activation, far).ravel()
     bounded = abs(higher - high) < 0.02 and abs(low - lower) < 0.02 and higher > lower
     return (float(lower), float(higher)) if bounded else None
 
