@@ -126,10 +126,71 @@ def mean_squared_error(a: Array, y: Array) -> tuple[float, Array]:
 
 
 # name: value and gradient, and the activation whose logits it reads
+def focal(z: Array, y: Array, gamma: float = 2.0) -> tuple[float, Array]:
+    """Lin et al., 2017, equation 4, without the weight alpha, for each of the two answers."""
+    p = 1 / (1 + np.exp(-z))
+    yes, no = -((1 - p) ** gamma) * np.log(p), -(p**gamma) * np.log(1 - p)
+    dyes = gamma * (1 - p) ** (gamma - 1) * np.log(p) - (1 - p) ** gamma / p  # with respect to p
+    dno = -gamma * p ** (gamma - 1) * np.log(1 - p) + p**gamma / (1 - p)
+    return float(np.mean(y * yes + (1 - y) * no)), (y * dyes + (1 - y) * dno) * p * (1 - p) / z.size
+
+
+def _elementwise(
+    value: Callable[[Array, Array], Array], slope: Callable[[Array, Array], Array]
+) -> Callable[[Array, Array], tuple[float, Array]]:
+    """A mean over all elements, from a formula for one and its derivative."""
+    return lambda a, y: (float(np.mean(value(a, y))), slope(a, y) / a.size)
+
+
+def _sign(y: Array) -> Array:
+    return np.where(y > 0, 1.0, -1.0)
+
+
+def gaussian_nll(outputs: Array, y: Array) -> tuple[float, Array]:
+    """Nix and Weigend, 1994: means, then logarithms of variances."""
+    mean, log_variance = np.split(outputs, 2, axis=1)
+    scaled = (y - mean) / np.exp(log_variance)
+    value = float(np.mean(log_variance + (y - mean) * scaled) / 2)
+    return value, np.concatenate([-scaled, (1 - (y - mean) * scaled) / 2], axis=1) / y.size
+
+
+def kl_divergence(z: Array, y: Array) -> tuple[float, Array]:
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    value = float(np.sum(y * np.log(y / p)) / len(z))
+    return value, (p * y.sum(axis=1, keepdims=True) - y) / len(z)
+
+
 LOSSES: dict[str, tuple[Callable[[Array, Array], tuple[float, Array]], str | None]] = {
     "binary_cross_entropy": (binary_cross_entropy, "sigmoid"),
     "cross_entropy": (cross_entropy, "softmax"),
     "mean_squared_error": (mean_squared_error, None),
+    "focal": (focal, "sigmoid"),
+    "hinge": (
+        _elementwise(
+            lambda a, y: np.maximum(0, 1 - _sign(y) * a), lambda a, y: np.where(_sign(y) * a < 1, -_sign(y), 0)
+        ),
+        None,
+    ),
+    "squared_hinge": (
+        _elementwise(
+            lambda a, y: np.maximum(0, 1 - _sign(y) * a) ** 2,
+            lambda a, y: -2 * _sign(y) * np.maximum(0, 1 - _sign(y) * a),
+        ),
+        None,
+    ),
+    "mean_absolute_error": (_elementwise(lambda a, y: abs(a - y), lambda a, y: np.sign(a - y)), None),
+    "huber": (
+        _elementwise(
+            lambda a, y: np.where(abs(a - y) <= 1, (a - y) ** 2 / 2, abs(a - y) - 0.5),
+            lambda a, y: np.clip(a - y, -1, 1),
+        ),
+        None,
+    ),
+    "log_cosh": (_elementwise(lambda a, y: np.log(np.cosh(a - y)), lambda a, y: np.tanh(a - y)), None),
+    "poisson": (_elementwise(lambda z, y: np.exp(z) - y * z, lambda z, y: np.exp(z) - y), None),
+    "gaussian_nll": (gaussian_nll, None),
+    "kl_divergence": (kl_divergence, "softmax"),
+    "quantile": (_elementwise(lambda a, y: abs(y - a) / 2, lambda a, y: np.sign(a - y) / 2), None),
 }
 
 

@@ -18,7 +18,7 @@ from ._arrays import Array
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
 from .activations import ActivationFunction, as_activation
 from .initializers import FromArray, Initializer, as_initializer
-from .losses import as_loss
+from .losses import Loss, as_loss
 
 __all__ = [
     "activation_backward",
@@ -28,6 +28,7 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "initialize",
+    "loss",
     "matmul",
     "mean_squared_error",
     "relu",
@@ -155,7 +156,7 @@ def binary_cross_entropy(logits: ArrayLike, y: ArrayLike) -> tuple[float, Array]
         logits: `(samples, outputs)`, before the sigmoid.
         y: 0 and 1, or numbers between; `(samples,)` for one output.
     """
-    return _loss("binary_cross_entropy", logits, y)
+    return loss("binary_cross_entropy", logits, y)
 
 
 def cross_entropy(logits: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
@@ -165,12 +166,30 @@ def cross_entropy(logits: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
         logits: `(samples, classes)`, before the softmax.
         y: Classes `(samples,)`, or probabilities `(samples, classes)`.
     """
-    return _loss("cross_entropy", logits, y)
+    return loss("cross_entropy", logits, y)
 
 
 def mean_squared_error(outputs: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
     """Mean loss and its gradient with respect to the outputs, `2 (outputs - y) / size`."""
-    return _loss("mean_squared_error", outputs, y)
+    return loss("mean_squared_error", outputs, y)
+
+
+def loss(loss: str | Loss, outputs: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
+    """Mean loss of any kind, by name or object, and its gradient with respect to the outputs.
+
+    Args:
+        loss: A name such as "huber", or an object such as `purrceptron.losses.Huber(0.5)`.
+        outputs: `(samples, outputs)`; logits, where the loss is computed from them.
+        y: What that loss holds the outputs against.
+
+    Example:
+        >>> from purrceptron import kernels
+        >>> value, gradient = kernels.loss("mean_absolute_error", [[1.0], [4.0]], [0.0, 0.0])
+        >>> value, gradient.ravel().tolist()
+        (2.5, [0.5, 0.5])
+    """
+    (outputs,) = _arrays({"outputs": outputs}, ndim=2)
+    return as_loss(loss)(outputs, y)
 
 
 def sgd(parameter: ArrayLike, gradient: ArrayLike, learning_rate: float) -> Array:
@@ -178,11 +197,6 @@ def sgd(parameter: ArrayLike, gradient: ArrayLike, learning_rate: float) -> Arra
     parameter, gradient = _arrays({"parameter": parameter, "gradient": gradient}, ndim=None)
     moved: Array = parameter - parameter.dtype.type(learning_rate) * gradient
     return moved
-
-
-def _loss(name: str, outputs: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
-    (outputs,) = _arrays({"outputs": outputs}, ndim=2)
-    return as_loss(name)(outputs, y)
 
 
 def _arrays(named: dict[str, ArrayLike], ndim: int | None, dtype: np.dtype[Any] | None = None) -> list[Array]:
