@@ -349,5 +349,11 @@ def test_what_is_no_layer_within_a_residual_layer_is_refused() -> None:
         purr.Residual(["relu"])  # type: ignore[list-item]
 
 
+def test_a_residual_is_described_as_briefly_as_what_it_wraps() -> None:
+    assert purr.Residual([purr.LayerNorm(), purr.Dense(4, "relu")]).brief() == (
+        "Residual([LayerNorm(), Dense(units=4, activation='relu')])"
+    )
+
+
 def test_every_layer_has_a_class_of_its_name() -> None:
     assert {kind.type_name() for kind in purr.Layer.__subclasses__()} == set(_core.names("layer"))

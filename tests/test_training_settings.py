@@ -230,3 +230,8 @@ def test_the_reduced_solver_takes_all_that_does_not_care_about_rotation(batch_si
         results.append((net.get_weights(), [loss for history in histories for loss in history.val_loss]))
     assert distance(results[1][0], results[0][0]) <= 1e-9
     assert results[1][1] == pytest.approx(results[0][1], rel=1e-9)
+
+
+def test_a_warm_up_says_which_of_its_settings_is_no_number_of_steps() -> None:
+    with pytest.raises(TypeError, match="WarmUp: steps must be a whole number"):
+        purr.WarmUp(purr.CosineDecay(0.1, 10), 5)  # type: ignore[arg-type]

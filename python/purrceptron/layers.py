@@ -318,6 +318,10 @@ class Residual(Layer):
     def __post_init__(self) -> None:
         self._set(layers=tuple(check_layers(self.layers, "Residual")))
 
+    def brief(self) -> str:
+        """As for other layers, and those within likewise."""
+        return f"Residual([{', '.join(layer.brief() for layer in self.layers)}])"
+
 
 def check_layers(layers: Iterable[Layer], what: str) -> list[Layer]:
     """Refuse what are no layers; JSON objects of layers become such."""

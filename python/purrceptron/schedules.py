@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._spec import Spec
+from ._spec import Spec, check_whole
 
 __all__ = [
     "Constant",
@@ -189,6 +189,7 @@ class WarmUp(Schedule):
     then: Schedule | float
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", check_whole("WarmUp: steps", self.steps, 1))
         object.__setattr__(self, "then", as_schedule(self.then))
 
 
