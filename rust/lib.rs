@@ -20,7 +20,7 @@
 //! let adam = Optimizer::new(adam, 0.01);
 //! let mut trainer = Trainer::new(&network, adam, Loss::BINARY_CROSS_ENTROPY, 1)?;
 //! let options =
-//!     FitOptions { epochs: 2000, batch_size: None, shuffle: false, metrics: vec![], solver: Solver::Auto, accumulate: 1 };
+//!     FitOptions { epochs: 2000, batch_size: None, shuffle: false, metrics: vec![], solver: Solver::Auto, accumulate: 1, mixup: None };
 //! fit_arrays(&mut trainer, &mut network, Samples::Floats(x.view()), y, None, &options, &mut ())?;
 //! let p = network.predict(Samples::Floats(x.view()), false, 1)?;
 //! assert!(p[(0, 0)] < 0.1 && p[(1, 0)] > 0.9 && p[(2, 0)] > 0.9 && p[(3, 0)] < 0.1);

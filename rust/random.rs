@@ -41,6 +41,31 @@ impl Stream {
         }
     }
 
+    /// A number of the Beta distribution with both parameters `alpha`.
+    pub(crate) fn beta(&mut self, alpha: f64) -> f64 {
+        let [a, b] = [0; 2].map(|_| self.gamma(alpha));
+        if a + b > 0.0 { a / (a + b) } else { f64::from(u8::from(self.chance(0.5))) } // both too small to tell apart
+    }
+
+    /// A number of the Gamma distribution with scale 1 (Marsaglia and Tsang, A simple method for generating gamma
+    /// variables, 2000; below 1 by their remark on `alpha + 1`).
+    fn gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            let u = self.uniform();
+            return self.gamma(shape + 1.0) * Float::exp(Float::ln(u) / shape);
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let [x, _] = self.normal_pair();
+            let root = 1.0 + c * x;
+            let v = root * root * root;
+            if v > 0.0 && Float::ln(self.uniform()) < 0.5 * x * x + d - d * v + d * Float::ln(v) {
+                return d * v;
+            }
+        }
+    }
+
     /// True with probability `p`, in steps of 2^-32.
     pub(crate) fn chance(&mut self, p: f64) -> bool {
         f64::from(self.0.next_u32()) < p * (1u64 << 32) as f64
@@ -68,6 +93,22 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Mean 1/2 and variance 1/(4 (2 alpha + 1)), within five deviations of what so many numbers can show.
+    #[test]
+    fn beta_has_the_mean_and_the_variance_of_its_law() {
+        const COUNT: usize = 20_000;
+        for alpha in [0.01, 0.2, 1.0, 4.0] {
+            let mut stream = Stream::new(7, "beta", 0);
+            let numbers: Vec<f64> = (0..COUNT).map(|_| stream.beta(alpha)).collect();
+            assert!(numbers.iter().all(|number| (0.0..=1.0).contains(number)));
+            let mean = numbers.iter().sum::<f64>() / COUNT as f64;
+            let variance = numbers.iter().map(|number| (number - 0.5).powi(2)).sum::<f64>() / COUNT as f64;
+            let expected = 0.25 / (2.0 * alpha + 1.0);
+            assert!((mean - 0.5).abs() < 5.0 * (expected / COUNT as f64).sqrt(), "{alpha}: mean {mean}");
+            assert!((variance - expected).abs() < 0.05 * expected, "{alpha}: variance {variance}, not {expected}");
+        }
+    }
 
     /// Golden values: a change here changes every seeded network and is a breaking release.
     #[test]

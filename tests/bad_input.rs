@@ -20,7 +20,15 @@ fn sgd(learning_rate: f64) -> Optimizer {
 }
 
 fn options(epochs: u64, batch_size: Option<usize>) -> FitOptions {
-    FitOptions { epochs, batch_size, shuffle: true, metrics: Vec::new(), solver: Solver::Auto, accumulate: 1 }
+    FitOptions {
+        epochs,
+        batch_size,
+        shuffle: true,
+        metrics: Vec::new(),
+        solver: Solver::Auto,
+        accumulate: 1,
+        mixup: None,
+    }
 }
 
 /// Trains, which must fail; gives the error, and demands that no weight has moved.

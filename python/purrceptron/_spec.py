@@ -134,6 +134,15 @@ def check_whole(name: str, value: object, least: int, most: int | None = None) -
     return whole
 
 
+def check_above_zero(name: str, value: object) -> float:
+    """Refuse what is no finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be above 0 and finite, got {value}")
+    return float(value)
+
+
 def check_threads(n_threads: int | None) -> int | None:
     """Refuse a number of threads below 1; None leaves the choice to the core."""
     return None if n_threads is None else check_whole("n_threads", n_threads, 1)

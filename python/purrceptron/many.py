@@ -37,6 +37,7 @@ def fit_many(
     sample_weight: ArrayLike | None = None,
     class_weight: ClassWeight | None = None,
     accumulate: int = 1,
+    mixup: float | None = None,
     n_threads: int | None = None,
     solver: str = "auto",
 ) -> list[History]:
@@ -59,6 +60,7 @@ def fit_many(
         sample_weight: As for `Sequential.fit`, one for all.
         class_weight: As for `Sequential.fit`, one for all.
         accumulate: As for `Sequential.fit`.
+        mixup: As for `Sequential.fit`.
         n_threads: Networks that are trained at a time; left out, `PURRCEPTRON_NUM_THREADS` or the cores.
         solver: As for `Sequential.fit`: "auto" chooses for each network by itself.
 
@@ -85,7 +87,7 @@ def fit_many(
     """
     models, optimizer = _checked(models), as_optimizer(optimizer)
     loss = None if loss is None else as_loss(loss)
-    options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate)
+    options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate, mixup)
     if check_metrics(metrics)[1]:
         raise ValueError(f"metrics: fit_many takes names, got {metrics!r}")
     threads = _core.thread_count(check_threads(n_threads))

@@ -215,6 +215,7 @@ class Sequential:
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         accumulate: int = 1,
+        mixup: float | None = None,
         steps_per_epoch: int | None = None,
         callbacks: Sequence[Callback] = (),
         n_threads: int | None = None,
@@ -249,6 +250,8 @@ class Sequential:
             class_weight: How much each class counts, `{0: 1.0, 1: 2.0}` (1 where none is given), or "balanced":
                 `samples / (classes * count)`. Not for the validation data.
             accumulate: Batches whose mean gradient makes one step.
+            mixup: Blends the samples of each batch two by two (Zhang et al., 2018): the share of the first is drawn
+                from Beta(mixup, mixup); 0.2 is usual. None, the default, blends nothing.
             steps_per_epoch: Batches of an epoch, where they come one by one; None takes all that there are.
             callbacks: Called before and after epochs and batches, see `purrceptron.callbacks`.
             n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
@@ -282,6 +285,7 @@ class Sequential:
                 sample_weight=sample_weight,
                 class_weight=class_weight,
                 accumulate=accumulate,
+                mixup=mixup,
                 steps_per_epoch=steps_per_epoch,
                 callbacks=callbacks,
                 solver=solver,

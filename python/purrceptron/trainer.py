@@ -15,7 +15,7 @@ from . import _core, lbfgs
 from . import batches as streams
 from ._arrays import Array, ClassWeight, as_samples, as_targets, as_weights
 from ._scores import Metric, Score, check_metrics
-from ._spec import check_name, check_threads, check_whole
+from ._spec import check_above_zero, check_name, check_threads, check_whole
 from .callbacks import Callback, Progress, ProgressBar
 from .callbacks.watch import Watch
 from .lbfgs import LBFGS
@@ -229,17 +229,19 @@ class Trainer:
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         accumulate: int = 1,
+        mixup: float | None = None,
         steps_per_epoch: int | None = None,
         callbacks: Sequence[Callback] = (),
         solver: str = "auto",
         verbose: int = 0,
     ) -> History:
         """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
-        options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate)
+        options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate, mixup)
         functions = check_metrics(metrics)[1]
         streamed = streams.is_stream(x)
         if streamed:
-            given = {"y": y, "sample_weight": sample_weight, "accumulate": accumulate if accumulate != 1 else None}
+            given = {"y": y, "sample_weight": sample_weight, "mixup": mixup}
+            given["accumulate"] = accumulate if accumulate != 1 else None
             if unused := [name for name, value in given.items() if value is not None]:
                 raise ValueError(
                     f"{unused[0]} is not for batches that come one by one: each is (x, y) or (x, y, weights)"
@@ -348,6 +350,7 @@ def fit_options(
     metrics: Metric | Sequence[Metric],
     solver: str,
     accumulate: int = 1,
+    mixup: float | None = None,
 ) -> dict[str, Any]:
     """What the core reads of the settings of `fit`, each checked."""
     return {
@@ -357,4 +360,5 @@ def fit_options(
         "metrics": check_metrics(metrics)[0],
         "solver": check_name("solver", solver),
         "accumulate": check_whole("accumulate", accumulate, 1),
+        "mixup": None if mixup is None else check_above_zero("mixup", mixup),
     }

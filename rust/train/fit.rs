@@ -54,6 +54,8 @@ pub struct FitOptions {
     pub solver: Solver,
     /// Batches whose mean gradient makes a step; the last step of an epoch takes those that are left.
     pub accumulate: usize,
+    /// The parameter of the Beta distribution by which samples are blended; none are if absent.
+    pub mixup: Option<f64>,
 }
 
 /// What an epoch gave.

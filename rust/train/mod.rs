@@ -3,6 +3,7 @@
 //! - `step.rs`: [`Trainer::step`], the unit that everything else uses.
 //! - `labels.rs`: targets, and how much each sample counts.
 //! - `source.rs`: where batches come from.
+//! - `mixup.rs`: batches of blended samples.
 //! - `fit.rs`: epochs, validation, history.
 //! - `held_out.rs`: a part of the samples set aside for validation.
 //! - `solver.rs`: training on arrays: all at once or batch by batch, directly or reduced.
@@ -15,6 +16,7 @@ mod fit;
 mod held_out;
 mod labels;
 mod many;
+mod mixup;
 mod outside;
 mod prepared;
 mod reduced;

@@ -6,6 +6,7 @@ use ndarray::Array2;
 
 use super::fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
 use super::labels::{Labels, OwnedLabels};
+use super::mixup::{self, Mixup};
 use super::prepared::{Form, Prepared};
 use super::reduced::{Reduction, Span};
 use super::source::{FullBatch, MiniBatches, Order, check_data};
@@ -64,6 +65,9 @@ pub(super) fn check<F: Float>(
         return Err(Error::value("accumulate", "at least 1", 0));
     }
     check_data(network, trainer.loss(), &x, labels)?;
+    if let Some(alpha) = options.mixup {
+        mixup::check::<F>(alpha, trainer.loss(), network.spec().outputs())?;
+    }
     trainer.check_metrics(&options.metrics, network, labels.targets)?;
     if let Some((x, labels)) = validation {
         check_data(network, trainer.loss(), &x, labels).map_err(|error| error.of("validation data"))?;
@@ -175,14 +179,20 @@ fn fit_steps<F: Float>(
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let x = data.samples();
-    if let Some(held) = &data.held {
+    if let Some(held) = data.held.as_ref().filter(|_| options.mixup.is_none()) {
         let mut batch = FullBatch::sharing(held.clone(), x.len(), labels);
         return fit(trainer, network, &mut batch, validation, options, watch);
     }
     let size = options.batch_size.unwrap_or(x.len());
     let order = if options.shuffle { Order::Shuffled(network.spec().seed) } else { Order::Sequential };
     let mut batches = MiniBatches::new(network, trainer.loss(), x, labels, size, order)?;
-    fit(trainer, network, &mut batches, validation, options, watch)
+    match options.mixup {
+        Some(alpha) => {
+            let (seed, outputs) = (network.spec().seed, network.spec().outputs());
+            fit(trainer, network, &mut Mixup::new(batches, alpha, seed, outputs), validation, options, watch)
+        }
+        None => fit(trainer, network, &mut batches, validation, options, watch),
+    }
 }
 
 /// The same training in the span of the data; see [`super::reduced`].

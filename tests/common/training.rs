@@ -48,6 +48,7 @@ pub fn options(epochs: u64, batch_size: Option<usize>) -> FitOptions {
         metrics: vec![Metric::Accuracy],
         solver: Solver::Direct,
         accumulate: 1,
+        mixup: None,
     }
 }
 
