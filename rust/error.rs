@@ -83,7 +83,7 @@ pub enum Error {
 /// What most likely helps against a divergence.
 fn mend(last_loss: Option<f64>, learning_rate: f64) -> String {
     match last_loss {
-        Some(_) => format!("try a learning rate below {learning_rate}, clip_norm, or scale the inputs"),
+        Some(_) => format!("try a learning rate below {learning_rate:?}, clip_norm, or scale the inputs"),
         None => "there was no finite loss: scale the inputs, or begin with smaller weights".to_string(),
     }
 }
