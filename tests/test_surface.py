@@ -1,5 +1,6 @@
 """What the package shows: names, documentation, imports, and one truth in Python and in Rust."""
 
+import ast
 import dataclasses
 import importlib
 import inspect
@@ -150,6 +151,20 @@ def test_dir_and_all_name_what_there_is() -> None:
     assert len(set(purr.__all__)) == len(purr.__all__)
     assert set(dir(purr)) == set(purr.__all__)
     assert all(hasattr(purr, name) for name in purr.__all__)
+
+
+def test_every_public_name_is_shown_to_type_checkers_where_it_is_loaded_from() -> None:
+    source = ast.parse(Path(str(purr.__file__)).read_text())
+    shown: dict[str, set[str]] = {}
+    for block in source.body:
+        if isinstance(block, ast.If):
+            for line in block.body:
+                assert isinstance(line, ast.ImportFrom)
+                shown.setdefault(line.module or "", set()).update(alias.name for alias in line.names)
+    modules = shown.pop("")
+    assert shown == {module: set(names.split()) for module, names in purr._MODULES.items()}
+    assert set(purr.__all__) == {"__version__"} | modules | set(purr._PLACES)
+    assert all(inspect.ismodule(getattr(purr, name)) for name in modules)
 
 
 def test_version_is_that_of_the_crate() -> None:

@@ -149,8 +149,8 @@ __all__ = [
     "schedules",
 ]
 
-# Where the public names are. They are loaded when they are first asked for: importing the library loads NumPy and the
-# core, nothing more.
+# Where the public names are. They are loaded when they are first asked for: importing the library loads the core,
+# nothing more.
 _MODULES = {
     "activations": "CELU ELU LeakyReLU PReLU",
     "callbacks": "Callback EarlyStopping Progress ProgressBar",
