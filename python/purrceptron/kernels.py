@@ -209,7 +209,8 @@ def _arrays(named: dict[str, ArrayLike], ndim: int | None, dtype: np.dtype[Any] 
         if ndim is not None and array.ndim != ndim:
             raise ValueError(f"{name}: expected {ndim} axes, got shape {array.shape}")
         if dtype is None:
-            native = array.dtype.newbyteorder("=")
-            dtype = native if native in (np.float32, np.float64) else np.dtype(np.float64)
-        arrays.append(np.require(array.astype(dtype, copy=False), requirements="A"))
+            dtype = array.dtype.newbyteorder("=") if array.dtype.char in "fd" else np.dtype(np.float64)
+        if array.dtype is not dtype or not array.flags.aligned:
+            array = np.require(array.astype(dtype, copy=False), requirements="A")
+        arrays.append(array)
     return arrays
