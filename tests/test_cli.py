@@ -722,3 +722,22 @@ def test_photos_learnt_from_are_known_again_in_any_order_and_after_a_copy(pictur
         Path("copy", photo.parent.name).mkdir(parents=True, exist_ok=True)
         shutil.copy(photo, Path("copy", photo.parent.name, f"{number}.png"))
     assert json.loads(run("evaluate", "cats.safetensors", "copy", "--json").stdout)["trained_on"] is True
+
+
+def test_a_file_without_hashes_of_photos_still_knows_the_set_it_was_trained_on(pictures: Path) -> None:
+    run("train", pictures, *FAST, "--holdout", "0")
+    classifier: Any = purr.load("cats.safetensors")
+    classifier.training_["photo_hashes"] = ""
+    classifier.save("older.safetensors")
+    scored = json.loads(run("evaluate", "older.safetensors", pictures, "--json").stdout)
+    assert (scored["trained_on"], scored["left_out"]) == (True, 0)
+
+
+@pytest.mark.parametrize("hashes", ["no base64!", "YWJj"])
+def test_hashes_of_photos_that_make_no_sense_are_refused_when_the_file_is_read(pictures: Path, hashes: str) -> None:
+    run("train", pictures, *FAST)
+    classifier: Any = purr.load("cats.safetensors")
+    classifier.training_["photo_hashes"] = hashes
+    classifier.save("damaged.safetensors")
+    with pytest.raises(purr.ModelFileError, match="do not make sense"):
+        purr.load("damaged.safetensors")

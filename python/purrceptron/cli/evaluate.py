@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import click
+import numpy as np
 
-from ..photos.pictures import among_hashes, as_pictures, photo_hashes
+from ..photos.pictures import among_hashes, as_pictures, data_hash, photo_hashes
 from .output import Output, amount, facts, output_options
 from .predict import load_classifier
 from .score import Evaluation
@@ -41,8 +42,9 @@ def evaluate(model: str, data: str, skip_bad: bool, output: Output) -> None:
     labels = indices_of(photos, classifier.class_names_)
     pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
     known = among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"])
-    trained_on = bool(known.all())
-    scored = known if trained_on else ~known
+    # The whole set is known by its own hash too: from files without hashes of photos, or with those of a part.
+    trained_on = bool(known.all()) or data_hash(pictures, labels) == classifier.training_["data_sha256"]
+    scored = np.full_like(known, True) if trained_on else ~known
     predicted = classifier.predict_proba(pictures[scored]).argmax(axis=1)
     evaluation = Evaluation(classifier.class_names_, labels[scored], predicted, classifier.training_["photos"])
     left_out = len(known) - int(scored.sum())

@@ -16,6 +16,7 @@ from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
 from .classes import Classes
 from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
+from .pictures import among_hashes
 
 _KEY = "photo_classifier"
 # Settings of the machine, which say nothing about the model.
@@ -78,6 +79,8 @@ def _summary(fields: dict[str, Any], classes: int) -> TrainingSummary:
     photos = [int(count) for count in fields["photos"]]
     if len(photos) != classes:
         raise ValueError(f"{classes} classes, but photos of {len(photos)}")
+    hashes = str(fields.get("photo_hashes", ""))
+    among_hashes(np.empty(0, np.uint64), hashes)  # refuses what is none
     return {
         "photos": photos,
         "epochs": int(fields["epochs"]),
@@ -85,7 +88,7 @@ def _summary(fields: dict[str, Any], classes: int) -> TrainingSummary:
         "last_cost": costs[1],
         "accuracy": float(fields["accuracy"]),
         "data_sha256": str(fields["data_sha256"]),
-        "photo_hashes": str(fields.get("photo_hashes", "")),
+        "photo_hashes": hashes,
     }
 
 
