@@ -59,6 +59,7 @@ fn formula(loss: Loss, z: &[f64], y: &[f64], width: usize) -> f64 {
         }),
         Loss::LogCosh => mean(&|z, y| (z - y).cosh().ln()),
         Loss::Poisson => mean(&|z, y| z.exp() - y * z),
+        Loss::PoissonDeviance => mean(&|z, y| if y > 0.0 { y * (y.ln() - z) - y + z.exp() } else { z.exp() }),
         Loss::GaussianNll => by_row(&|z, y| {
             let (m, s) = z.split_at(width / 2);
             (0..y.len()).map(|i| (s[i] + (y[i] - m[i]).powi(2) / s[i].exp()) / 2.0).sum::<f64>() / y.len() as f64
@@ -119,7 +120,7 @@ fn no_loss_or_gradient_is_nan_at_logits_of_ten_thousand() {
                 }
                 let (loss_value, gradient) = value(loss, &z, 2, Targets::Values(&y));
                 assert!(!loss_value.is_nan() && gradient.iter().all(|g| !g.is_nan()), "{loss:?} {y:?}");
-                let infinite = matches!(loss, Loss::Poisson | Loss::GaussianNll);
+                let infinite = matches!(loss, Loss::Poisson | Loss::PoissonDeviance | Loss::GaussianNll);
                 assert!(infinite || (loss_value.is_finite() && gradient.iter().all(|g| g.is_finite())), "{loss:?}");
             }
         }

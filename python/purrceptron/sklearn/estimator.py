@@ -1,0 +1,336 @@
+"""What both estimators are: their parameters' ranges, and `fit` from checked arrays to trained weights."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from .. import _core
+from .._arrays import Array
+from ..activations import ActivationFunction
+from ..errors import DataError
+from ..model import Sequential
+from ..optimizers import Optimizer
+from ..schedules import Schedule
+from ..trainer import Trainer
+from . import lbfgs, stochastic
+from .architecture import NORMALIZATIONS, described_objective, hidden_units, layers, objective, optimizer
+from .stochastic import HeldOut, Stochastic
+from .weights import Weights
+
+__all__ = ["MultilayerPerceptron"]
+
+
+class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
+    """The base of `MLPClassifier` and `MLPRegressor`: use one of those."""
+
+    _weights: Weights
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({"logistic", *_core.names("activation")}), ActivationFunction, list, tuple],
+        "solver": [StrOptions({"lbfgs", *_core.names("optimizer")}), Optimizer],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), Schedule],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple],
+        "normalization": [StrOptions(set(NORMALIZATIONS)), None],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "clip_value": [Interval(Real, 0, None, closed="neither"), None],
+        "callbacks": [list, tuple],
+        "n_jobs": [Integral, None],
+    }
+
+    @property
+    def coefs_(self) -> list[Any]:
+        """Kernels, `(inputs, units)`, one of each dense layer. Writing into them changes the network."""
+        return self._of_weights()[0]
+
+    @coefs_.setter
+    def coefs_(self, coefs: list[Any]) -> None:
+        self._set_lists(coefs, None)
+
+    @property
+    def intercepts_(self) -> list[Any]:
+        """Biases, `(units,)`, one of each dense layer. Writing into them changes the network."""
+        return self._of_weights()[1]
+
+    @intercepts_.setter
+    def intercepts_(self, intercepts: list[Any]) -> None:
+        self._set_lists(None, intercepts)
+
+    @property
+    def network_(self) -> Sequential:
+        """The network itself: to save it, to look at its layers, to train it further."""
+        model = self._weights.model if "_weights" in vars(self) else None
+        if model is None:
+            raise AttributeError(f"this {type(self).__name__} has no network yet: call fit first")
+        return model
+
+    def _of_weights(self) -> tuple[list[Any], list[Any]]:
+        if "_weights" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} has no weights yet: call fit first")
+        return self._weights.lists
+
+    def _set_lists(self, coefs: list[Any] | None, intercepts: list[Any] | None) -> None:
+        old_coefs, old_intercepts = self._weights.lists if "_weights" in vars(self) else ([], [])
+        model = self._weights.model if "_weights" in vars(self) else None
+        lists = (old_coefs if coefs is None else coefs, old_intercepts if intercepts is None else intercepts)
+        self._weights = Weights(model, lists)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether it has weights."""
+        return "_weights" in vars(self)
+
+    def _fit(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        incremental: bool = False,
+        held_out: tuple[Any, Any, Any] | None = None,
+    ) -> Self:
+        hidden = hidden_units(self.hidden_layer_sizes)
+        first = "_weights" not in vars(self) or (not self.warm_start and not incremental)
+        x, y = self._validate_input(x, y, incremental, first)
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, x)
+        weights = self._weigh_classes(y, weights, incremental)
+        x = _dense(x)
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        self.n_outputs_ = self._count_outputs(y)
+        random_state = check_random_state(self.random_state)
+        if first:
+            self._initialize([x.shape[1], *hidden, self.n_outputs_], x.dtype, random_state)
+        else:
+            self._keep_weights(x.dtype)
+        trainer = self._make_trainer()
+        if isinstance(self.solver, str) and self.solver == "lbfgs":
+            lbfgs.run(self, trainer, self._cast(x), self._labels(y, weights))
+            return self
+        if not incremental or "_optimizer" not in vars(self):
+            self._optimizer = Stochastic(trainer)
+        elif self._optimizer.trainer is None or self._optimizer.trainer.model is not trainer.model:
+            self._optimizer.adopt(trainer)
+        x, y, weights, kept = self._hold_out(x, y, weights, held_out, random_state)
+        stochastic.run(self, self._optimizer, self._cast(x), self._labels(y, weights), kept, random_state, incremental)
+        return self
+
+    def _initialize(self, units: Sequence[int], dtype: Any, random_state: np.random.RandomState) -> None:
+        """Everything that a first fit begins with; the weights as scikit-learn draws them (Glorot and Bengio, 2010)."""
+        self.n_iter_ = 0
+        self.t_ = 0
+        self.n_layers_ = len(units)
+        self.out_activation_ = self._last_activation()
+        model = self._build(units, np.dtype(dtype).name)
+        logistic = isinstance(self.activation, str) and self.activation == "logistic"
+        arrays: list[Array] = []
+        for inputs, outputs in pairwise(units):
+            bound = np.sqrt((2.0 if logistic else 6.0) / (inputs + outputs))
+            arrays.append(random_state.uniform(-bound, bound, (inputs, outputs)))
+            arrays.append(random_state.uniform(-bound, bound, outputs))
+        self._weights = Weights(model, (arrays[::2], arrays[1::2]))
+        self._core_network()
+        self._weights.trained()
+        if self.solver != "lbfgs":
+            self.loss_curve_: list[float] = []
+            self._no_improvement_count = 0
+            early = self.early_stopping
+            self.validation_scores_: list[float] | None = [] if early else None
+            self.best_validation_score_ = -np.inf if early else None
+            self.best_loss_ = None if early else np.inf
+            self._best_weights = self._core_network().parameters() if early else None
+
+    def _build(self, units: Sequence[int], dtype: str, seed: int = 0) -> Sequential:
+        last = {"softmax": "softmax", "logistic": "sigmoid"}.get(self.out_activation_, "identity")
+        described = layers(units[1:], self.activation, last, dropout=self.dropout, normalization=self.normalization)
+        return Sequential(described, input_shape=int(units[0]), seed=seed, dtype=dtype)
+
+    def _keep_weights(self, dtype: Any) -> None:
+        """Goes on with the weights at hand, in a network that is as the parameters say by now."""
+        coefs, _ = self._weights.lists
+        model = self._weights.model
+        units = [np.shape(coefs[0])[0], *(np.shape(coef)[1] for coef in coefs)]
+        built = self._build(units, np.dtype(dtype).name if model is None else model.dtype)
+        if model is None or model.layers != built.layers:
+            self._weights = Weights(built, self._weights.lists)
+            self._core_network()
+
+    def _make_trainer(self) -> Trainer:
+        model = self.network_
+        loss, value, gradient = objective(self.loss, self.out_activation_, self.n_outputs_)
+        how = "adam" if isinstance(self.solver, str) and self.solver == "lbfgs" else optimizer(self)
+        counting = described_objective(value, gradient, self.alpha)
+        return Trainer(model, optimizer=how, loss=loss, n_threads=self._threads(), _objective=counting)
+
+    def _threads(self) -> int | None:
+        """Threads of a training: none besides its own within one of joblib's threads, which share the cores already."""
+        if self.n_jobs is not None:
+            return max(1, int(effective_n_jobs(self.n_jobs)))
+        if threading.current_thread() is not threading.main_thread() and get_active_backend()[0].nesting_level:
+            return 1
+        return None
+
+    @staticmethod
+    def _validation(x: Any, y: Any, weights: Any) -> tuple[Any, Any, Any] | None:
+        """Validation data that the caller gave, whole or not at all."""
+        if (x is None) != (y is None) or (x is None and weights is not None):
+            raise ValueError("X_val and y_val belong together: give both, or none of them and no sample_weight_val")
+        return None if x is None else (x, y, weights)
+
+    def _hold_out(
+        self,
+        x: Array,
+        y: Array,
+        weights: Array | None,
+        given: tuple[Any, Any, Any] | None,
+        random_state: np.random.RandomState,
+    ) -> tuple[Array, Array, Array | None, HeldOut | None]:
+        """Sets samples aside to score after every epoch, where no others are given for that."""
+        if given is not None:
+            if self.validation_scores_ is None:
+                self.validation_scores_ = []
+            return x, y, weights, self._given(*given)
+        if not self.early_stopping:
+            return x, y, weights, None
+        stratify = self._stratify(y)
+        arrays = [x, y] if weights is None else [x, y, weights]
+        parts = train_test_split(
+            *arrays, random_state=random_state, test_size=self.validation_fraction, stratify=stratify
+        )
+        x_train, x_held, y_train, y_held, *others = parts
+        if len(x_held) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        weights_train, weights_held = others or (None, None)
+        return x_train, y_train, weights_train, HeldOut(self._cast(x_held), self._named(y_held), weights_held)
+
+    def _given(self, x: Any, y: Any, weights: Any) -> HeldOut:
+        """Validation data that the caller gave, checked as what is predicted."""
+        rows = self._rows(x)
+        y = np.asarray(y)
+        if len(y) != len(rows):
+            raise ValueError(f"X_val has {len(rows)} samples, but y_val has {len(y)}")
+        return HeldOut(rows, y, None if weights is None else _check_sample_weight(weights, rows))
+
+    def _cast(self, x: Array) -> Array:
+        model = self._weights.model
+        return x if model is None else np.require(x.astype(model.dtype, copy=False), requirements="A")
+
+    def _core_network(self) -> _core.Network:
+        """The core's network, with the weights that `coefs_` and `intercepts_` have."""
+        return self.network_._built()
+
+    def _outputs(self, x: Any) -> Array:
+        """What the last layer makes of samples, which are checked as scikit-learn checks them."""
+        if "_weights" not in vars(self):
+            check_is_fitted(self)
+        model = self._weights.model or self._rebuilt()
+        rows = None
+        if (
+            type(x) is np.ndarray
+            and x.ndim == 2
+            and x.dtype == model.dtype
+            and x.shape == (len(x) or -1, self.n_features_in_)
+            and x.flags.aligned
+            and "feature_names_in_" not in vars(self)
+        ):
+            try:  # nearly always: the checks below would take longer than the network
+                return model._built().predict(x, False, self._threads() if len(x) > 1 else 1)
+            except DataError:
+                pass  # what is not finite is refused below, in scikit-learn's words
+        rows = self._rows(x)
+        outputs = model._built().predict(rows, False, self._threads())
+        given = getattr(x, "dtype", None)
+        return outputs.astype(np.float64) if given == np.float64 and outputs.dtype != np.float64 else outputs
+
+    def _rebuilt(self) -> Sequential:
+        """A network for weights that came as lists."""
+        self._keep_weights(np.float64)
+        return self.network_
+
+    def _rows(self, x: Any) -> Array:
+        return self._cast(_dense(validate_data(self, x, accept_sparse=["csr", "csc"], reset=False)))
+
+    def _score_held_out(self, held_out: HeldOut) -> float:
+        outputs = self._core_network().predict(held_out.x, False, self._threads())
+        if not np.isfinite(outputs).all():
+            return float("nan")
+        return self._judge(held_out.y, self._decide(outputs), held_out.weights)
+
+    def _is_stochastic(self) -> bool:
+        if isinstance(self.solver, str) and self.solver == "lbfgs":
+            raise AttributeError(f"partial_fit is only available for stochastic optimizers. {self.solver} is not.")
+        return True
+
+    # What a classifier and a regressor do each in their own way.
+
+    def _validate_input(self, x: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
+        raise NotImplementedError
+
+    def _weigh_classes(self, y: Array, weights: Array | None, incremental: bool) -> Array | None:
+        return weights
+
+    def _count_outputs(self, y: Array) -> int:
+        return 1 if y.ndim == 1 else y.shape[1]
+
+    def _last_activation(self) -> str:
+        raise NotImplementedError
+
+    def _labels(self, y: Array, weights: Array | None) -> Any:
+        raise NotImplementedError
+
+    def _stratify(self, y: Array) -> Array | None:
+        return None
+
+    def _named(self, y: Array) -> Any:
+        return y
+
+    def _decide(self, outputs: Array) -> Any:
+        raise NotImplementedError
+
+    def _judge(self, y: Any, predicted: Any, weights: Array | None) -> float:
+        raise NotImplementedError
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn may expect of it."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _dense(x: Any) -> Array:
+    """Rows, also of a sparse matrix."""
+    rows: Array = x.toarray() if hasattr(x, "toarray") else x
+    return rows
