@@ -12,7 +12,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
     [
         MLPClassifier(max_iter=100),
         MLPRegressor(max_iter=100),
-        MLPClassifier(solver="lbfgs"),
         MLPRegressor(solver="sgd", learning_rate="adaptive", max_iter=100),
         MLPClassifier(max_iter=20, solver="adamw", normalization="layer"),
         MLPClassifier(max_iter=20, early_stopping=False, activation=("gelu",), clip_norm=1.0),

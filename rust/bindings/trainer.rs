@@ -141,6 +141,7 @@ impl Trainer {
         if let Ok(mut typed) = self.lock() {
             return Ok(with_trainer!(&mut *typed, trainer => trainer.set_learning_rate(learning_rate))?);
         }
+        self.rate.store(learning_rate.to_bits(), Ordering::Relaxed);
         self.asked_rate.store(learning_rate.to_bits(), Ordering::Relaxed);
         Ok(())
     }
@@ -212,18 +213,8 @@ impl Trainer {
         let start = Instant::now();
         let (last_signals, last_report, epochs) = (start, start, options.epochs);
         let (rate, asked_rate) = (&self.rate, &self.asked_rate);
-        let mut watcher = Watcher {
-            shared,
-            rate,
-            asked_rate,
-            watch,
-            every_epoch,
-            batches,
-            order,
-            epochs,
-            last_signals,
-            last_report,
-        };
+        let mut watcher =
+            Watcher { shared, rate, asked_rate, watch, every_epoch, batches, order, epochs, last_signals, last_report };
         let history = with_trainer!(&mut *self.lock()?, trainer => {
             self.rate.store(trainer.learning_rate().to_bits(), Ordering::Relaxed);
             let outputs = trainer.loss().target_width(shared.outputs(py));

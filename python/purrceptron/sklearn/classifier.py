@@ -255,15 +255,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
         )
         if y.ndim == 2 and y.shape[1] == 1 and not hasattr(y, "toarray"):
             y = column_or_1d(y, warn=True)
+        kind, classes = _classes_in(y)
         if "classes_" not in vars(self) or (not self.warm_start and not incremental):
-            kind = type_of_target(y, input_name="y")
-            if "multioutput" in kind:
-                raise ValueError("several outputs of classes are not supported, only labels of 0 and 1")
-            classes = unique_labels(y)
             self._kind, self.classes_ = kind, classes
             self._sparse_labels = hasattr(y, "toarray")
         else:
-            classes = unique_labels(y)
             if self.warm_start and set(classes) != set(self.classes_):
                 raise ValueError(
                     "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
@@ -346,6 +342,18 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _classes_in(y: Any) -> tuple[str, Array]:
+    """The kind of target in scikit-learn's words, and its classes, sorted."""
+    if y.ndim == 1 and y.dtype.kind in "iub":
+        classes = np.unique(y)
+        if 2 * len(classes) <= len(y):  # of more, scikit-learn has something to say
+            return _kind_of(classes), classes
+    kind = type_of_target(y, input_name="y")
+    if "multioutput" in kind:
+        raise ValueError("several outputs of classes are not supported, only labels of 0 and 1")
+    return kind, unique_labels(y)
 
 
 def _kind_of(classes: Array) -> str:

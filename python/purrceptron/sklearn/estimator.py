@@ -121,6 +121,8 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
         held_out: tuple[Any, Any, Any] | None = None,
     ) -> Self:
         hidden = hidden_units(self.hidden_layer_sizes)
+        if isinstance(self.solver, str) and self.solver == "lbfgs":
+            self._check_for_lbfgs(held_out)
         first = "_weights" not in vars(self) or (not self.warm_start and not incremental)
         x, y = self._validate_input(x, y, incremental, first)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, x)
@@ -146,20 +148,28 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
         stochastic.run(self, self._optimizer, self._cast(x), self._labels(y, weights), kept, random_state, incremental)
         return self
 
+    def _check_for_lbfgs(self, held_out: Any) -> None:
+        """Refuses what only epochs of batches have."""
+        beyond = {"dropout": np.any(self.dropout), "normalization": self.normalization == "batch"}
+        beyond |= {"callbacks": bool(self.callbacks), "X_val": held_out is not None}
+        if given := [name for name, is_given in beyond.items() if is_given]:
+            raise ValueError(f"{given[0]}: not with solver 'lbfgs', which takes all samples in every step")
+
     def _initialize(self, units: Sequence[int], dtype: Any, random_state: np.random.RandomState) -> None:
         """Everything that a first fit begins with; the weights as scikit-learn draws them (Glorot and Bengio, 2010)."""
         self.n_iter_ = 0
         self.t_ = 0
         self.n_layers_ = len(units)
         self.out_activation_ = self._last_activation()
-        model = self._build(units, np.dtype(dtype).name)
         logistic = isinstance(self.activation, str) and self.activation == "logistic"
         arrays: list[Array] = []
         for inputs, outputs in pairwise(units):
             bound = np.sqrt((2.0 if logistic else 6.0) / (inputs + outputs))
             arrays.append(random_state.uniform(-bound, bound, (inputs, outputs)))
             arrays.append(random_state.uniform(-bound, bound, outputs))
-        self._weights = Weights(model, (arrays[::2], arrays[1::2]))
+        # A seed of the library's own comes after them, and only where something needs it.
+        seed = random_state.randint(2**31 - 1) if np.any(self.dropout) else 0
+        self._weights = Weights(self._build(units, np.dtype(dtype).name, seed), (arrays[::2], arrays[1::2]))
         self._core_network()
         self._weights.trained()
         if self.solver != "lbfgs":
@@ -169,7 +179,7 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
             self.validation_scores_: list[float] | None = [] if early else None
             self.best_validation_score_ = -np.inf if early else None
             self.best_loss_ = None if early else np.inf
-            self._best_weights = self._core_network().parameters() if early else None
+            self._best_weights = self._snapshot() if early else None
 
     def _build(self, units: Sequence[int], dtype: str, seed: int = 0) -> Sequential:
         last = {"softmax": "softmax", "logistic": "sigmoid"}.get(self.out_activation_, "identity")
@@ -178,13 +188,22 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
 
     def _keep_weights(self, dtype: Any) -> None:
         """Goes on with the weights at hand, in a network that is as the parameters say by now."""
-        coefs, _ = self._weights.lists
+        coefs, intercepts = self._weights.lists
         model = self._weights.model
         units = [np.shape(coefs[0])[0], *(np.shape(coef)[1] for coef in coefs)]
-        built = self._build(units, np.dtype(dtype).name if model is None else model.dtype)
-        if model is None or model.layers != built.layers:
-            self._weights = Weights(built, self._weights.lists)
-            self._core_network()
+        dtype, seed = (np.dtype(dtype).name, 0) if model is None else (model.dtype, model.seed)
+        built = self._build(units, dtype, seed)
+        if model is None:
+            self._weights = Weights(built, (coefs, intercepts))
+        elif model.layers != built.layers:
+            old, new = model._built(), built._built()
+            if _kinds(old) == _kinds(new):
+                new.set_parameters(old.parameters())
+                new.set_buffers(old.buffers())
+                self._weights = Weights(built)
+            else:
+                self._weights = Weights(built, (coefs, intercepts))
+        self._core_network()
 
     def _make_trainer(self) -> Trainer:
         model = self.network_
@@ -239,7 +258,7 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
     def _given(self, x: Any, y: Any, weights: Any) -> HeldOut:
         """Validation data that the caller gave, checked as what is predicted."""
         rows = self._rows(x)
-        y = np.asarray(y)
+        y = np.asarray(_dense(y))
         if len(y) != len(rows):
             raise ValueError(f"X_val has {len(rows)} samples, but y_val has {len(y)}")
         return HeldOut(rows, y, None if weights is None else _check_sample_weight(weights, rows))
@@ -247,6 +266,17 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
     def _cast(self, x: Array) -> Array:
         model = self._weights.model
         return x if model is None else np.require(x.astype(model.dtype, copy=False), requirements="A")
+
+    def _snapshot(self) -> tuple[Array, Array]:
+        """Weights, and what training gathers besides."""
+        core = self._core_network()
+        return core.parameters(), core.buffers()
+
+    def _restore(self, snapshot: tuple[Array, Array]) -> None:
+        core = self._core_network()
+        core.set_parameters(snapshot[0])
+        core.set_buffers(snapshot[1])
+        self._weights.trained()
 
     def _core_network(self) -> _core.Network:
         """The core's network, with the weights that `coefs_` and `intercepts_` have."""
@@ -328,6 +358,12 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _kinds(core: _core.Network) -> list[tuple[str, tuple[int, ...]]]:
+    """What the parameters and buffers are, wherever they stand."""
+    named = [*core.named_parameters(), *core.named_buffers()]
+    return [(name.rsplit(".", 1)[-1], tuple(shape)) for name, shape in named]
 
 
 def _dense(x: Any) -> Array:

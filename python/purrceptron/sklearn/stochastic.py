@@ -103,7 +103,8 @@ def run(
             warnings.warn("Training interrupted by user.", stacklevel=4)
         except DivergedError as error:
             training.diverged(error)
-        estimator._weights.trained()
+        finally:
+            estimator._weights.trained()
     training.end()
 
 
@@ -185,7 +186,7 @@ class _Training:
             worse = score < estimator.best_validation_score_ + estimator.tol
             if score > estimator.best_validation_score_:
                 estimator.best_validation_score_ = score
-                estimator._best_weights = estimator._core_network().parameters()
+                estimator._best_weights = estimator._snapshot()
         else:
             worse = estimator.loss_ > estimator.best_loss_ - estimator.tol
             if estimator.loss_ < estimator.best_loss_:
@@ -224,8 +225,8 @@ class _Training:
     def diverged(self, error: DivergedError) -> None:
         """The loss left the finite numbers.
 
-        Where the best weights are kept, they remain, and all later epochs count as they do in scikit-learn, which goes on
-        with weights that are not numbers.
+        Where the best weights are kept, they remain, and all later epochs count as they do in scikit-learn, which goes
+        on with weights that are not numbers.
         """
         estimator = self._estimator
         if not estimator.early_stopping or estimator._best_weights is None:
@@ -242,5 +243,4 @@ class _Training:
         """Puts the best weights back where they are kept."""
         estimator = self._estimator
         if estimator.early_stopping and estimator._best_weights is not None:
-            estimator._core_network().set_parameters(estimator._best_weights)
-            estimator._weights.trained()
+            estimator._restore(estimator._best_weights)
