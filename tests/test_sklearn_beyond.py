@@ -255,7 +255,7 @@ def test_a_learning_rate_that_is_set_replaces_the_schedule():
 def test_digits_are_learned():
     x, y = load_digits(return_X_y=True)
     model = MLPClassifier(32, max_iter=150, random_state=0, early_stopping=True).fit(x[:1500] / 16, y[:1500])
-    assert model.score(x[1500:] / 16, y[1500:]) > 0.88
+    assert model.score(x[1500:] / 16, y[1500:]) > 0.85
 
 
 def test_many_labels_may_be_weighed_by_sample():
