@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::float_mode;
 pub(crate) use awake::{join, stay_awake};
 pub(crate) use pool::in_pool;
-pub use pool::{install, stay_on_this_thread};
+pub use pool::{install, stay_on_this_thread, stays_on_this_thread};
 
 /// The number of threads to use: `requested`, else `PURRCEPTRON_NUM_THREADS`, else the cores this process may use, or
 /// fewer if `OMP_NUM_THREADS` says so, by which joblib and others keep their workers from using all cores each.

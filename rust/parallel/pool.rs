@@ -44,6 +44,11 @@ pub fn stay_on_this_thread() {
     }
 }
 
+/// Whether the calling thread has said so.
+pub fn stays_on_this_thread() -> bool {
+    !matches!(ADOPTION.get(), Adoption::Never)
+}
+
 /// Whether a thread is itself a member of a pool, which it can become only once.
 #[derive(Clone, Copy)]
 enum Adoption {
