@@ -63,20 +63,25 @@ impl Counting {
         self.objective.loss * loss
     }
 
-    /// The penalty of a batch; its gradient is added to `gradient`.
-    pub fn add_penalty<F: Float>(&self, network: &Network<F>, batch: &Batch<F>, gradient: &mut [F]) -> f64 {
+    /// What the weights add to the objective of `batch`.
+    pub fn penalty<F: Float>(&self, weights: &[F], batch: &Batch<F>) -> f64 {
+        let Some(share) = self.share(batch) else { return 0.0 };
+        self.kernels.iter().map(|kernel| share.penalty(&weights[kernel.clone()])).sum()
+    }
+
+    /// Adds the penalty's gradient to `gradient`, of the kernels that lie in `part`.
+    pub fn add_gradient<F: Float>(&self, weights: &[F], batch: &Batch<F>, part: &Range<usize>, gradient: &mut [F]) {
+        let Some(share) = self.share(batch) else { return };
+        for kernel in self.kernels.iter().filter(|kernel| part.start <= kernel.start && kernel.end <= part.end) {
+            share.add_gradient(&weights[kernel.clone()], &mut gradient[kernel.clone()]);
+        }
+    }
+
+    /// The penalty divided by what the samples of `batch` count, if there is any.
+    fn share<F: Float>(&self, batch: &Batch<F>) -> Option<Regularization> {
         let weight = batch.labels().total(batch.samples);
-        if self.objective.alpha == 0.0 || weight <= 0.0 {
-            return 0.0;
-        }
-        let share = Regularization { l2: 0.5 * self.objective.alpha / weight, ..Regularization::default() };
-        let mut penalty = 0.0;
-        for range in &self.kernels {
-            let weights = &network.parameters()[range.clone()];
-            penalty += share.penalty(weights);
-            share.add_gradient(weights, &mut gradient[range.clone()]);
-        }
-        penalty
+        let l2 = 0.5 * self.objective.alpha / weight;
+        (self.objective.alpha > 0.0 && weight > 0.0).then(|| Regularization { l2, ..Regularization::default() })
     }
 }
 
