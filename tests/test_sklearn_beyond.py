@@ -223,6 +223,18 @@ def test_a_divergence_with_early_stopping_leaves_the_best_weights():
     assert np.isfinite(model.predict(XR)).all()
 
 
+def test_a_warm_start_follows_changed_layers():
+    model = _small(warm_start=True, normalization="batch").fit(X, Y)
+    before = model.network_._built().parameters()
+    model.set_params(dropout=0.3, activation="tanh", learning_rate_init=1e-300).fit(X, Y)
+    np.testing.assert_array_equal(model.network_._built().parameters(), before)
+    assert purr.Dropout(0.3) in model.network_.layers
+    kernels = [coef.copy() for coef in model.coefs_]
+    model.set_params(normalization=None).fit(X, Y)
+    for kernel, before in zip(model.coefs_, kernels, strict=True):
+        np.testing.assert_array_equal(kernel, before)
+
+
 def test_the_order_of_an_epoch_must_be_one_index_for_each_sample():
     network = purr.Sequential.from_string("10-3", dtype="float64")
     trainer = purr.Trainer(network, optimizer="sgd")

@@ -3,9 +3,11 @@
 import copy
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -116,6 +118,27 @@ def test_refused_data_leaves_an_estimator_as_it_was():
         with pytest.raises(ValueError) as its:  # noqa: PT011
             theirs.MLPClassifier(8, max_iter=20).fit(*IRIS).predict(x)
         assert str(ours.value) == str(its.value)
+
+
+def test_a_refused_setting_leaves_an_estimator_as_it_was():
+    model = _small().fit(*IRIS)
+    state = pickle.dumps(model)
+    for wrong in ({"solver": "sgd", "momentum": 1.0}, {"loss": "focal"}, {"dropout": [0.1, 0.1]}):
+        model.set_params(**wrong)
+        with pytest.raises(ValueError, match=next(reversed(wrong))):
+            model.fit(*IRIS)
+        model.set_params(solver="adam", momentum=0.9, loss="log_loss", dropout=0.0)
+        assert pickle.dumps(model) == state
+    fresh = _small()
+    with pytest.raises(ValueError, match="infinity"):
+        fresh.partial_fit(IRIS[0] * np.inf, IRIS[1], classes=[0, 1, 2])
+    assert not hasattr(fresh, "classes_")
+
+
+def test_training_goes_on_after_lbfgs():
+    model = _small(solver="lbfgs").fit(*IRIS)
+    model.set_params(solver="adam").partial_fit(*IRIS)
+    assert len(model.loss_curve_) == 1
 
 
 def test_clones_and_nested_parameters_go_round():
@@ -242,6 +265,24 @@ def test_it_shows_itself():
     pytest.importorskip("pandas")
     scaler = make_pipeline(StandardScaler(), _small()).set_output(transform="pandas").fit(*IRIS)
     assert scaler[:-1].transform(IRIS[0]).shape == (150, 4)
+
+
+def test_a_warning_points_at_the_call(recwarn):
+    _small(max_iter=1, batch_size=1000).fit(*IRIS)
+    _small(max_iter=1, solver="lbfgs").fit(*IRIS)
+    assert {warning.filename for warning in recwarn} == {__file__}
+    assert len(recwarn) >= 2
+
+
+def test_python_of_the_migration_page_runs():
+    text = (Path(__file__).parents[1] / "docs" / "migration.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    assert len(blocks) == 2
+    for block in blocks:
+        done = subprocess.run(
+            [sys.executable, "-c", block], env=os.environ, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_importing_the_library_does_not_load_scikit_learn():

@@ -352,9 +352,11 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
     fn order(&mut self, epoch: u64, order: &mut Vec<u32>) -> Result<()> {
         let Some(function) = &self.order else { return Ok(()) };
         order.clear();
-        Python::attach(|py| match function.call1(py, (epoch,))?.extract::<Option<PyReadonlyArray1<u32>>>(py)? {
-            Some(given) => Ok(order.extend(given.as_array())),
-            None => Ok(()),
+        Python::attach(|py| {
+            if let Some(given) = function.call1(py, (epoch,))?.extract::<Option<PyReadonlyArray1<u32>>>(py)? {
+                order.extend(given.as_array());
+            }
+            Ok(())
         })
         .map_err(callback_error)
     }

@@ -215,18 +215,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
             sample_weight: As of `fit`.
             classes: All classes there are; needed in the first call.
         """
-        if classes is None and "classes_" not in vars(self):
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if classes is not None:
-            classes = unique_labels(classes)
-            if "classes_" in vars(self) and not np.array_equal(self.classes_, classes):
-                raise ValueError(f"classes: got {classes}, but the calls before had {self.classes_}")
-            if "classes_" not in vars(self):
-                multilabel = type_of_target(y).startswith("multilabel")
-                self._kind = type_of_target(y) if multilabel else _kind_of(classes)
-                self._sparse_labels = hasattr(y, "toarray")
-                self.classes_ = classes
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
     def predict(self, X: Any) -> Any:  # noqa: N803
         """The classes of samples, or with several labels 0 and 1 for each."""
@@ -243,7 +232,23 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
         with np.errstate(divide="ignore"):
             return np.log(probabilities, out=probabilities)
 
-    def _validate_input(self, x: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
+    def _begin_with(self, y: Any, classes: Any) -> None:
+        """All classes, as the first call of `partial_fit` gives them."""
+        if classes is None and "classes_" not in vars(self):
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if classes is not None:
+            classes = unique_labels(classes)
+            if "classes_" in vars(self) and not np.array_equal(self.classes_, classes):
+                raise ValueError(f"classes: got {classes}, but the calls before had {self.classes_}")
+            if "classes_" not in vars(self):
+                multilabel = type_of_target(y).startswith("multilabel")
+                self._kind = type_of_target(y) if multilabel else _kind_of(classes)
+                self._sparse_labels = hasattr(y, "toarray")
+                self.classes_ = classes
+
+    def _validate_input(self, x: Any, y: Any, incremental: bool, reset: bool, classes: Any) -> tuple[Any, Array]:
+        if incremental:
+            self._begin_with(y, classes)
         x, y = validate_data(
             self,
             x,

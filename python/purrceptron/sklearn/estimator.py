@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -21,6 +22,7 @@ from .. import _core
 from .._arrays import Array
 from ..activations import ActivationFunction
 from ..errors import DataError
+from ..layers import Dense, Layer
 from ..model import Sequential
 from ..optimizers import Optimizer
 from ..schedules import Schedule
@@ -119,34 +121,55 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
         *,
         incremental: bool = False,
         held_out: tuple[Any, Any, Any] | None = None,
+        classes: Any = None,
     ) -> Self:
+        before = dict(vars(self))
+        try:
+            train = self._prepare(x, y, sample_weight, incremental, held_out, classes)
+        except (TypeError, ValueError):  # what is refused changes nothing
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        train()
+        return self
+
+    def _prepare(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        incremental: bool,
+        held_out: tuple[Any, Any, Any] | None,
+        classes: Any,
+    ) -> Callable[[], None]:
+        """Checks everything, and draws what scikit-learn draws before the first epoch; gives the training itself."""
         hidden = hidden_units(self.hidden_layer_sizes)
-        if isinstance(self.solver, str) and self.solver == "lbfgs":
+        if self._is_lbfgs:
             self._check_for_lbfgs(held_out)
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
         first = "_weights" not in vars(self) or (not self.warm_start and not incremental)
-        x, y = self._validate_input(x, y, incremental, first)
+        x, y = self._validate_input(x, y, incremental, first, classes)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, x)
         weights = self._weigh_classes(y, weights, incremental)
         x = _dense(x)
-        if self.early_stopping and incremental:
-            raise ValueError("partial_fit does not support early_stopping=True")
         self.n_outputs_ = self._count_outputs(y)
         random_state = check_random_state(self.random_state)
         if first:
             self._initialize([x.shape[1], *hidden, self.n_outputs_], x.dtype, random_state)
         else:
             self._keep_weights(x.dtype)
-        trainer = self._make_trainer()
-        if isinstance(self.solver, str) and self.solver == "lbfgs":
-            lbfgs.run(self, trainer, self._cast(x), self._labels(y, weights))
-            return self
+        if self._is_lbfgs:
+            return partial(lbfgs.run, self, self._make_trainer(), self._cast(x), self._labels(y, weights))
+        if first or "loss_curve_" not in vars(self):
+            self._begin_curves()
         if not incremental or "_optimizer" not in vars(self):
-            self._optimizer = Stochastic(trainer)
-        elif self._optimizer.trainer is None or self._optimizer.trainer.model is not trainer.model:
-            self._optimizer.adopt(trainer)
+            self._optimizer = Stochastic(self._make_trainer())
+        elif self._optimizer.trainer is None or self._optimizer.trainer.model is not self._weights.model:
+            self._optimizer.adopt(self._make_trainer())
         x, y, weights, kept = self._hold_out(x, y, weights, held_out, random_state)
-        stochastic.run(self, self._optimizer, self._cast(x), self._labels(y, weights), kept, random_state, incremental)
-        return self
+        x, labels = self._cast(x), self._labels(y, weights)
+        return partial(stochastic.run, self, self._optimizer, x, labels, kept, random_state, incremental)
 
     def _check_for_lbfgs(self, held_out: Any) -> None:
         """Refuses what only epochs of batches have."""
@@ -169,46 +192,52 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
             arrays.append(random_state.uniform(-bound, bound, outputs))
         # A seed of the library's own comes after them, and only where something needs it.
         seed = random_state.randint(2**31 - 1) if np.any(self.dropout) else 0
-        self._weights = Weights(self._build(units, np.dtype(dtype).name, seed), (arrays[::2], arrays[1::2]))
+        model = Sequential(self._layers(units), input_shape=int(units[0]), seed=seed, dtype=np.dtype(dtype).name)
+        self._weights = Weights(model, (arrays[::2], arrays[1::2]))
         self._core_network()
         self._weights.trained()
-        if self.solver != "lbfgs":
-            self.loss_curve_: list[float] = []
-            self._no_improvement_count = 0
-            early = self.early_stopping
-            self.validation_scores_: list[float] | None = [] if early else None
-            self.best_validation_score_ = -np.inf if early else None
-            self.best_loss_ = None if early else np.inf
-            self._best_weights = self._snapshot() if early else None
 
-    def _build(self, units: Sequence[int], dtype: str, seed: int = 0) -> Sequential:
+    def _begin_curves(self) -> None:
+        self.loss_curve_: list[float] = []
+        self._no_improvement_count = 0
+        early = self.early_stopping
+        self.validation_scores_: list[float] | None = [] if early else None
+        self.best_validation_score_ = -np.inf if early else None
+        self.best_loss_ = None if early else np.inf
+        self._best_weights = self._snapshot() if early else None
+
+    def _layers(self, units: Sequence[int]) -> list[Layer]:
         last = {"softmax": "softmax", "logistic": "sigmoid"}.get(self.out_activation_, "identity")
-        described = layers(units[1:], self.activation, last, dropout=self.dropout, normalization=self.normalization)
-        return Sequential(described, input_shape=int(units[0]), seed=seed, dtype=dtype)
+        return layers(units[1:], self.activation, last, dropout=self.dropout, normalization=self.normalization)
 
     def _keep_weights(self, dtype: Any) -> None:
         """Goes on with the weights at hand, in a network that is as the parameters say by now."""
-        coefs, intercepts = self._weights.lists
         model = self._weights.model
-        units = [np.shape(coefs[0])[0], *(np.shape(coef)[1] for coef in coefs)]
-        dtype, seed = (np.dtype(dtype).name, 0) if model is None else (model.dtype, model.seed)
-        built = self._build(units, dtype, seed)
         if model is None:
-            self._weights = Weights(built, (coefs, intercepts))
-        elif model.layers != built.layers:
-            old, new = model._built(), built._built()
-            if _kinds(old) == _kinds(new):
-                new.set_parameters(old.parameters())
-                new.set_buffers(old.buffers())
-                self._weights = Weights(built)
-            else:
-                self._weights = Weights(built, (coefs, intercepts))
-        self._core_network()
+            coefs, _ = self._weights.lists
+            units = [np.shape(coefs[0])[0], *(np.shape(coef)[1] for coef in coefs)]
+            built = Sequential(self._layers(units), input_shape=units[0], dtype=np.dtype(dtype).name)
+            self._weights = Weights(built, self._weights.lists)
+            self._core_network()
+            return
+        units = [*(model.input_shape or ()), *(layer.units for layer in model.layers if isinstance(layer, Dense))]
+        described = self._layers(units)
+        if tuple(described) == model.layers:
+            return
+        built = Sequential(described, input_shape=units[0], seed=model.seed, dtype=model.dtype)
+        old, new = model._built(), built._built()
+        if _kinds(old) == _kinds(new):
+            new.set_parameters(old.parameters())
+            new.set_buffers(old.buffers())
+            self._weights = Weights(built)
+        else:
+            self._weights = Weights(built, self._weights.lists)
+            self._core_network()
 
     def _make_trainer(self) -> Trainer:
         model = self.network_
         loss, value, gradient = objective(self.loss, self.out_activation_, self.n_outputs_)
-        how = "adam" if isinstance(self.solver, str) and self.solver == "lbfgs" else optimizer(self)
+        how = "adam" if self._is_lbfgs else optimizer(self)
         counting = described_objective(value, gradient, self.alpha)
         return Trainer(model, optimizer=how, loss=loss, n_threads=self._threads(), _objective=counting)
 
@@ -319,14 +348,18 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
             return float("nan")
         return self._judge(held_out.y, self._decide(outputs), held_out.weights)
 
+    @property
+    def _is_lbfgs(self) -> bool:
+        return isinstance(self.solver, str) and self.solver == "lbfgs"
+
     def _is_stochastic(self) -> bool:
-        if isinstance(self.solver, str) and self.solver == "lbfgs":
+        if self._is_lbfgs:
             raise AttributeError(f"partial_fit is only available for stochastic optimizers. {self.solver} is not.")
         return True
 
     # What a classifier and a regressor do each in their own way.
 
-    def _validate_input(self, x: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
+    def _validate_input(self, x: Any, y: Any, incremental: bool, reset: bool, classes: Any) -> tuple[Any, Array]:
         raise NotImplementedError
 
     def _weigh_classes(self, y: Array, weights: Array | None, incremental: bool) -> Array | None:

@@ -54,5 +54,5 @@ def run(estimator: Any, trainer: Trainer, x: Array, labels: Any) -> None:
             f"lbfgs did not converge (status={found.status}) after {found.nit} iterations: {found.message}. Raise "
             f"max_iter ({estimator.max_iter}) or max_fun ({estimator.max_fun}), or scale the data.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -203,7 +203,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):  # type: ignore[misc]
         """Targets of samples: `(samples,)`, or `(samples, outputs)` where there are several."""
         return self._decide(self._outputs(X))
 
-    def _validate_input(self, x: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
+    def _validate_input(self, x: Any, y: Any, incremental: bool, reset: bool, classes: Any) -> tuple[Any, Array]:
         x, y = validate_data(
             self,
             x,

@@ -100,7 +100,7 @@ def run(
                 order if estimator.shuffle else None,
             )
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=5)
         except DivergedError as error:
             training.diverged(error)
         finally:
@@ -113,7 +113,7 @@ def _batch_size(asked: Any, samples: int) -> int:
         return min(200, samples)
     if asked > samples:
         warnings.warn(
-            f"batch_size is {asked}, but there are {samples} samples: every step takes all of them", stacklevel=5
+            f"batch_size is {asked}, but there are {samples} samples: every step takes all of them", stacklevel=6
         )
     return min(int(asked), samples)
 
@@ -219,7 +219,7 @@ class _Training:
                 f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
                 "converged yet.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=7,
             )
 
     def diverged(self, error: DivergedError) -> None:

@@ -51,6 +51,7 @@ class Weights:
                         raise ValueError(f"coefs_ and intercepts_: expected shape {shape}, got {np.shape(array)}")
                     flat[start:end] = np.ravel(array)
                 self._built.set_parameters(flat)
+                self._handed_out = (arrays, flat)
         return self._model
 
     def trained(self) -> None:
@@ -68,7 +69,7 @@ class Weights:
             return False
         given, before = self._handed_out
         same = all(now is then for now, then in zip(arrays, given, strict=True))
-        return same and np.array_equal(np.concatenate([array.ravel() for array in given]), self._of_dense(before))
+        return same and np.array_equal(np.concatenate([np.ravel(array) for array in given]), self._of_dense(before))
 
     def _of_dense(self, flat: Array) -> Array:
         places = self._places()
