@@ -21,6 +21,7 @@ from ..losses import BinaryCrossEntropy, CrossEntropy, Focal, Loss
 from ..optimizers import Optimizer
 from ..schedules import Schedule
 from .estimator import MultilayerPerceptron
+from .held_out import whole
 
 __all__ = ["MLPClassifier"]
 
@@ -201,8 +202,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
             y_val: Their classes.
             sample_weight_val: How much each of them counts.
         """
-        held_out = self._validation(X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, held_out=held_out)
+        return self._fit(X, y, sample_weight, held_out=whole(X_val, y_val, sample_weight_val))
 
     @available_if(lambda self: self._is_stochastic())  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]

@@ -13,7 +13,6 @@ import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -29,16 +28,18 @@ from ..schedules import Schedule
 from ..trainer import Trainer
 from . import lbfgs, stochastic
 from .architecture import NORMALIZATIONS, described_objective, hidden_units, layers, objective, optimizer
-from .stochastic import HeldOut, Stochastic
-from .weights import Weights
+from .held_out import HeldOut, given, split
+from .stochastic import Stochastic
+from .weights import HasWeights, Weights
 
 __all__ = ["MultilayerPerceptron"]
 
 
-class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
+class MultilayerPerceptron(HasWeights, BaseEstimator):  # type: ignore[misc]
     """The base of `MLPClassifier` and `MLPRegressor`: use one of those."""
 
-    _weights: Weights
+    loss_curve_: list[float]
+    validation_scores_: list[float] | None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -71,47 +72,6 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
         "callbacks": [list, tuple],
         "n_jobs": [Integral, None],
     }
-
-    @property
-    def coefs_(self) -> list[Any]:
-        """Kernels, `(inputs, units)`, one of each dense layer. Writing into them changes the network."""
-        return self._of_weights()[0]
-
-    @coefs_.setter
-    def coefs_(self, coefs: list[Any]) -> None:
-        self._set_lists(coefs, None)
-
-    @property
-    def intercepts_(self) -> list[Any]:
-        """Biases, `(units,)`, one of each dense layer. Writing into them changes the network."""
-        return self._of_weights()[1]
-
-    @intercepts_.setter
-    def intercepts_(self, intercepts: list[Any]) -> None:
-        self._set_lists(None, intercepts)
-
-    @property
-    def network_(self) -> Sequential:
-        """The network itself: to save it, to look at its layers, to train it further."""
-        model = self._weights.model if "_weights" in vars(self) else None
-        if model is None:
-            raise AttributeError(f"this {type(self).__name__} has no network yet: call fit first")
-        return model
-
-    def _of_weights(self) -> tuple[list[Any], list[Any]]:
-        if "_weights" not in vars(self):
-            raise AttributeError(f"this {type(self).__name__} has no weights yet: call fit first")
-        return self._weights.lists
-
-    def _set_lists(self, coefs: list[Any] | None, intercepts: list[Any] | None) -> None:
-        old_coefs, old_intercepts = self._weights.lists if "_weights" in vars(self) else ([], [])
-        model = self._weights.model if "_weights" in vars(self) else None
-        lists = (old_coefs if coefs is None else coefs, old_intercepts if intercepts is None else intercepts)
-        self._weights = Weights(model, lists)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Whether it has weights."""
-        return "_weights" in vars(self)
 
     def _fit(
         self,
@@ -167,7 +127,13 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
             self._optimizer = Stochastic(self._make_trainer())
         elif self._optimizer.trainer is None or self._optimizer.trainer.model is not self._weights.model:
             self._optimizer.adopt(self._make_trainer())
-        x, y, weights, kept = self._hold_out(x, y, weights, held_out, random_state)
+        if held_out is not None:
+            kept: HeldOut | None = given(self, *held_out)
+            self.validation_scores_ = self.validation_scores_ or []
+        elif self.early_stopping:
+            x, y, weights, kept = split(self, x, y, weights, random_state)
+        else:
+            kept = None
         x, labels = self._cast(x), self._labels(y, weights)
         return partial(stochastic.run, self, self._optimizer, x, labels, kept, random_state, incremental)
 
@@ -198,10 +164,10 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
         self._weights.trained()
 
     def _begin_curves(self) -> None:
-        self.loss_curve_: list[float] = []
+        self.loss_curve_ = []
         self._no_improvement_count = 0
         early = self.early_stopping
-        self.validation_scores_: list[float] | None = [] if early else None
+        self.validation_scores_ = [] if early else None
         self.best_validation_score_ = -np.inf if early else None
         self.best_loss_ = None if early else np.inf
         self._best_weights = self._snapshot() if early else None
@@ -249,67 +215,9 @@ class MultilayerPerceptron(BaseEstimator):  # type: ignore[misc]
             return 1
         return None
 
-    @staticmethod
-    def _validation(x: Any, y: Any, weights: Any) -> tuple[Any, Any, Any] | None:
-        """Validation data that the caller gave, whole or not at all."""
-        if (x is None) != (y is None) or (x is None and weights is not None):
-            raise ValueError("X_val and y_val belong together: give both, or none of them and no sample_weight_val")
-        return None if x is None else (x, y, weights)
-
-    def _hold_out(
-        self,
-        x: Array,
-        y: Array,
-        weights: Array | None,
-        given: tuple[Any, Any, Any] | None,
-        random_state: np.random.RandomState,
-    ) -> tuple[Array, Array, Array | None, HeldOut | None]:
-        """Sets samples aside to score after every epoch, where no others are given for that."""
-        if given is not None:
-            if self.validation_scores_ is None:
-                self.validation_scores_ = []
-            return x, y, weights, self._given(*given)
-        if not self.early_stopping:
-            return x, y, weights, None
-        stratify = self._stratify(y)
-        arrays = [x, y] if weights is None else [x, y, weights]
-        parts = train_test_split(
-            *arrays, random_state=random_state, test_size=self.validation_fraction, stratify=stratify
-        )
-        x_train, x_held, y_train, y_held, *others = parts
-        if len(x_held) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-            )
-        weights_train, weights_held = others or (None, None)
-        return x_train, y_train, weights_train, HeldOut(self._cast(x_held), self._named(y_held), weights_held)
-
-    def _given(self, x: Any, y: Any, weights: Any) -> HeldOut:
-        """Validation data that the caller gave, checked as what is predicted."""
-        rows = self._rows(x)
-        y = np.asarray(_dense(y))
-        if len(y) != len(rows):
-            raise ValueError(f"X_val has {len(rows)} samples, but y_val has {len(y)}")
-        return HeldOut(rows, y, None if weights is None else _check_sample_weight(weights, rows))
-
     def _cast(self, x: Array) -> Array:
         model = self._weights.model
         return x if model is None else np.require(x.astype(model.dtype, copy=False), requirements="A")
-
-    def _snapshot(self) -> tuple[Array, Array]:
-        """Weights, and what training gathers besides."""
-        core = self._core_network()
-        return core.parameters(), core.buffers()
-
-    def _restore(self, snapshot: tuple[Array, Array]) -> None:
-        core = self._core_network()
-        core.set_parameters(snapshot[0])
-        core.set_buffers(snapshot[1])
-        self._weights.trained()
-
-    def _core_network(self) -> _core.Network:
-        """The core's network, with the weights that `coefs_` and `intercepts_` have."""
-        return self.network_._built()
 
     def _outputs(self, x: Any) -> Array:
         """What the last layer makes of samples, which are checked as scikit-learn checks them."""

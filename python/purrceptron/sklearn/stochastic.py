@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import warnings
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,17 +14,9 @@ from .._arrays import Array
 from ..callbacks.watch import Watch
 from ..errors import DivergedError
 from ..trainer import Trainer, fit_options
+from .held_out import HeldOut
 
-__all__ = ["HeldOut", "Stochastic", "run"]
-
-
-@dataclass
-class HeldOut:
-    """Samples that are not trained on, as `predict` and the score take them."""
-
-    x: Array
-    y: Any
-    weights: Array | None
+__all__ = ["Stochastic", "run"]
 
 
 class Stochastic:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .._arrays import Array
 from ..model import Sequential
 
-__all__ = ["Weights"]
+__all__ = ["HasWeights", "Weights"]
 
 
 class Weights:
@@ -94,3 +95,65 @@ class Weights:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
+
+
+class HasWeights:
+    """An estimator's weights as it shows them: `coefs_`, `intercepts_`, and the network itself."""
+
+    _weights: Weights
+
+    @property
+    def coefs_(self) -> list[Any]:
+        """Kernels, `(inputs, units)`, one of each dense layer. Writing into them changes the network."""
+        return self._of_weights()[0]
+
+    @coefs_.setter
+    def coefs_(self, coefs: list[Any]) -> None:
+        self._set_lists(coefs, None)
+
+    @property
+    def intercepts_(self) -> list[Any]:
+        """Biases, `(units,)`, one of each dense layer. Writing into them changes the network."""
+        return self._of_weights()[1]
+
+    @intercepts_.setter
+    def intercepts_(self, intercepts: list[Any]) -> None:
+        self._set_lists(None, intercepts)
+
+    @property
+    def network_(self) -> Sequential:
+        """The network itself: to save it, to look at its layers, to train it further."""
+        model = self._weights.model if "_weights" in vars(self) else None
+        if model is None:
+            raise AttributeError(f"this {type(self).__name__} has no network yet: call fit first")
+        return model
+
+    def _of_weights(self) -> tuple[list[Any], list[Any]]:
+        if "_weights" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} has no weights yet: call fit first")
+        return self._weights.lists
+
+    def _set_lists(self, coefs: list[Any] | None, intercepts: list[Any] | None) -> None:
+        old_coefs, old_intercepts = self._weights.lists if "_weights" in vars(self) else ([], [])
+        model = self._weights.model if "_weights" in vars(self) else None
+        lists = (old_coefs if coefs is None else coefs, old_intercepts if intercepts is None else intercepts)
+        self._weights = Weights(model, lists)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether it has weights."""
+        return "_weights" in vars(self)
+
+    def _snapshot(self) -> tuple[Array, Array]:
+        """Weights, and what training gathers besides."""
+        core = self._core_network()
+        return core.parameters(), core.buffers()
+
+    def _restore(self, snapshot: tuple[Array, Array]) -> None:
+        core = self._core_network()
+        core.set_parameters(snapshot[0])
+        core.set_buffers(snapshot[1])
+        self._weights.trained()
+
+    def _core_network(self) -> _core.Network:
+        """The core's network, with the weights that `coefs_` and `intercepts_` have."""
+        return self.network_._built()
