@@ -61,8 +61,8 @@ def as_numbers(x: ArrayLike, dtype: str, what: str = "x") -> Array:
         return x.astype(dtype, copy=False)
 
 
-def as_targets(y: ArrayLike, dtype: str, outputs: int, loss: str, what: str = "y") -> Array:
-    """Targets for the core: `(samples,)` of uint32 for classes, else `(samples, outputs)` of `dtype`.
+def as_targets(y: ArrayLike, dtype: str, outputs: int, takes_classes: bool, what: str = "y") -> Array:
+    """Targets for the core: `(samples,)` of uint32 for classes, if the loss takes them, else `(samples, outputs)`.
 
     Raises:
         ValueError: The shape does not fit the outputs.
@@ -71,7 +71,7 @@ def as_targets(y: ArrayLike, dtype: str, outputs: int, loss: str, what: str = "y
     y = np.asarray(y)
     if y.dtype.kind not in "fiub":
         raise TypeError(f"{what}: expected numbers, got an array of {y.dtype}; number the classes 0, 1, 2, ...")
-    if loss == "cross_entropy" and (y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1 and outputs > 1)):
+    if takes_classes and (y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1 and outputs > 1)):
         return _as_classes(y.ravel(), what)
     if y.ndim == 1 and outputs == 1:
         y = y.reshape(-1, 1)

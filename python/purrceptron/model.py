@@ -241,7 +241,8 @@ class Sequential:
             metrics: Scores for the history. Names of functions in `purrceptron.metrics`, such as "accuracy", "r2",
                 "top_5_accuracy" (any number): counted over the epoch's samples, each batch before its step. Functions
                 `(y, prediction) -> float`, scikit-learn's as they are (see `metrics.Score`): called with all samples at
-                the epoch's end.
+                the epoch's end. In all of them every sample counts alike, whatever its weight in the loss. Under
+                "gaussian_nll" they are of the means.
             validation_data: `(x, y)`, or `(x, y, sample_weight)`, to evaluate after every epoch.
             validation_split: Instead of it, the share of the samples, above 0 and below 1, that is evaluated and not
                 trained on: drawn from the seed, from every class alike.
@@ -334,7 +335,8 @@ class Sequential:
     ) -> dict[str, float]:
         """Mean loss and metrics on data, by name: `{"loss": ..., "accuracy": ...}`.
 
-        The loss has the weights of samples and classes, as in `fit`, and the layers' penalties.
+        The loss has the weights of samples and classes, as in `fit`, and the layers' penalties. In metrics every sample
+        counts alike.
         """
         trainer = Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads)
         return trainer.evaluate(x, y, metrics=metrics, sample_weight=sample_weight, class_weight=class_weight)
@@ -349,9 +351,25 @@ class Sequential:
         class_weight: ClassWeight | None = None,
         n_threads: int | None = None,
     ) -> tuple[float, Array]:
-        """Mean loss on data, as `evaluate`, and its gradient: one flat array in the order of `get_weights`.
+        """Mean loss on data, and its gradient: one flat array in the order of `get_weights`. Nothing is changed.
 
-        Nothing is changed.
+        `by_name` cuts it into that of each layer. It is what the first step of a training would find: with penalties,
+        units dropped, and statistics of the batch.
+
+        Args:
+            x: Samples, as of `fit`.
+            y: Targets, as of `fit`.
+            loss: As of `fit`.
+            sample_weight: As of `fit`.
+            class_weight: As of `fit`.
+            n_threads: As of `fit`.
+
+        Example:
+            >>> import purrceptron as purr
+            >>> net = purr.Sequential.from_string("2-3-1", seed=0)
+            >>> loss, gradient = net.loss_and_gradient([[0.5, 1.0], [1.0, 0.0]], [1, 0])
+            >>> gradient.shape, net.by_name(gradient)["layers.1.kernel"].shape
+            ((13,), (3, 1))
         """
         trainer = Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads)
         return trainer.loss_and_gradient(x, y, sample_weight=sample_weight, class_weight=class_weight)
@@ -389,6 +407,9 @@ class Sequential:
         n_threads: int | None = None,
     ) -> tuple[Array, Array]:
         """The gradients of a loss of your own, given that with respect to the last output of `forward`.
+
+        The samples go forward once more: a network keeps nothing of earlier calls, so the two passes may come in any
+        order and from any thread. A loss that is given to `fit` as a function does without.
 
         Args:
             x: The samples that went forward.
