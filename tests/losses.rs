@@ -4,16 +4,16 @@ mod common;
 
 use std::sync::Arc;
 
-use common::training::{SGD, classes, every_loss, labels, options};
+use common::training::{SGD, every_loss, labels, options};
 use common::{bits, dense, matrix, network, numbers, same_at_every_level};
 use ndarray::Array2;
-use purrceptron::activation::Activation::{Identity, Relu, Softmax, Tanh};
+use purrceptron::activation::Activation::{Identity, Relu, Tanh};
 use purrceptron::error::Error;
 use purrceptron::layer::Input;
 use purrceptron::loss::{Loss, Targets, weigh};
 use purrceptron::math::Float;
 use purrceptron::network::Samples;
-use purrceptron::optimizer::{Average, Optimizer, Rule};
+use purrceptron::optimizer::{Optimizer, Rule};
 use purrceptron::train::*;
 use strum::VariantNames;
 
@@ -348,54 +348,6 @@ fn a_divergence_names_the_layer_and_the_rate() {
         panic!("1e60 is beyond f32")
     };
     assert_eq!((layer.as_deref(), learning_rate, last_loss), (Some("layers.2"), 0.1, None));
-}
-
-/// A network trained with an average of its weights, and the weights after every step by which it can be checked.
-fn averaged(average: Option<Average>, parts: &[u64]) -> Vec<Vec<f64>> {
-    struct Keep(Vec<Vec<f64>>);
-    impl Watch<f64> for Keep {
-        fn reads_weights(&self) -> bool {
-            true
-        }
-        fn epoch(
-            &mut self,
-            _: &EpochReport,
-            network: &purrceptron::network::Network<f64>,
-        ) -> purrceptron::error::Result<Flow> {
-            self.0.push(network.parameters().to_vec());
-            Ok(Flow::Continue)
-        }
-    }
-    let mut net = network::<f64>(4, vec![dense(3, Softmax)], 2);
-    let optimizer = Optimizer { average, ..common::training::NESTEROV };
-    let mut trainer = Trainer::new(&net, optimizer, Loss::CROSS_ENTROPY, 1).expect("in range");
-    let (x, mut seen) = (matrix::<f64>(1, 20, 4), Keep(Vec::new()));
-    for epochs in parts {
-        let (x, options) = (Samples::Floats(x.view()), options(*epochs, None));
-        fit_arrays(&mut trainer, &mut net, x, classes(20, 3), None, &options, &mut seen).expect("a training");
-        assert_eq!(seen.0.last().expect("an epoch"), net.parameters(), "what is shown stays behind");
-    }
-    seen.0
-}
-
-#[test]
-fn averages_are_shown_and_left_behind_while_training_goes_on_from_the_weights() {
-    let weights = averaged(None, &[9]);
-    let mut ema = weights[0].clone();
-    let shown = averaged(Some(Average::Ema { decay: 0.75 }), &[9]);
-    for (w, shown) in weights.iter().zip(&shown) {
-        ema.iter_mut().zip(w).for_each(|(a, w)| *a = 0.75 * *a + 0.25 * w);
-        assert!(shown.iter().zip(&ema).all(|(a, b)| (a - b).abs() < 1e-14));
-    }
-    let shown = averaged(Some(Average::Swa { start: 3 }), &[9]);
-    for (t, shown) in shown.iter().enumerate() {
-        let from = t.min(3);
-        let mean = |i: usize| weights[from..=t].iter().map(|w| w[i]).sum::<f64>() / (t + 1 - from) as f64;
-        assert!(shown.iter().enumerate().all(|(i, a)| (a - mean(i)).abs() < 1e-14), "step {t}");
-    }
-    for average in [Average::Ema { decay: 0.75 }, Average::Swa { start: 3 }] {
-        assert_eq!(averaged(Some(average), &[4, 1, 4]), averaged(Some(average), &[9]), "a trainer goes on");
-    }
 }
 
 #[test]
