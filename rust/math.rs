@@ -80,6 +80,8 @@ pub trait Float:
     const ONE: Self;
     /// One half.
     const HALF: Self;
+    /// The smallest normal number; what is smaller has fewer digits.
+    const SMALLEST: Self;
     /// The smallest and the largest argument that [`Float::exp`] tells apart from 0 and infinity.
     const EXP_RANGE: (Self, Self);
 
@@ -122,6 +124,12 @@ pub trait Float:
     #[inline(always)]
     fn at_most(self, bound: Self) -> Self {
         if self < bound { self } else { bound }
+    }
+
+    /// Zero where it is nearer to zero than the normal numbers.
+    #[inline(always)]
+    fn normal_or_zero(self) -> Self {
+        if self.abs() < Self::SMALLEST { Self::ZERO } else { self }
     }
 
     /// `e^self`.
@@ -198,6 +206,7 @@ macro_rules! float {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const HALF: Self = 0.5;
+            const SMALLEST: Self = $float::MIN_POSITIVE;
             const EXP_RANGE: (Self, Self) = ($low, $high);
 
             #[inline(always)]

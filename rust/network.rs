@@ -254,6 +254,24 @@ impl<F: Float> Network<F> {
         layer::backward(layers, input, saved, self.weights(), logits, dout, spare, gradient, wants_dx, context)
     }
 
+    /// [`Network::backward`] for one of the layers that are run, `place` counted among them: `dout` is the gradient with
+    /// respect to its output, then to its input. Says where the layer's parameters lie.
+    pub(crate) fn backward_layer(
+        &self,
+        place: usize,
+        input: Input<F>,
+        outputs: &Outputs<F>,
+        logits: bool,
+        dout: &mut Vec<F>,
+        spare: &mut Vec<F>,
+        gradient: &mut [F],
+        context: &mut Context<F>,
+    ) -> Result<Range<usize>> {
+        let (layers, saved, weights) = (&self.layers[self.first..], &outputs.layers, self.weights());
+        layer::backward_layer(layers, place, input, saved, weights, logits, dout, spare, gradient, false, context)?;
+        Ok(layers[place].parameters())
+    }
+
     /// After a step in training, whose forward pass left `outputs`: running statistics go on by those of the batch.
     pub fn update_buffers(&mut self, outputs: &Outputs<F>) {
         if !self.buffers.is_empty() {

@@ -248,6 +248,19 @@ fn no_gradient_moves_nothing() {
 
 /// The update is `w - learning_rate * g`, each rounded: what anyone writes with arrays gives the same bits.
 #[test]
+fn what_decays_stops_at_zero_and_not_among_the_subnormal_numbers() {
+    for optimizer in every_kind() {
+        let (mut weights, mut state) = (vec![1.0f32; 16], optimizer.start(16));
+        optimizer.update(&mut state, &mut weights, &[1e-17; 16], 1);
+        for step in 0..3000 {
+            optimizer.update(&mut state, &mut weights, &[0.0; 16], 1);
+            let subnormal = state.slots.iter().flatten().find(|number| number.is_subnormal());
+            assert_eq!(subnormal, None, "{optimizer:?}, step {step}");
+        }
+    }
+}
+
+#[test]
 fn gradient_descent_equals_the_plain_formula_bit_for_bit() {
     let (mut w, g): (Vec<f32>, Vec<f32>) = (numbers(0, 1001), numbers(1, 1001));
     let rate = 0.0075f32;

@@ -298,3 +298,17 @@ def test_the_core_can_use_its_processor() -> None:
     assert _core.instruction_set() in ("portable", "avx2", "avx512")
     assert _core.thread_count() >= 1
     assert _core.thread_count(3) == 3
+
+
+def test_a_description_does_not_change() -> None:
+    dense = purr.Dense(2)
+    with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'units'"):
+        dense.units = 3  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'unit'"):
+        dense.unit = 3  # type: ignore[attr-defined]
+    with pytest.raises(dataclasses.FrozenInstanceError, match="cannot delete field 'units'"):
+        del dense.units
+    assert dense == purr.Dense(2) != purr.Dense(3)
+    assert hash(dense) == hash(purr.Dense(2))
+    assert purr.SGD(0.5, layer_rates={0: 0.1}) != purr.SGD(0.5)
+    assert repr(dense).startswith("Dense(units=2, activation='identity', ")

@@ -90,7 +90,8 @@ def test_validation_data_has_weights_of_its_own() -> None:
         ({"sample_weight": np.zeros(60)}, purr.DataError, "all are 0"),
         ({"sample_weight": -np.ones(60)}, purr.DataError, "sample 0 has -1"),
         ({"class_weight": "fair"}, ValueError, 'class_weight must be "balanced" or weights by class'),
-        ({"class_weight": {"cat": 1.0}}, ValueError, "class_weight: a class is a whole number"),
+        ({"class_weight": {"cat": 1.0}}, ValueError, "class_weight: a class is a whole number .*, got 'cat'"),
+        ({"class_weight": {-1: 1.0}}, ValueError, "class_weight: a class is a whole number .*, got -1"),
         ({"class_weight": {0: float("nan")}}, purr.DataError, "NaN"),
         ({"accumulate": 0}, ValueError, "accumulate must be at least 1"),
         ({"validation_data": (np.ones((2, 6)),)}, ValueError, "validation_data: expected"),
@@ -104,6 +105,14 @@ def test_weights_that_make_no_sense_are_refused(settings: dict[str, Any], error:
     with pytest.raises(error, match=message):
         net.fit(x, y, epochs=2, **settings)
     assert net.fingerprint() == before
+
+
+def test_a_weight_of_a_class_that_no_sample_has_costs_nothing() -> None:
+    x, y = blobs()
+    weighted, plain = network(), network()
+    weighted.fit(x, y, epochs=1, class_weight={2**62: 5.0})
+    plain.fit(x, y, epochs=1)
+    assert weighted.fingerprint() == plain.fingerprint()
 
 
 def test_class_weights_need_classes() -> None:

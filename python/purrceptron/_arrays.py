@@ -127,11 +127,12 @@ def _of_classes(classes: Array, class_weight: ClassWeight) -> Array:
             raise ValueError(f'class_weight must be "balanced" or weights by class, got {class_weight!r}')
         counts = np.bincount(classes)
         return len(classes) / (np.count_nonzero(counts) * counts[classes])
-    if unknown := [label for label in class_weight if label not in range(2**32)]:
-        raise ValueError(f"class_weight: a class is a whole number 0, 1, 2, ..., got {unknown[0]!r}")
-    by_class = np.ones(max([int(classes.max(initial=0)), *class_weight]) + 1)
+    by_class = np.ones(int(classes.max(initial=0)) + 1)
     for label, weight in class_weight.items():
-        by_class[label] = weight
+        if not isinstance(label, int | np.integer) or label < 0:
+            raise ValueError(f"class_weight: a class is a whole number 0, 1, 2, ..., got {label!r}")
+        if label < len(by_class):  # else there is no sample of it
+            by_class[label] = weight
     return by_class[classes]
 
 

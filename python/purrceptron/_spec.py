@@ -8,15 +8,45 @@ import math
 import operator
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 
 from . import _core
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 class Spec:
-    """A frozen dataclass that turns into the JSON object which the core reads: its fields and its type's name."""
+    """A frozen dataclass that turns into the JSON object which the core reads: its fields and its type's name.
+
+    Subclasses need no decorator. Only their `__init__` is made for each of them: what `dataclass(frozen=True)` compiles
+    beside it would be most of the time that loading a hundred descriptions takes.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        dataclasses.dataclass(eq=False, repr=False)(cls)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in vars(self) or name not in self.__dataclass_fields__:
+            raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __repr__(self) -> str:
+        settings = (f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__qualname__}({', '.join(settings)})"
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        hashed = (field.name for field in dataclasses.fields(self) if field.hash is not False)
+        return hash((type(self), *(getattr(self, name) for name in hashed)))
 
     @classmethod
     def type_name(cls) -> str:
@@ -32,7 +62,7 @@ class Spec:
             ValueError: A number is not finite, which JSON cannot say.
         """
         described: dict[str, Any] = {"type": self.type_name()}
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if "absent" not in field.metadata or value != field.metadata["absent"]:
                 described[field.name] = _plain(field.name, value)

@@ -6,7 +6,6 @@ A name does where there is nothing to set: `Dense(20, "gelu")`. Of those with a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ._spec import NamedSpec
@@ -44,17 +43,14 @@ class ActivationFunction(NamedSpec):
     kind: ClassVar[str] = "activation"
 
 
-@dataclass(frozen=True)
 class Identity(ActivationFunction):
     """`a = z`."""
 
 
-@dataclass(frozen=True)
 class ReLU(ActivationFunction):
     """`a = max(z, 0)`; the derivative at 0 is 0 (Nair and Hinton, 2010)."""
 
 
-@dataclass(frozen=True)
 class LeakyReLU(ActivationFunction):
     """`a = z` above 0, `negative_slope * z` below (Maas et al., 2013).
 
@@ -70,7 +66,6 @@ class LeakyReLU(ActivationFunction):
     negative_slope: float = 0.01
 
 
-@dataclass(frozen=True)
 class PReLU(ActivationFunction):
     """`a = z` above 0, `slope * z` below, with a slope for each unit that is learned (He et al., 2015).
 
@@ -83,7 +78,6 @@ class PReLU(ActivationFunction):
     initial_slope: float = 0.25
 
 
-@dataclass(frozen=True)
 class ELU(ActivationFunction):
     """`a = z` above 0, `alpha (e^z - 1)` below (Clevert et al., 2016).
 
@@ -94,7 +88,6 @@ class ELU(ActivationFunction):
     alpha: float = 1.0
 
 
-@dataclass(frozen=True)
 class SELU(ActivationFunction):
     """`a = λ z` above 0, `λ α (e^z - 1)` below, λ = 1.0507, α = 1.6733 (Klambauer et al., 2017).
 
@@ -102,7 +95,6 @@ class SELU(ActivationFunction):
     """
 
 
-@dataclass(frozen=True)
 class CELU(ActivationFunction):
     """`a = z` above 0, `alpha (e^(z/alpha) - 1)` below: smooth for every alpha (Barron, 2017).
 
@@ -113,77 +105,62 @@ class CELU(ActivationFunction):
     alpha: float = 1.0
 
 
-@dataclass(frozen=True)
 class GELU(ActivationFunction):
     """`a = z/2 (1 + erf(z/√2))` (Hendrycks and Gimpel, 2016)."""
 
 
-@dataclass(frozen=True)
 class GELUTanh(ActivationFunction):
     """`a = z/2 (1 + tanh(√(2/π) (z + 0.044715 z³)))`, close to GELU (same paper)."""
 
 
-@dataclass(frozen=True)
 class SiLU(ActivationFunction):
     """`a = z sigmoid(z)`, also called swish (Elfwing et al., 2018; Ramachandran et al., 2017)."""
 
 
-@dataclass(frozen=True)
 class Mish(ActivationFunction):
     """`a = z tanh(ln(1 + e^z))` (Misra, 2019)."""
 
 
-@dataclass(frozen=True)
 class Sigmoid(ActivationFunction):
     """`a = 1 / (1 + e^-z)`."""
 
 
-@dataclass(frozen=True)
 class HardSigmoid(ActivationFunction):
     """`a = z/6 + 1/2`, cut off at 0 and 1 (Howard et al., 2019)."""
 
 
-@dataclass(frozen=True)
 class HardSwish(ActivationFunction):
     """`a = z hard_sigmoid(z)` (Howard et al., 2019)."""
 
 
-@dataclass(frozen=True)
 class Tanh(ActivationFunction):
     """`a = tanh z`."""
 
 
-@dataclass(frozen=True)
 class HardTanh(ActivationFunction):
     """`a = z`, cut off at -1 and 1 (Collobert, 2004)."""
 
 
-@dataclass(frozen=True)
 class Softplus(ActivationFunction):
     """`a = ln(1 + e^z)` (Dugas et al., 2001)."""
 
 
-@dataclass(frozen=True)
 class Softsign(ActivationFunction):
     """`a = z / (1 + |z|)` (Glorot and Bengio, 2010)."""
 
 
-@dataclass(frozen=True)
 class LogSigmoid(ActivationFunction):
     """`a = ln sigmoid(z)`."""
 
 
-@dataclass(frozen=True)
 class Softmax(ActivationFunction):
     """`a_i = e^z_i / Σ_j e^z_j` over the units of one sample."""
 
 
-@dataclass(frozen=True)
 class LogSoftmax(ActivationFunction):
     """`a_i = ln softmax(z)_i` over the units of one sample."""
 
 
-@dataclass(frozen=True)
 class SquaredReLU(ActivationFunction):
     """`a = max(z, 0)²` (So et al., Primer, 2021)."""
 

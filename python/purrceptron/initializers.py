@@ -6,7 +6,6 @@ means the usual one: "normal" is `purr.initializers.Normal(0.05)`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,17 +40,14 @@ class Initializer(NamedSpec):
     kind: ClassVar[str] = "initializer"
 
 
-@dataclass(frozen=True)
 class Zeros(Initializer):
     """All zero."""
 
 
-@dataclass(frozen=True)
 class Ones(Initializer):
     """All one."""
 
 
-@dataclass(frozen=True)
 class Constant(Initializer):
     """All the same.
 
@@ -62,7 +58,6 @@ class Constant(Initializer):
     value: float = 0.0
 
 
-@dataclass(frozen=True)
 class Uniform(Initializer):
     """Uniform on ±limit.
 
@@ -73,7 +68,6 @@ class Uniform(Initializer):
     limit: float = 0.05
 
 
-@dataclass(frozen=True)
 class Normal(Initializer):
     """Normal with mean 0.
 
@@ -84,7 +78,6 @@ class Normal(Initializer):
     deviation: float = 0.05
 
 
-@dataclass(frozen=True)
 class TruncatedNormal(Initializer):
     """Normal with mean 0, drawn again beyond two deviations.
 
@@ -95,42 +88,34 @@ class TruncatedNormal(Initializer):
     deviation: float = 0.05
 
 
-@dataclass(frozen=True)
 class ScaledUniform(Initializer):
     """Uniform on ±1/√inputs (LeCun et al., Efficient BackProp, 1998): the default, as in PyTorch."""
 
 
-@dataclass(frozen=True)
 class GlorotUniform(Initializer):
     """Uniform on ±√(6/(inputs+units)) (Glorot and Bengio, 2010): for sigmoid, tanh and softmax."""
 
 
-@dataclass(frozen=True)
 class GlorotNormal(Initializer):
     """Normal with variance 2/(inputs+units) (Glorot and Bengio, 2010): for sigmoid, tanh and softmax."""
 
 
-@dataclass(frozen=True)
 class HeUniform(Initializer):
     """Uniform on ±√(6/inputs) (He et al., 2015): for ReLU."""
 
 
-@dataclass(frozen=True)
 class HeNormal(Initializer):
     """Normal with variance 2/inputs (He et al., 2015): for ReLU."""
 
 
-@dataclass(frozen=True)
 class LecunUniform(Initializer):
     """Uniform on ±√(3/inputs) (LeCun et al., 1998; Klambauer et al., 2017): for SELU."""
 
 
-@dataclass(frozen=True)
 class LecunNormal(Initializer):
     """Normal with variance 1/inputs (LeCun et al., 1998; Klambauer et al., 2017): for SELU."""
 
 
-@dataclass(frozen=True)
 class Orthogonal(Initializer):
     """`gain` times a random matrix whose shorter side's vectors are orthonormal (Saxe et al., 2014).
 
@@ -159,14 +144,16 @@ class FromArray(Initializer):
 
     is_data: ClassVar[bool] = True
 
+    values: Array
+
     def __init__(self, values: ArrayLike) -> None:
-        self.values: Array = np.array(values)
+        object.__setattr__(self, "values", np.array(values))
         if self.values.dtype.kind not in "fiub":
             raise TypeError(f"FromArray: expected real numbers, got an array of {self.values.dtype}")
 
-    def settings(self) -> dict[str, Any]:
-        """Nothing that JSON could say."""
-        return {}
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, which says nothing of the array."""
+        return {"type": self.type_name()}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FromArray) and np.array_equal(self.values, other.values)

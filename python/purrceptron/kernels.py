@@ -199,18 +199,23 @@ def sgd(parameter: ArrayLike, gradient: ArrayLike, learning_rate: float) -> Arra
     return moved
 
 
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+
+
 def _arrays(named: dict[str, ArrayLike], ndim: int | None, dtype: np.dtype[Any] | None = None) -> list[Array]:
     """Arrays with `ndim` axes (any, if None), all of one type: `dtype`, else the first's if a float, else float64."""
     arrays = []
     for name, value in named.items():
         array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"{name}: expected real numbers, got an array of {array.dtype}")
+        found = array.dtype
+        usual = found is _SINGLE or found is _DOUBLE
+        if not usual and found.kind not in "fiub":
+            raise TypeError(f"{name}: expected real numbers, got an array of {found}")
         if ndim is not None and array.ndim != ndim:
             raise ValueError(f"{name}: expected {ndim} axes, got shape {array.shape}")
         if dtype is None:
-            dtype = array.dtype.newbyteorder("=") if array.dtype.char in "fd" else np.dtype(np.float64)
-        if array.dtype is not dtype or not array.flags.aligned:
+            dtype = found if usual else found.newbyteorder("=") if found.char in "fd" else _DOUBLE
+        if found is not dtype or not array.flags.aligned:
             array = np.require(array.astype(dtype, copy=False), requirements="A")
         arrays.append(array)
     return arrays

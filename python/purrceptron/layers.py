@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ._arrays import Array
@@ -46,7 +45,7 @@ class Layer(Spec):
 
     def brief(self) -> str:
         """As `repr`, without the settings that are as usual: `Dense(units=20, activation='relu')`."""
-        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        fields = dataclasses.fields(self)
         values = ((field, getattr(self, field.name)) for field in fields)
         settings = (f"{field.name}={value!r}" for field, value in values if value != field.default)
         return f"{type(self).__name__}({', '.join(settings)})"
@@ -56,7 +55,6 @@ class Layer(Spec):
             object.__setattr__(self, name, value)
 
 
-@dataclass(frozen=True)
 class Dense(Layer):
     """Every unit looks at every input: `activation(x · kernel + bias)`.
 
@@ -106,7 +104,6 @@ class Dense(Layer):
                 raise ValueError(f"Dense: {name} must be {least}, got {value}")
 
 
-@dataclass(frozen=True)
 class Activation(Layer):
     """An activation alone: `Activation("gelu")`, after a normalisation, say.
 
@@ -122,7 +119,6 @@ class Activation(Layer):
         self._set(activation=as_activation(self.activation), trainable=bool(self.trainable))
 
 
-@dataclass(frozen=True)
 class Dropout(Layer):
     """In training every number is dropped with probability `rate`, and the others are divided by `1 - rate`.
 
@@ -139,7 +135,6 @@ class Dropout(Layer):
         self._set(rate=float(self.rate))
 
 
-@dataclass(frozen=True)
 class AlphaDropout(Layer):
     """Dropout for "selu": what is dropped takes its limit on the left, and mean and variance stay as they were.
 
@@ -156,7 +151,6 @@ class AlphaDropout(Layer):
         self._set(rate=float(self.rate))
 
 
-@dataclass(frozen=True)
 class GaussianNoise(Layer):
     """In training adds normal noise: `x + deviation n` (Bishop, 1995); as a first layer, noise on the inputs.
 
@@ -170,7 +164,6 @@ class GaussianNoise(Layer):
         self._set(deviation=float(self.deviation))
 
 
-@dataclass(frozen=True)
 class BatchNorm(Layer):
     """Every feature gets mean 0 and variance 1 over the batch: `gamma (x - μ) / √(σ² + epsilon) + beta`.
 
@@ -192,7 +185,6 @@ class BatchNorm(Layer):
         self._set(momentum=float(self.momentum), epsilon=float(self.epsilon), trainable=bool(self.trainable))
 
 
-@dataclass(frozen=True)
 class LayerNorm(Layer):
     """Every sample gets mean 0 and variance 1 over its features: `gamma (x - μ) / √(σ² + epsilon) + beta`.
 
@@ -210,7 +202,6 @@ class LayerNorm(Layer):
         self._set(epsilon=float(self.epsilon), trainable=bool(self.trainable))
 
 
-@dataclass(frozen=True)
 class RMSNorm(Layer):
     """Every sample gets mean square 1 over its features: `gamma x / √(mean x² + epsilon)` (Zhang and Sennrich, 2019).
 
@@ -228,12 +219,10 @@ class RMSNorm(Layer):
         self._set(epsilon=float(self.epsilon), trainable=bool(self.trainable))
 
 
-@dataclass(frozen=True)
 class Flatten(Layer):
     """One axis: a sample of shape (64, 64, 3) becomes one of 12288 numbers."""
 
 
-@dataclass(frozen=True)
 class Rescale(Layer):
     """Multiplies every input by `scale`: `Rescale(1/255)` takes the bytes of pictures to 0..1.
 
@@ -249,7 +238,6 @@ class Rescale(Layer):
         self._set(scale=float(self.scale))
 
 
-@dataclass(frozen=True)
 class Normalize(Layer):
     """Standardises by the training data: `(x - mean) / deviation`, feature by feature.
 
@@ -265,7 +253,6 @@ class Normalize(Layer):
     """
 
 
-@dataclass(frozen=True)
 class Embedding(Layer):
     """A vector for each of `entries` things: `(places,)` whole numbers become `(places, units)`.
 
@@ -299,7 +286,6 @@ class Embedding(Layer):
         )
 
 
-@dataclass(frozen=True)
 class Residual(Layer):
     """Adds its input to what its layers make of it: `x + f(x)` (He et al., 2016).
 
@@ -346,7 +332,7 @@ def layer_from_dict(fields: dict[str, Any]) -> Layer:
     try:
         layer: Layer = kinds[name](**settings)
     except TypeError as error:
-        known = ", ".join(field.name for field in dataclasses.fields(kinds[name]))  # type: ignore[arg-type]
+        known = ", ".join(field.name for field in dataclasses.fields(kinds[name]))
         raise ValueError(f"layer {name}: {error}; its settings: {known or 'none'}") from None
     return layer
 
@@ -378,11 +364,11 @@ def without_arrays(layers: Iterable[Layer]) -> tuple[Layer, ...]:
             return Residual(without_arrays(layer.layers))
         held = (field for field, value in _initializers(layer).items() if isinstance(value, FromArray))
         changes: dict[str, Any] = dict.fromkeys(held, FromArray.type_name())
-        return dataclasses.replace(layer, **changes) if changes else layer  # type: ignore[type-var]
+        return dataclasses.replace(layer, **changes) if changes else layer
 
     return tuple(bare(layer) for layer in layers)
 
 
 def _initializers(layer: Layer) -> dict[str, Any]:
-    names = (field.name for field in dataclasses.fields(layer))  # type: ignore[arg-type]
+    names = (field.name for field in dataclasses.fields(layer))
     return {name: getattr(layer, name) for name in names if name.endswith("_initializer")}

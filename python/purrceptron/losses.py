@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -74,7 +73,6 @@ class Loss(Spec):
         return outputs
 
 
-@dataclass(frozen=True)
 class BinaryCrossEntropy(Loss):
     """`-y ln p - (1-y) ln(1-p)`, with `p = sigmoid(logit)`, for targets 0 and 1 or numbers between.
 
@@ -86,7 +84,6 @@ class BinaryCrossEntropy(Loss):
     label_smoothing: float = 0.0
 
 
-@dataclass(frozen=True)
 class CrossEntropy(Loss):
     """`-sum(y ln p)`, with `p = softmax(logits)`, for classes 0, 1, 2, ... or rows of probabilities.
 
@@ -99,7 +96,6 @@ class CrossEntropy(Loss):
     label_smoothing: float = 0.0
 
 
-@dataclass(frozen=True)
 class Focal(Loss):
     """Binary cross-entropy in which what is right already counts less (Lin et al., 2017); see `CategoricalFocal`.
 
@@ -115,7 +111,6 @@ class Focal(Loss):
     alpha: float | None = optional()
 
 
-@dataclass(frozen=True)
 class CategoricalFocal(Loss):
     """Cross-entropy in which what is right already counts less (Lin et al., 2017), for several classes.
 
@@ -131,27 +126,22 @@ class CategoricalFocal(Loss):
     gamma: float = 2.0
 
 
-@dataclass(frozen=True)
 class Hinge(Loss):
     """`max(0, 1 - y a)`, for targets -1 (or 0) and 1."""
 
 
-@dataclass(frozen=True)
 class SquaredHinge(Loss):
     """`max(0, 1 - y a)**2`, for targets -1 (or 0) and 1."""
 
 
-@dataclass(frozen=True)
 class MeanSquaredError(Loss):
     """`(a - y)**2`."""
 
 
-@dataclass(frozen=True)
 class MeanAbsoluteError(Loss):
     """`|a - y|`."""
 
 
-@dataclass(frozen=True)
 class Huber(Loss):
     """`(a - y)**2 / 2` up to `|a - y| = delta`, then `delta (|a - y| - delta / 2)` (Huber, 1964).
 
@@ -162,12 +152,10 @@ class Huber(Loss):
     delta: float = 1.0
 
 
-@dataclass(frozen=True)
 class LogCosh(Loss):
     """`ln cosh(a - y)`."""
 
 
-@dataclass(frozen=True)
 class Poisson(Loss):
     """`exp(z) - y z`: counts y whose rate is `exp(z)`, the negative log-likelihood without its constant.
 
@@ -175,7 +163,6 @@ class Poisson(Loss):
     """
 
 
-@dataclass(frozen=True)
 class GaussianNLL(Loss):
     """`(s + (y - m)**2 exp(-s)) / 2`, the negative log-likelihood without its constant (Nix and Weigend, 1994).
 
@@ -189,14 +176,12 @@ class GaussianNLL(Loss):
         return outputs // 2
 
 
-@dataclass(frozen=True)
 class KLDivergence(Loss):
     """`sum(y ln(y / p))`, with `p = softmax(logits)`, for rows of probabilities."""
 
     _name: ClassVar[str] = "kl_divergence"
 
 
-@dataclass(frozen=True)
 class Quantile(Loss):
     """`max(q (y - a), (q - 1) (y - a))` (Koenker and Bassett, 1978).
 

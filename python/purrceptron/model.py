@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _core, toml
+from . import _core
 from ._arrays import Array, ClassWeight, as_numbers, as_samples
 from ._named import cut_by_name, flattened
 from ._scores import Metric
@@ -114,10 +114,14 @@ class Sequential:
             >>> net.outputs
             10
         """
+        from . import toml  # which few need, with the parser
+
         return cls(**toml.read(source))
 
     def to_toml(self) -> str:
         """The description as TOML, which `from_toml` reads: layers, input shape, seed and dtype; no weights."""
+        from . import toml
+
         return toml.write(self._description())
 
     def _description(self) -> dict[str, Any]:

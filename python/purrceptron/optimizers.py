@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ._spec import Spec, optional
@@ -34,7 +33,6 @@ class Average(Spec):
     """
 
 
-@dataclass(frozen=True)
 class EMA(Average):
     """Exponential moving average, `a = decay a + (1 - decay) w` after every step (Polyak and Juditsky, 1992).
 
@@ -45,7 +43,6 @@ class EMA(Average):
     decay: float = 0.999
 
 
-@dataclass(frozen=True)
 class SWA(Average):
     """Mean of the weights after every step but the first `start` ones (Izmailov et al., 2018).
 
@@ -56,7 +53,6 @@ class SWA(Average):
     start: int = 0
 
 
-@dataclass(frozen=True, repr=False)
 class Optimizer(Spec):
     """What all optimizers are and take; use one of the others.
 
@@ -98,7 +94,6 @@ class Optimizer(Spec):
         return f"{type(self).__name__}({', '.join(own + changed)})"
 
 
-@dataclass(frozen=True, repr=False)
 class SGD(Optimizer):
     """Gradient descent: `w -= learning_rate * gradient`.
 
@@ -116,7 +111,6 @@ class SGD(Optimizer):
     nesterov: bool = False
 
 
-@dataclass(frozen=True, repr=False)
 class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015): steps scaled by decaying means of the gradient and of its square.
 
@@ -136,7 +130,6 @@ class Adam(Optimizer):
     epsilon_hat: bool = False
 
 
-@dataclass(frozen=True, repr=False)
 class AMSGrad(Optimizer):
     """Adam with the largest mean square so far (Reddi, Kale and Kumar, 2018), bias-corrected.
 
@@ -153,7 +146,6 @@ class AMSGrad(Optimizer):
     epsilon: float = 1e-8
 
 
-@dataclass(frozen=True, repr=False)
 class AdamW(Optimizer):
     """Adam beside decoupled decay (Loshchilov and Hutter, 2019).
 
@@ -172,7 +164,6 @@ class AdamW(Optimizer):
     weight_decay: float = optional(0.01, absent=0.0, kw_only=True)
 
 
-@dataclass(frozen=True, repr=False)
 class NAdam(Optimizer):
     """Adam with Nesterov's look-ahead (Dozat, 2016), with a constant `beta_1`.
 
@@ -189,7 +180,6 @@ class NAdam(Optimizer):
     epsilon: float = 1e-8
 
 
-@dataclass(frozen=True, repr=False)
 class Adamax(Optimizer):
     """Adam in the maximum norm (Kingma and Ba, 2015, algorithm 2).
 
@@ -206,7 +196,6 @@ class Adamax(Optimizer):
     epsilon: float = 1e-8
 
 
-@dataclass(frozen=True, repr=False)
 class RMSprop(Optimizer):
     """RMSprop (Tieleman and Hinton, 2012): `w -= learning_rate * g / (sqrt(v) + epsilon)`, v the decaying mean of g².
 
@@ -225,7 +214,6 @@ class RMSprop(Optimizer):
     centered: bool = False
 
 
-@dataclass(frozen=True, repr=False)
 class Adagrad(Optimizer):
     """Adagrad (Duchi, Hazan and Singer, 2011): `w -= learning_rate * g / (sqrt(a) + epsilon)`, a the sum of g².
 
@@ -238,7 +226,6 @@ class Adagrad(Optimizer):
     epsilon: float = 1e-10
 
 
-@dataclass(frozen=True, repr=False)
 class Adadelta(Optimizer):
     """Adadelta (Zeiler, 2012): steps in the proportion of the means of earlier steps and gradients.
 
@@ -253,7 +240,6 @@ class Adadelta(Optimizer):
     epsilon: float = 1e-6
 
 
-@dataclass(frozen=True, repr=False)
 class Lion(Optimizer):
     """Lion (Chen et al., 2023): steps of one length, along the sign of a mean gradient.
 
@@ -268,7 +254,6 @@ class Lion(Optimizer):
     beta_2: float = 0.99
 
 
-@dataclass(frozen=True, repr=False)
 class RPROP(Optimizer):
     """Resilient propagation (Riedmiller and Braun, 1993; iRprop- of Igel and Hüsken, 2003), for full batches.
 

@@ -7,7 +7,6 @@ steps made before; a decay stays at its last rate when its steps are over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ._spec import Spec, check_whole
@@ -32,7 +31,6 @@ class Schedule(Spec):
     """What all schedules are; use one of the others."""
 
 
-@dataclass(frozen=True)
 class Constant(Schedule):
     """Always the same; a plain number means this.
 
@@ -43,7 +41,6 @@ class Constant(Schedule):
     learning_rate: float
 
 
-@dataclass(frozen=True)
 class StepDecay(Schedule):
     """`learning_rate * factor ** (t // steps)`.
 
@@ -58,7 +55,6 @@ class StepDecay(Schedule):
     factor: float = 0.5
 
 
-@dataclass(frozen=True)
 class MultiStepDecay(Schedule):
     """`learning_rate * factor ** k`, where k of the boundaries are at most t.
 
@@ -76,7 +72,6 @@ class MultiStepDecay(Schedule):
         object.__setattr__(self, "boundaries", tuple(self.boundaries))
 
 
-@dataclass(frozen=True)
 class ExponentialDecay(Schedule):
     """`learning_rate * factor ** (t / steps)`.
 
@@ -91,7 +86,6 @@ class ExponentialDecay(Schedule):
     factor: float = 0.5
 
 
-@dataclass(frozen=True)
 class PolynomialDecay(Schedule):
     """`end + (learning_rate - end) * (1 - t / steps) ** power`.
 
@@ -108,7 +102,6 @@ class PolynomialDecay(Schedule):
     power: float = 1.0
 
 
-@dataclass(frozen=True)
 class InverseTimeDecay(Schedule):
     """`learning_rate / (1 + factor * t / steps)`.
 
@@ -123,7 +116,6 @@ class InverseTimeDecay(Schedule):
     factor: float = 1.0
 
 
-@dataclass(frozen=True)
 class CosineDecay(Schedule):
     """`end + (learning_rate - end) * (1 + cos(pi t / steps)) / 2` (Loshchilov and Hutter, SGDR, 2017, equation 5).
 
@@ -138,7 +130,6 @@ class CosineDecay(Schedule):
     end: float = 0.0
 
 
-@dataclass(frozen=True)
 class CosineRestarts(Schedule):
     """Cosine decays one after the other (Loshchilov and Hutter, SGDR, 2017).
 
@@ -157,7 +148,6 @@ class CosineRestarts(Schedule):
     peak_factor: float = 1.0
 
 
-@dataclass(frozen=True)
 class OneCycle(Schedule):
     """Up along half a cosine, then down along another (Smith and Topin, Super-convergence, 2019).
 
@@ -176,7 +166,6 @@ class OneCycle(Schedule):
     end_divisor: float = 1e4
 
 
-@dataclass(frozen=True)
 class WarmUp(Schedule):
     """Grows linearly to the first rate of another schedule, `(t + 1) / steps` of it, and goes on with that.
 
@@ -193,7 +182,6 @@ class WarmUp(Schedule):
         object.__setattr__(self, "then", as_schedule(self.then))
 
 
-@dataclass(frozen=True)
 class ReduceOnPlateau(Schedule):
     """Multiplies the rate by a factor whenever the score has not become better for a while.
 

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 
 use super::convert::{by_name, is_single, targets};
+use super::trainer::stay_on_main_thread;
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::float_mode;
@@ -37,6 +38,16 @@ pub(super) fn compute<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) 
     })
 }
 
+/// The number of threads for a product. In Python's main thread others help it, which takes less time than handing the
+/// work on to them.
+fn threads_here(py: Python<'_>, n_threads: Option<usize>) -> PyResult<usize> {
+    let threads = thread_count(n_threads)?;
+    if threads > 1 {
+        stay_on_main_thread(py)?;
+    }
+    Ok(threads)
+}
+
 /// Product of two matrices.
 #[pyfunction]
 #[pyo3(signature = (a, b, n_threads=None))]
@@ -52,7 +63,7 @@ pub fn matmul<'py>(py: Python<'py>, a: &Any<'py>, b: &Any<'py>, n_threads: Optio
         let c = compute(py, || crate::matmul::matmul(a, b, threads))?;
         Ok(c.into_pyarray(py).into_any())
     }
-    by_type!(typed(py, a, b, thread_count(n_threads)?))
+    by_type!(typed(py, a, b, threads_here(py, n_threads)?))
 }
 
 /// Affine map of a dense layer.
@@ -78,7 +89,7 @@ pub fn dense_forward<'py>(
         let z = compute(py, || layer::dense_forward(x, kernel, bias, threads))?;
         Ok(z.into_pyarray(py).into_any())
     }
-    by_type!(typed(py, x, kernel, bias, thread_count(n_threads)?))
+    by_type!(typed(py, x, kernel, bias, threads_here(py, n_threads)?))
 }
 
 /// Gradients of a dense layer's affine map: dx, dkernel, dbias.
@@ -105,7 +116,7 @@ pub fn dense_backward<'py>(
         let (dx, dkernel) = (gradients.dx.into_pyarray(py), gradients.dkernel.into_pyarray(py));
         Ok((dx.into_any(), dkernel.into_any(), gradients.dbias.into_pyarray(py).into_any()))
     }
-    by_type!(typed(py, dz, x, kernel, thread_count(n_threads)?))
+    by_type!(typed(py, dz, x, kernel, threads_here(py, n_threads)?))
 }
 
 fn flat<F: Float + Element>(view: ArrayView2<F>) -> Vec<F> {

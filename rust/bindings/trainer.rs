@@ -18,7 +18,7 @@ use crate::float_mode;
 use crate::loss::Loss;
 use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
 use crate::optimizer::Optimizer;
-use crate::parallel::{install, stay_on_this_thread, thread_count};
+use crate::parallel::{install, stay_on_this_thread, stays_on_this_thread, thread_count};
 use crate::train::{
     Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, Labels, MiniBatches, Order, OwnedLabels,
     Trainer as CoreTrainer, Watch, fit_arrays,
@@ -206,6 +206,9 @@ impl Trainer {
 
 /// Signals reach Python in its main thread only: a training that begins there stays there.
 pub(super) fn stay_on_main_thread(py: Python<'_>) -> PyResult<()> {
+    if stays_on_this_thread() {
+        return Ok(());
+    }
     let threading = py.import("threading")?;
     if threading.call_method0("current_thread")?.is(threading.call_method0("main_thread")?) {
         stay_on_this_thread();

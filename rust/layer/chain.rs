@@ -60,19 +60,38 @@ pub(crate) fn backward<F: Float>(
     wants_dx: bool,
     context: &mut Context<F>,
 ) -> Result<()> {
-    for (i, layer) in layers.iter().enumerate().rev() {
-        let logits = logits && i + 1 == layers.len();
-        let x = if i == 0 { input } else { Input::Rows(&saved[i - 1].out) };
-        let dx = match x {
-            Input::Rows(rows) if i > 0 || wants_dx => {
-                spare.resize(rows.len(), F::ZERO);
-                Some(&mut spare[..])
-            }
-            _ => None,
-        };
-        layer.backward(x, &saved[i], weights, logits, dout, gradient, dx, context)?;
-        std::mem::swap(dout, spare);
+    for place in (0..layers.len()).rev() {
+        backward_layer(layers, place, input, saved, weights, logits, dout, spare, gradient, wants_dx, context)?;
     }
+    Ok(())
+}
+
+/// The part of [`backward`] that the layer at `place` has: `dout` is the gradient with respect to its output, then to its
+/// input.
+pub(crate) fn backward_layer<F: Float>(
+    layers: &[Layer],
+    place: usize,
+    input: Input<F>,
+    saved: &[Saved<F>],
+    weights: Weights<F>,
+    logits: bool,
+    dout: &mut Vec<F>,
+    spare: &mut Vec<F>,
+    gradient: &mut [F],
+    wants_dx: bool,
+    context: &mut Context<F>,
+) -> Result<()> {
+    let logits = logits && place + 1 == layers.len();
+    let x = if place == 0 { input } else { Input::Rows(&saved[place - 1].out) };
+    let dx = match x {
+        Input::Rows(rows) if place > 0 || wants_dx => {
+            spare.resize(rows.len(), F::ZERO);
+            Some(&mut spare[..])
+        }
+        _ => None,
+    };
+    layers[place].backward(x, &saved[place], weights, logits, dout, gradient, dx, context)?;
+    std::mem::swap(dout, spare);
     Ok(())
 }
 

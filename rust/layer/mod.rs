@@ -19,13 +19,15 @@ mod packed;
 mod rescale;
 mod residual;
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::math::Float;
 use crate::matmul::Product;
 use crate::spec::LayerSpec;
 pub(crate) use arenas::length;
 pub use arenas::{Arenas, Parameter};
-pub(crate) use chain::{Chain, backward, forward, update_buffers};
+pub(crate) use chain::{Chain, backward, backward_layer, forward, update_buffers};
 pub use dense::{DenseGradients, dense_backward, dense_forward};
 pub(crate) use normalize::Normalize;
 pub use packed::PackedInput;
@@ -176,6 +178,7 @@ pub struct Layer {
     pub(crate) kind: AnyLayer,
     shape: Vec<usize>,
     outputs: usize,
+    parameters: Range<usize>,
 }
 
 impl Layer {
@@ -183,6 +186,7 @@ impl Layer {
     ///
     /// The spec has been checked: see [`crate::spec::NetworkSpec::check`].
     pub(crate) fn new(spec: &LayerSpec, name: &str, shape: &[usize], seed: u64, arenas: &mut Arenas) -> Layer {
+        let first_parameter = length(&arenas.parameters);
         let width: usize = shape.iter().product();
         let features = shape.last().copied().unwrap_or(1);
         let kind = match spec {
@@ -219,7 +223,8 @@ impl Layer {
             }
         };
         let shape = spec.output_shape(shape);
-        Layer { kind, outputs: shape.iter().product(), shape }
+        let parameters = first_parameter..length(&arenas.parameters);
+        Layer { kind, outputs: shape.iter().product(), shape, parameters }
     }
 
     /// Numbers of one output.
@@ -230,6 +235,11 @@ impl Layer {
     /// Shape of one output.
     pub fn shape(&self) -> &[usize] {
         &self.shape
+    }
+
+    /// Where its parameters lie.
+    pub fn parameters(&self) -> Range<usize> {
+        self.parameters.clone()
     }
 
     /// Whether the layer can read [`Input::Packed`].

@@ -48,6 +48,10 @@ const SUMS: usize = 1 << 17;
 /// Lanes that are copied at a time: in one block of the depth 512 KiB of `f32`.
 const COPIED: usize = 512;
 
+/// Bytes of operands up to which [`matmul`] keeps its working memory from call to call: fresh memory costs a product of
+/// 512 x 512 x 512 as much time as half of its multiplications.
+const KEPT: usize = 1 << 23;
+
 /// `a (m, k) · b (k, n)` -> `(m, n)`, on `threads` threads.
 ///
 /// # Errors
@@ -63,7 +67,14 @@ pub fn matmul<F: Float>(a: ArrayView2<F>, b: ArrayView2<F>, threads: usize) -> R
     let (m, n) = (a.nrows(), b.ncols());
     let mut c = zeros("a product", m.saturating_mul(n))?;
     let threads = worth_threads(m, a.ncols(), n, threads);
-    parallel::install(threads, || Product::default().multiply(&a, &b, &mut c, threads, |_, _| {}))?;
+    parallel::install(threads, || {
+        let mut product = F::kept().take();
+        product.multiply(&a, &b, &mut c, threads, |_, _| {})?;
+        if (a.len() + b.len()) * size_of::<F>() <= KEPT {
+            F::kept().set(product);
+        }
+        Ok::<_, Error>(())
+    })?;
     Ok(Array2::from_shape_vec((m, n), c)?)
 }
 

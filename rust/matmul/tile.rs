@@ -4,8 +4,11 @@
 //! multiplies one number of every row with all lanes. The sums of each row are a local variable of their own, which the
 //! compiler keeps in vector registers; an array of rows it keeps in memory, or tears up.
 
+use std::cell::Cell;
 use std::ops::Range;
+use std::thread::LocalKey;
 
+use super::Product;
 use crate::isa::{Level, level, prefetch, versions, wide_version};
 use crate::math::Float;
 
@@ -105,11 +108,23 @@ pub trait Tile: Sized {
         out: &mut [Self],
         pitch: usize,
     );
+
+    /// The memory of multiplications that the calling thread keeps.
+    fn kept() -> &'static LocalKey<Cell<Product<Self>>>
+    where
+        Self: Float;
 }
 
 macro_rules! tile {
     ($($float:ident)*) => {$(
         impl Tile for $float {
+            fn kept() -> &'static LocalKey<Cell<Product<Self>>> {
+                thread_local! {
+                    static KEPT: Cell<Product<$float>> = Cell::default();
+                }
+                &KEPT
+            }
+
             fn multiply_tiles(
                 tiles: Tiles,
                 first: bool,

@@ -12,14 +12,15 @@ mod rule;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::float_mode;
 use crate::isa::versions;
 use crate::layer::Parameter;
 use crate::math::Float;
+use crate::parallel;
 use crate::regularization::sum_of_squares;
 use crate::schedule::{Plateau, Schedule};
 pub use average::Average;
@@ -122,12 +123,13 @@ impl Optimizer {
         OptimizerState { steps: 0, slots, plateau: Plateau::default() }
     }
 
-    /// The parameters in parts that are moved alike: one part where nothing distinguishes them.
+    /// The parameters in parts that are moved alike: one part for each layer where nothing distinguishes them.
     ///
     /// # Errors
     /// [`Error::Value`] if `layer_rates` names a layer without parameters.
     pub fn parts(&self, parameters: &[Parameter]) -> Result<Vec<Part>> {
         let layer = |parameter: &Parameter| parameter.name.split('.').nth(1).and_then(|place| place.parse().ok());
+        let mut before = None;
         if let Some(unknown) = self.layer_rates.keys().find(|key| parameters.iter().all(|p| layer(p) != Some(**key))) {
             return Err(Error::value("layer_rates", "places of layers with weights", unknown));
         }
@@ -137,11 +139,12 @@ impl Optimizer {
             let rate = if parameter.trainable { of_layer } else { 0.0 };
             let decays = self.weight_decay > 0.0 && parameter.name.ends_with(".kernel");
             match parts.last_mut() {
-                Some(last) if (last.rate, last.decays) == (rate, decays) && last.range.end == parameter.range.start => {
+                Some(last) if (last.rate, last.decays, before) == (rate, decays, layer(parameter)) => {
                     last.range.end = parameter.range.end;
                 }
                 _ => parts.push(Part { range: parameter.range.clone(), rate, decays }),
             }
+            before = layer(parameter);
         }
         Ok(parts)
     }
@@ -187,9 +190,21 @@ impl Optimizer {
         gradient: &[F],
         threads: usize,
     ) {
-        let rate = self.rate(state);
         state.steps += 1;
+        self.move_parts(state, parts, parameters, gradient, threads);
+    }
+
+    /// What the step that `state` counted last does to some of the parts.
+    pub(crate) fn move_parts<F: Float>(
+        &self,
+        state: &mut OptimizerState<F>,
+        parts: &[Part],
+        parameters: &mut [F],
+        gradient: &[F],
+        threads: usize,
+    ) {
         let t = state.steps;
+        let rate = self.learning_rate.rate(t - 1, &state.plateau);
         for Part { range, rate: factor, decays } in parts {
             if *factor == 0.0 {
                 continue;
@@ -198,7 +213,7 @@ impl Optimizer {
             let slots: [&mut [F]; MOST_SLOTS] = std::array::from_fn(|_| given.next().unwrap_or_default());
             let (w, g, rate) = (&mut parameters[range.clone()], &gradient[range.clone()], rate * factor);
             let decay = if *decays { F::from_f64(rate * self.weight_decay) } else { F::ZERO };
-            for_each_run(threads, w, g, slots, |w, g, slots| {
+            for_each_run(threads, w, g, slots, &|w, g, slots| {
                 if decay == F::ZERO {
                     self.rule.step(rate, t, w, g, slots);
                 } else {
@@ -218,21 +233,24 @@ fn for_each_run<F: Float>(
     parameters: &mut [F],
     gradient: &[F],
     mut slots: [&mut [F]; MOST_SLOTS],
-    update: impl Fn(&mut [F], &[F], [&mut [F]; MOST_SLOTS]) + Sync,
+    update: &(impl Fn(&mut [F], &[F], [&mut [F]; MOST_SLOTS]) + Sync),
 ) {
-    if threads == 1 || parameters.len() < 2 * RUN || !crate::parallel::in_pool() {
+    let threads = threads.min(parameters.len() / RUN);
+    if threads < 2 || !parallel::in_pool() {
         return update(parameters, gradient, slots);
     }
-    let run = parameters.len().div_ceil(threads).max(RUN);
-    let runs: Vec<_> = parameters
-        .chunks_mut(run)
-        .zip(gradient.chunks(run))
-        .map(|(w, g)| {
-            let parts = slots.each_mut().map(|slot| slot.split_off_mut(..w.len()).unwrap_or_default());
-            (w, g, parts)
-        })
-        .collect();
-    runs.into_par_iter().for_each(|(w, g, slots)| update(w, g, slots));
+    parallel::stay_awake(threads);
+    let half = threads / 2;
+    let (w, v) = parameters.split_at_mut(parameters.len() * half / threads);
+    let (g, h) = gradient.split_at(w.len());
+    let first = slots.each_mut().map(|slot| slot.split_off_mut(..w.len()).unwrap_or_default());
+    parallel::join(
+        || for_each_run(half, w, g, first, update),
+        || {
+            let _mode = float_mode::standard(); // another thread may have taken it
+            for_each_run(threads - half, v, h, slots, update);
+        },
+    );
 }
 
 /// Calls `update` for matching pieces of all arrays that the cache holds.
