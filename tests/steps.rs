@@ -141,6 +141,9 @@ fn a_step_that_is_taken_back_leaves_no_trace() {
                 }
                 trainer.careful_step(&mut net, batch(rows, &near)).expect("a step");
             }
+            // Shows the average, where there is one.
+            let (x, y) = (Samples::Floats(x.view()), OwnedTargets::Values(near.to_vec()));
+            fit_arrays(&mut trainer, &mut net, x, y, None, &options(1, None), &mut ()).expect("a training");
             (bits(net.parameters()), trainer.steps())
         };
         assert_eq!(run(true), run(false), "{optimizer:?}");

@@ -226,6 +226,22 @@ def test_lbfgs_reaches_the_minimum_and_tells_of_its_iterations() -> None:
     assert single.fingerprint() == before
 
 
+def test_every_setting_of_lbfgs_counts() -> None:
+    x, y = data(purr.losses.CrossEntropy())
+
+    def trained(epochs: int = 40, **settings: Any) -> tuple[list[float], str]:
+        net = network()
+        options: dict[str, Any] = {"loss": purr.losses.CrossEntropy(0.1), "optimizer": purr.LBFGS(**settings)}
+        return net.fit(x, y, epochs=epochs, **options).loss, net.fingerprint()
+
+    usual, fingerprint = trained()
+    assert len(usual) > 10
+    assert trained(4)[0] == usual[:4]
+    assert trained(memory=1)[1] != fingerprint
+    assert len(trained(tolerance=1e-2)[0]) < len(usual)
+    assert len(trained(gradient_tolerance=1e-1)[0]) < len(usual)
+
+
 # Batches that come one by one, and the small forms
 
 
@@ -314,5 +330,9 @@ def test_the_learning_rate_finder_proposes_a_rate_that_learns_and_changes_nothin
     chosen = dataclasses.replace(purr.optimizers.as_optimizer(optimizer), learning_rate=found.best)  # type: ignore[call-arg]
     history = net.fit(x, y, epochs=20, optimizer=chosen, loss="cross_entropy")
     assert history.loss[-1] < 0.6 * history.loss[0]
+    weights = np.random.default_rng(0).random(200)
+    weighted = purr.find_learning_rate(net, x, y, loss="cross_entropy", batch_size=None, sample_weight=weights)
+    expected = net.evaluate(x, y, loss="cross_entropy", sample_weight=weights)["loss"]
+    assert weighted.losses[0] == pytest.approx(expected, rel=1e-12)
     with pytest.raises(ValueError, match="lowest and highest"):
         purr.find_learning_rate(net, x, y, lowest=1.0, highest=0.5)

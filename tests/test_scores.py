@@ -215,9 +215,19 @@ def test_the_scores_of_batches_from_a_generator_are_those_of_an_array(mixed: boo
     history = stream.fit(lambda: iter(batches), **options)
     assert stream.fingerprint() == array.fingerprint()
     assert history.metrics == expected.metrics
+    assert history.loss == pytest.approx(expected.loss, rel=1e-12)
     with pytest.raises(ValueError, match="probabilities"):
         stream.fit(lambda: iter(batches), epochs=1, loss="mean_squared_error", metrics=["log_loss"])
     assert stream.fingerprint() == array.fingerprint()
+
+
+@pytest.mark.parametrize("last", ["sigmoid", "identity"])
+def test_a_probability_of_one_half_is_the_first_class(last: str) -> None:
+    net = purr.Sequential([purr.Dense(1, last)], input_shape=2)
+    net.set_weights([np.zeros((2, 1)), np.zeros(1)])
+    for function in ("accuracy", metrics.Score(metrics.accuracy, on="classes")):
+        score = net.evaluate(np.ones((4, 2)), [0, 0, 0, 1], loss="binary_cross_entropy", metrics=function)
+        assert score["accuracy"] == 0.75
 
 
 def test_under_a_gaussian_likelihood_scores_are_of_the_means() -> None:

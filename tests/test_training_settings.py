@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from numpy_twin import Twin, distance
 
 import purrceptron as purr
+from purrceptron import _core
 
 Array = NDArray[Any]
 
@@ -44,6 +45,37 @@ def test_class_weights_are_weights_of_their_samples(class_weight: Any) -> None:
     assert histories[0].loss == pytest.approx(histories[1].loss, rel=1e-12)
     one_hot = by_class.evaluate(x, np.eye(3)[y], class_weight=class_weight)
     assert one_hot["loss"] == pytest.approx(by_sample.evaluate(x, y, sample_weight=weights)["loss"], rel=1e-12)
+
+
+def test_balanced_weights_are_of_the_classes_that_there_are() -> None:
+    x, y = blobs()
+    there = y != 1
+    net, counts = network(), np.bincount(y[there])
+    weights = np.sum(there) / (2 * counts[y[there]])
+    balanced = net.evaluate(x[there], y[there], class_weight="balanced", loss="cross_entropy")["loss"]
+    expected = net.evaluate(x[there], y[there], sample_weight=weights, loss="cross_entropy")["loss"]
+    assert balanced == pytest.approx(expected, rel=1e-14)
+    unnamed = net.loss_and_gradient(x, y, class_weight={0: 2.0})[0]
+    assert unnamed == pytest.approx(net.loss_and_gradient(x, y, sample_weight=1.0 + (y == 0))[0], rel=1e-14)
+    trainer, other = purr.Trainer(network(), optimizer="sgd"), purr.Trainer(network(), optimizer="sgd")
+    trainer.fit(lambda: iter([(x, y)]), epochs=1, class_weight={0: 2.0})
+    other.fit(x, y, batch_size=None, epochs=1, class_weight={0: 2.0}, solver="direct")
+    assert distance(trainer.model.get_weights(), other.model.get_weights()) <= 1e-14
+
+
+def test_a_validation_split_takes_the_weights_of_its_samples() -> None:
+    x, y = blobs()
+    weights = np.random.default_rng(4).random(len(y))
+    net, twin = network(), network()
+    held_out = np.zeros(len(y), bool)
+    held_out[_core.held_out(len(y), 0.25, net.seed, y.astype(np.uint32))] = True
+    history = net.fit(x, y, epochs=2, validation_split=0.25, sample_weight=weights)
+    validation = (x[held_out], y[held_out], weights[held_out])
+    expected = twin.fit(
+        x[~held_out], y[~held_out], epochs=2, sample_weight=weights[~held_out], validation_data=validation
+    )
+    assert net.fingerprint() == twin.fingerprint()
+    assert history.val_loss == expected.val_loss
 
 
 def test_class_weights_of_one_output_are_by_0_and_1() -> None:
