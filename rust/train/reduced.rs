@@ -51,7 +51,11 @@ impl<F: Float> Span<F> {
     /// Factors `x` times `scale`, what a first `Rescale` multiplies by; `None` if all samples are zero.
     pub fn new(x: Samples<F>, scale: Option<F>, threads: usize) -> Result<Option<Span<F>>> {
         let data = rows(x, scale)?;
-        let gram = double_product(&data.view(), &data.t(), threads)?;
+        let mut gram = Array2::zeros((data.nrows(), data.nrows()));
+        for part in data.axis_chunks_iter(Axis(1), COLUMNS) {
+            let part = part.mapv(Into::into);
+            gram += &matmul(part.view(), part.t(), threads)?;
+        }
         let (factor, pivots) = triangular_factor(&gram);
         if pivots.is_empty() {
             return Ok(None);
@@ -85,10 +89,9 @@ impl<F: Float> Span<F> {
         solve_upper(&self.triangle, &mut array);
         let features = self.pivots.ncols();
         let mut expanded = Array2::zeros((features, array.ncols()));
-        for start in (0..features).step_by(COLUMNS) {
-            let part = s![start..features.min(start + COLUMNS), ..];
-            let pivots = self.pivots.t().slice(part).mapv(Into::into);
-            expanded.slice_mut(part).assign(&matmul(pivots.view(), array.view(), threads)?);
+        let parts = expanded.axis_chunks_iter_mut(Axis(0), COLUMNS);
+        for (pivots, mut expanded) in self.pivots.axis_chunks_iter(Axis(1), COLUMNS).zip(parts) {
+            expanded.assign(&matmul(pivots.mapv(Into::into).t(), array.view(), threads)?);
         }
         Ok(expanded)
     }
