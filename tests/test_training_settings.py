@@ -55,6 +55,14 @@ def test_balanced_weights_are_of_the_classes_that_there_are() -> None:
     balanced = net.evaluate(x[there], y[there], class_weight="balanced", loss="cross_entropy")["loss"]
     expected = net.evaluate(x[there], y[there], sample_weight=weights, loss="cross_entropy")["loss"]
     assert balanced == pytest.approx(expected, rel=1e-14)
+    seen = []
+
+    def own(predictions: Array, targets: Array, weights: Array) -> tuple[float, Array]:
+        seen.append(weights.copy())
+        return 0.0, np.zeros_like(predictions)
+
+    net.evaluate(x[there], y[there], class_weight="balanced", loss=own)
+    np.testing.assert_allclose(seen[0], weights, rtol=1e-14)  # also their scale, of which a mean says nothing
     unnamed = net.loss_and_gradient(x, y, class_weight={0: 2.0})[0]
     assert unnamed == pytest.approx(net.loss_and_gradient(x, y, sample_weight=1.0 + (y == 0))[0], rel=1e-14)
     trainer, other = purr.Trainer(network(), optimizer="sgd"), purr.Trainer(network(), optimizer="sgd")
