@@ -38,13 +38,13 @@ def _arguments(names: list[str]) -> argparse.Namespace:
 
 def main() -> None:
     """Measures the rows that are asked for."""
-    from comparison import answer_rows, growth_rows, process_rows, training_rows
+    from comparison import answer_rows, estimator_rows, growth_rows, process_rows, training_rows
     from comparison.clock import Effort
     from comparison.machine import machine
     from comparison.products import products
     from comparison.report import faster_than_work, markdown
 
-    speed = training_rows.rows | answer_rows.rows | process_rows.rows
+    speed = training_rows.rows | answer_rows.rows | process_rows.rows | estimator_rows.rows
     arguments = _arguments([*speed, *growth_rows.rows, "products"])
     effort = Effort(repeats=7, budget=6, size=1)
     if arguments.quick:

@@ -62,6 +62,7 @@ fn formula(loss: Loss, z: &[f64], y: &[f64], width: usize) -> f64 {
         }),
         Loss::LogCosh => mean(&|z, y| (z - y).cosh().ln()),
         Loss::Poisson => mean(&|z, y| z.exp() - y * z),
+        Loss::PoissonDeviance => mean(&|z, y| if y > 0.0 { y * (y.ln() - z) - y + z.exp() } else { z.exp() }),
         Loss::GaussianNll => by_row(&|z, y| {
             let (m, s) = z.split_at(width / 2);
             (0..y.len()).map(|i| (s[i] + (y[i] - m[i]).powi(2) / s[i].exp()) / 2.0).sum::<f64>() / y.len() as f64
@@ -137,6 +138,7 @@ fn far_away(loss: Loss, a: f64, y: f64) -> (f64, f64) {
         Loss::Huber { delta } => (delta * ((a - y).abs() - delta / 2.0), delta * (a - y).signum()),
         Loss::LogCosh => ((a - y).abs() - std::f64::consts::LN_2, (a - y).signum()),
         Loss::Poisson => (a.exp() - y * a, a.exp() - y),
+        Loss::PoissonDeviance => (a.exp() - y * a - y, a.exp() - y), // y ln y is 0 for both
         Loss::Quantile { quantile: q } => ((q * (y - a)).max((q - 1.0) * (y - a)), if y > a { -q } else { 1.0 - q }),
         Loss::GaussianNll | Loss::Own => unreachable!("no loss of one output"),
     }
@@ -220,7 +222,7 @@ fn no_loss_or_gradient_is_nan_at_logits_of_ten_thousand() {
                 }
                 let (loss_value, gradient) = value(loss, &z, 2, Targets::Values(&y));
                 assert!(!loss_value.is_nan() && gradient.iter().all(|g| !g.is_nan()), "{loss:?} {y:?}");
-                let infinite = matches!(loss, Loss::Poisson | Loss::GaussianNll);
+                let infinite = matches!(loss, Loss::Poisson | Loss::PoissonDeviance | Loss::GaussianNll);
                 assert!(infinite || (loss_value.is_finite() && gradient.iter().all(|g| g.is_finite())), "{loss:?}");
             }
         }

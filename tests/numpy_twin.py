@@ -195,6 +195,12 @@ LOSSES: dict[str, tuple[Callable[[Array, Array], tuple[float, Array]], str | Non
     ),
     "log_cosh": (_elementwise(lambda a, y: np.log(np.cosh(a - y)), lambda a, y: np.tanh(a - y)), None),
     "poisson": (_elementwise(lambda z, y: np.exp(z) - y * z, lambda z, y: np.exp(z) - y), None),
+    "poisson_deviance": (
+        _elementwise(
+            lambda z, y: y * np.log(np.where(y > 0, y, 1.0)) - y - y * z + np.exp(z), lambda z, y: np.exp(z) - y
+        ),
+        None,
+    ),
     "gaussian_nll": (gaussian_nll, None),
     "kl_divergence": (kl_divergence, "softmax"),
     "categorical_focal": (categorical_focal, "softmax"),

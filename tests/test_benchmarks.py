@@ -12,6 +12,9 @@ import pytest
 BENCHES = Path(__file__).parents[1] / "benches"
 SPEED = {"cats", "cats-2500", "small", "digits", "wide", "answer-small", "answer-digits", "answer-wide"}
 SPEED |= {"import", "process", "process-drawn"}
+ESTIMATORS = {
+    f"estimator-{name}" for name in ("digits", "cancer", "table", "wide", "grid", "grid-2", "answer", "start")
+}
 
 
 def test_every_row_runs_and_the_results_agree() -> None:
@@ -23,10 +26,10 @@ def test_every_row_runs_and_the_results_agree() -> None:
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     rows = {row["key"]: row for row in result["rows"]}
-    assert set(rows) == SPEED
+    assert set(rows) == SPEED | ESTIMATORS
     for key, row in rows.items():
         assert "purrceptron" in row["timings"]
-        assert key in {"process", "process-drawn"} or "NumPy" in row["timings"]
+        assert key in {"process", "process-drawn"} | ESTIMATORS or "NumPy" in row["timings"]
         assert all(timing["median"] > 0 for timing in row["timings"].values())
         assert bool(row["agreement"]) == (key not in {"import", "process", "process-drawn"})
     assert {one["key"] for one in result["growth"]} >= {"samples", "features", "width", "depth", "threads-cats"}

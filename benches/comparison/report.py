@@ -8,7 +8,7 @@ from typing import Any
 
 from .results import Growth, Product, Row
 
-__all__ = ["best_peer", "faster_than_work", "markdown", "ratio_to_best"]
+__all__ = ["best_peer", "faster_than_work", "markdown", "number", "ratio_to_best"]
 
 _OURS = "purrceptron"
 
@@ -42,7 +42,8 @@ def _lines(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines))
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three digits, or all that stand before the point."""
     return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
@@ -52,7 +53,7 @@ def _speed(rows: Sequence[Row]) -> str:
         fastest = min(row.timings, key=lambda name: row.timings[name].median)
         for position, (name, timing) in enumerate(row.timings.items()):
             times = (timing.best, timing.lower, timing.median, timing.upper)
-            best, low, middle, high = (_number(row.scale * t) for t in times)
+            best, low, middle, high = (number(row.scale * t) for t in times)
             ours = name.startswith(_OURS)
             ratio = ratio_to_best(row, name) if ours else 0
             lines.append(

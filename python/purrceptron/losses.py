@@ -38,6 +38,7 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Poisson",
+    "PoissonDeviance",
     "Quantile",
     "SquaredHinge",
 ]
@@ -160,6 +161,13 @@ class Poisson(Loss):
     """`exp(z) - y z`: counts y whose rate is `exp(z)`, the negative log-likelihood without its constant.
 
     The network's output is the logarithm of the rate.
+    """
+
+
+class PoissonDeviance(Loss):
+    """`y ln(y / exp(z)) - y + exp(z)`: half the deviance of counts y from the rate `exp(z)`, 0 where they are equal.
+
+    The same gradient as that of `Poisson`; scikit-learn's "poisson".
     """
 
 

@@ -88,6 +88,7 @@ class Trainer:
         optimizer: str | Optimizer | LBFGS = "adam",
         loss: str | Loss | OwnLoss | None = None,
         n_threads: int | None = None,
+        _objective: str | None = None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer if isinstance(optimizer, LBFGS) else as_optimizer(optimizer)
@@ -101,6 +102,7 @@ class Trainer:
             None if self._own else json.dumps(self._loss.to_dict()),
             self._threads,
             own_loss(self._own, model.dtype) if self._own else None,
+            _objective,
         )
 
     @property
@@ -125,8 +127,16 @@ class Trainer:
 
     @property
     def learning_rate(self) -> float:
-        """Length of the next step."""
+        """Length of the next step.
+
+        Setting it sets that of all steps to come, whatever the schedule was: at least 0; within a callback, from the
+        next epoch on.
+        """
         return self._core.learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: float) -> None:
+        self._core.set_learning_rate(learning_rate)
 
     def step(
         self,

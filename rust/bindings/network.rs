@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::convert::{ReadonlySamples, is_single};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::math::DType;
 use crate::network::{InModel, Model, Network as CoreNetwork};
@@ -42,8 +42,14 @@ impl Network {
     pub fn publish<F: InModel>(&self, from: &CoreNetwork<F>) -> Result<()> {
         let mut model = self.write();
         let network = F::network_mut(&mut model)?;
-        network.set_parameters(from.parameters().to_vec())?;
-        network.set_buffers(from.buffers().to_vec())
+        let sizes = |network: &CoreNetwork<F>| (network.parameters().len(), network.buffers().len());
+        let (expected, got) = (sizes(network), sizes(from));
+        if expected != got {
+            return Err(Error::shape("weights", format!("{expected:?}"), format!("{got:?}")));
+        }
+        network.parameters_mut().copy_from_slice(from.parameters());
+        network.buffers_mut().copy_from_slice(from.buffers());
+        Ok(())
     }
 
     fn set_arena<F: InModel + Element>(&self, py: Python<'_>, values: &Bound<'_, PyAny>, set: Set<F>) -> PyResult<()> {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use numpy::{Element, IntoPyArray};
+use numpy::{Element, IntoPyArray, PyReadonlyArray1};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -16,12 +16,13 @@ use super::own_loss::own_loss as own_loss_from;
 use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::loss::Loss;
+use crate::math::Float;
 use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
 use crate::optimizer::Optimizer;
 use crate::parallel::{install, stay_on_this_thread, stays_on_this_thread, thread_count};
 use crate::train::{
-    Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, Labels, MiniBatches, Order, OwnedLabels,
-    Trainer as CoreTrainer, Watch, fit_arrays,
+    Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, Labels, MiniBatches, Objective, Order,
+    OwnedLabels, Trainer as CoreTrainer, Watch, fit_arrays,
 };
 
 /// How often a training comes back for signals and progress.
@@ -34,7 +35,12 @@ pub struct Trainer {
     trainer: Mutex<Typed>,
     /// Bits of the learning rate, for those who ask while a training has the lock.
     rate: AtomicU64,
+    /// Bits of the learning rate that was asked for meanwhile; [`NOTHING`] if none was.
+    asked_rate: AtomicU64,
 }
+
+/// Bits of no learning rate.
+const NOTHING: u64 = u64::MAX;
 
 enum Typed {
     F32(CoreTrainer<f32>),
@@ -65,9 +71,9 @@ impl Trainer {
 #[pymethods]
 impl Trainer {
     /// A trainer for `network`; `optimizer` and `loss` are JSON. Instead of a loss it takes a function (predictions, targets)
-    /// or (predictions, targets, weights) -> (value, gradient).
+    /// or (predictions, targets, weights) -> (value, gradient). `objective` is JSON, too.
     #[new]
-    #[pyo3(signature = (network, optimizer, loss=None, n_threads=None, own_loss=None))]
+    #[pyo3(signature = (network, optimizer, loss=None, n_threads=None, own_loss=None, objective=None))]
     fn new(
         py: Python<'_>,
         network: Py<Network>,
@@ -75,6 +81,7 @@ impl Trainer {
         loss: Option<&str>,
         n_threads: Option<usize>,
         own_loss: Option<Py<PyAny>>,
+        objective: Option<&str>,
     ) -> PyResult<Trainer> {
         stay_on_main_thread(py)?;
         let _mode = float_mode::standard(); // numbers are read from text, too
@@ -89,13 +96,36 @@ impl Trainer {
         if let Some(function) = own_loss {
             with_trainer!(&mut trainer, trainer => *trainer.own_loss_mut() = Some(own_loss_from(function)));
         }
-        let rate = with_trainer!(&trainer, trainer => trainer.learning_rate());
-        Ok(Trainer { network, trainer: Mutex::new(trainer), rate: AtomicU64::new(rate.to_bits()) })
+        if let Some(objective) = objective {
+            let objective: Objective =
+                serde_json::from_str(objective).map_err(|error| Error::Spec(format!("objective: {error}")))?;
+            with_trainer!(&mut trainer, trainer => {
+                py.detach(|| trainer.set_objective(InModel::network(&shared.read())?, objective))?
+            });
+        }
+        let rate = AtomicU64::new(with_trainer!(&trainer, trainer => trainer.learning_rate()).to_bits());
+        Ok(Trainer { network, trainer: Mutex::new(trainer), rate, asked_rate: AtomicU64::new(NOTHING) })
     }
 
     /// Steps made so far.
     fn steps(&self) -> PyResult<u64> {
         Ok(with_trainer!(&*self.lock()?, trainer => trainer.steps()))
+    }
+
+    /// What the optimizer remembers: steps, and arrays as long as the parameters.
+    fn state<'py>(&self, py: Python<'py>) -> PyResult<(u64, Vec<Bound<'py, PyAny>>)> {
+        with_trainer!(&*self.lock()?, trainer => {
+            let slots = trainer.slots().iter().map(|slot| slot.clone().into_pyarray(py).into_any()).collect();
+            Ok((trainer.steps(), slots))
+        })
+    }
+
+    /// Goes on from what another trainer of this kind remembered.
+    fn set_state(&self, steps: u64, slots: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
+        with_trainer!(&mut *self.lock()?, trainer => {
+            let slots = slots.iter().map(array).collect::<PyResult<_>>()?;
+            Ok(trainer.go_on_from(steps, slots)?)
+        })
     }
 
     /// Length of the next step.
@@ -104,6 +134,16 @@ impl Trainer {
             return Ok(with_trainer!(&*typed, trainer => trainer.learning_rate()));
         }
         Ok(f64::from_bits(self.rate.load(Ordering::Relaxed))) // as the training at work last reported it
+    }
+
+    /// Sets the length of all steps to come; in the midst of a training, from the next epoch on.
+    fn set_learning_rate(&self, learning_rate: f64) -> PyResult<()> {
+        if let Ok(mut typed) = self.lock() {
+            return Ok(with_trainer!(&mut *typed, trainer => trainer.set_learning_rate(learning_rate))?);
+        }
+        self.rate.store(learning_rate.to_bits(), Ordering::Relaxed);
+        self.asked_rate.store(learning_rate.to_bits(), Ordering::Relaxed);
+        Ok(())
     }
 
     /// One step on a batch: the mean loss before it. `y` is targets, here and below, or (targets, weights of samples).
@@ -164,11 +204,12 @@ impl Trainer {
 
     /// Trains on arrays; `options` is JSON. `watch(epoch, loss, metrics, val_loss, val_metrics)` is called after every
     /// epoch if `every_epoch`, else at most 20 times a second and after the last; if it returns True, training stops.
+    /// `order(epoch)` is called before every epoch: the indices (uint32) of its samples, or None for the usual order.
     /// `batches(batch, loss)` is called before (loss None) and after every step, with the new weights in place.
     ///
     /// The network gets its new weights at the end, when `watch` is called after every epoch, and when something other
     /// than divergence ends the training early.
-    #[pyo3(signature = (x, y, options, validation=None, watch=None, every_epoch=false, batches=None))]
+    #[pyo3(signature = (x, y, options, validation=None, watch=None, every_epoch=false, batches=None, order=None))]
     fn fit<'py>(
         &self,
         py: Python<'py>,
@@ -179,6 +220,7 @@ impl Trainer {
         watch: Option<Py<PyAny>>,
         every_epoch: bool,
         batches: Option<Py<PyAny>>,
+        order: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         stay_on_main_thread(py)?;
         let options: FitOptions =
@@ -186,8 +228,9 @@ impl Trainer {
         let shared = self.network.get();
         let start = Instant::now();
         let (last_signals, last_report, epochs) = (start, start, options.epochs);
+        let (rate, asked_rate) = (&self.rate, &self.asked_rate);
         let mut watcher =
-            Watcher { shared, rate: &self.rate, watch, every_epoch, batches, epochs, last_signals, last_report };
+            Watcher { shared, rate, asked_rate, watch, every_epoch, batches, order, epochs, last_signals, last_report };
         let history = with_trainer!(&mut *self.lock()?, trainer => {
             self.rate.store(trainer.learning_rate().to_bits(), Ordering::Relaxed);
             let outputs = trainer.loss().target_width(shared.outputs(py));
@@ -202,6 +245,11 @@ impl Trainer {
         });
         history_to_dict(py, history, &options)
     }
+}
+
+/// A copy of a flat array.
+fn array<F: Float + Element>(array: &Bound<'_, PyAny>) -> PyResult<Vec<F>> {
+    Ok(array.extract::<PyReadonlyArray1<F>>()?.as_array().to_vec())
 }
 
 /// Signals reach Python in its main thread only: a training that begins there stays there.
@@ -278,9 +326,11 @@ fn run<F: InModel>(
 struct Watcher<'a> {
     shared: &'a Network,
     rate: &'a AtomicU64,
+    asked_rate: &'a AtomicU64,
     watch: Option<Py<PyAny>>,
     every_epoch: bool,
     batches: Option<Py<PyAny>>,
+    order: Option<Py<PyAny>>,
     epochs: u64,
     last_signals: Instant,
     last_report: Instant,
@@ -313,6 +363,23 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
     fn batch_end(&mut self, batch: u64, loss: f64, network: &CoreNetwork<F>) -> Result<()> {
         self.shared.publish(network)?;
         self.tell_batch(batch, Some(loss))
+    }
+
+    fn order(&mut self, epoch: u64, order: &mut Vec<u32>) -> Result<()> {
+        let Some(function) = &self.order else { return Ok(()) };
+        order.clear();
+        Python::attach(|py| {
+            if let Some(given) = function.call1(py, (epoch,))?.extract::<Option<PyReadonlyArray1<u32>>>(py)? {
+                order.extend(given.as_array());
+            }
+            Ok(())
+        })
+        .map_err(callback_error)
+    }
+
+    fn learning_rate(&mut self) -> Option<f64> {
+        let asked = self.asked_rate.swap(NOTHING, Ordering::Relaxed);
+        (asked != NOTHING).then(|| f64::from_bits(asked))
     }
 
     fn reads_weights(&self) -> bool {

@@ -62,6 +62,11 @@ one_by_one! {
         let rate = z.exp();
         (rate - y * z, rate - y)
     };
+    fn poisson_deviance(z, y) = {
+        let rate = z.exp();
+        let constant = if y > F::ZERO { y * y.ln() } else { F::ZERO };
+        (constant - y * z + (rate - y), rate - y)
+    };
     fn hinge(a, y) = {
         let side = if y > F::ZERO { F::ONE } else { -F::ONE };
         let short = F::ONE - side * a;

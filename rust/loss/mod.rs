@@ -64,6 +64,8 @@ pub enum Loss {
     LogCosh,
     /// `e^z - y z`, the negative log-likelihood of counts `y` whose rate is `e^z`, without its constant
     Poisson,
+    /// `y ln(y / e^z) - y + e^z`: half the deviance of counts `y` from the rate `e^z`, 0 where they are equal
+    PoissonDeviance,
     /// `(s + (y - m)² e^-s) / 2`, the negative log-likelihood without its constant, for two outputs a target: all means `m`,
     /// then all logarithms of variances `s` (Nix and Weigend, 1994)
     GaussianNll,
@@ -177,7 +179,7 @@ impl Loss {
             Loss::BinaryCrossEntropy { .. } | Loss::CrossEntropy { .. } | Loss::KlDivergence => Range::Shares,
             Loss::Focal { .. } | Loss::CategoricalFocal { .. } => Range::Shares,
             Loss::Hinge | Loss::SquaredHinge => Range::Sides,
-            Loss::Poisson => Range::Counts,
+            Loss::Poisson | Loss::PoissonDeviance => Range::Counts,
             _ => Range::Finite,
         }
     }
@@ -284,6 +286,9 @@ impl Loss {
             }
             (Loss::LogCosh, Targets::Values(y)) => amounts::log_cosh(outputs, y, share, gradient, terms),
             (Loss::Poisson, Targets::Values(y)) => amounts::poisson(outputs, y, share, gradient, terms),
+            (Loss::PoissonDeviance, Targets::Values(y)) => {
+                amounts::poisson_deviance(outputs, y, share, gradient, terms)
+            }
             (Loss::GaussianNll, Targets::Values(y)) => amounts::gaussian(outputs, width, y, share, gradient, terms),
             (Loss::Quantile { quantile }, Targets::Values(y)) => {
                 amounts::quantile(outputs, y, share, gradient, terms, of(quantile))

@@ -103,6 +103,18 @@ pub trait Watch<F: Float> {
         Ok(())
     }
 
+    /// Puts the samples of the epoch that comes, counted from 0, into an order of the watcher's own: indices, of which an
+    /// epoch takes as many as there are. If it gives none, the source has its own. Of no account where one batch holds all
+    /// samples.
+    fn order(&mut self, _epoch: u64, _order: &mut Vec<u32>) -> Result<()> {
+        Ok(())
+    }
+
+    /// The learning rate from now on, where it is to be another; asked after every epoch.
+    fn learning_rate(&mut self) -> Option<f64> {
+        None
+    }
+
     /// Whether [`Watch::epoch`] reads the weights. If not, it may get those of an earlier epoch, which saves work.
     fn reads_weights(&self) -> bool {
         false
@@ -158,9 +170,10 @@ pub fn fit<F: Float>(
     let mut epochs = Vec::with_capacity(options.epochs.min(1 << 20) as usize);
     trainer.hide_average(network);
     let result = parallel::install(trainer.threads(), || {
-        let mut last_loss = None;
+        let (mut last_loss, mut order) = (None, Vec::new());
         for epoch in 0..options.epochs {
-            let training = run_epoch(trainer, network, source, epoch, options, &mut last_loss, watch)?;
+            callback(|| watch.order(epoch, &mut order))?;
+            let training = run_epoch(trainer, network, source, epoch, &order, options, &mut last_loss, watch)?;
             *trainer.epochs_mut() += 1;
             trainer.show_average(network);
             if let Some(outside) = trainer.outside_mut() {
@@ -176,7 +189,11 @@ pub fn fit<F: Float>(
             let report = EpochReport { epoch, training, validation, learning_rate: trainer.learning_rate() };
             let flow = callback(|| watch.epoch(&report, network));
             epochs.push(report);
-            if flow? == Flow::Stop {
+            let flow = flow?;
+            if let Some(rate) = watch.learning_rate() {
+                trainer.set_learning_rate(rate)?;
+            }
+            if flow == Flow::Stop {
                 break;
             }
             trainer.hide_average(network);
@@ -216,18 +233,22 @@ fn run_epoch<F: Float>(
     network: &mut Network<F>,
     source: &mut impl BatchSource<F>,
     epoch: u64,
+    order: &[u32],
     options: &FitOptions,
     last_loss: &mut Option<f64>,
     watch: &mut impl Watch<F>,
 ) -> Result<Evaluation> {
     let FitOptions { metrics, accumulate, .. } = options;
     source.begin_epoch(*trainer.epochs_mut());
+    if !order.is_empty() {
+        source.put_in_order(order)?;
+    }
     trainer.forget_gathered(); // an interrupt may have left some
     let (mut samples, mut weight, mut loss, mut batches) = (0.0, 0.0, 0.0, 0);
     let mut scores: Vec<Tally> = metrics.iter().copied().map(Tally::new).collect();
     let begun = watch.reads_batches().then(|| (network.clone(), trainer.memory()));
     while let Some(batch) = source.next_batch() {
-        let counts = batch.labels().total(batch.samples);
+        let counts = trainer.share_in_epoch(&batch);
         if let Some(begun) = &begun {
             let told = callback(|| watch.batch_begin(batches));
             or_back(told, begun, trainer, network)?;

@@ -68,6 +68,10 @@ impl<S: BatchSource<F>, F: Float> BatchSource<F> for Mixup<S, F> {
         self.stream = Stream::new(self.seed, NAME, epoch);
     }
 
+    fn put_in_order(&mut self, order: &[u32]) -> Result<()> {
+        self.source.put_in_order(order)
+    }
+
     fn next_batch(&mut self) -> Option<Batch<'_, F>> {
         let batch = self.source.next_batch()?;
         let Input::Rows(rows) = batch.input else { return Some(batch) };

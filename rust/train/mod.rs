@@ -2,6 +2,7 @@
 //!
 //! - `step.rs`: [`Trainer::step`], the unit that everything else uses.
 //! - `labels.rs`: targets, and how much each sample counts.
+//! - `objective.rs`: how a batch's loss counts, where it is not simply the mean.
 //! - `source.rs`: where batches come from.
 //! - `mixup.rs`: batches of blended samples.
 //! - `fit.rs`: epochs, validation, history.
@@ -17,6 +18,7 @@ mod held_out;
 mod labels;
 mod many;
 mod mixup;
+mod objective;
 mod outside;
 mod prepared;
 mod reduced;
@@ -28,6 +30,7 @@ pub use fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
 pub use held_out::held_out;
 pub use labels::{Labels, OwnedLabels, OwnedTargets};
 pub use many::{Member, fit_many};
+pub use objective::Objective;
 pub use solver::fit_arrays;
 pub use source::{BatchSource, FullBatch, MiniBatches, Order};
 pub use step::{Batch, Evaluation, OwnLoss, Trainer};

@@ -227,8 +227,10 @@ fn fit_reduced<F: Float>(
             .without_regularization()
             .with_own_loss(trainer.own_loss_mut().clone()),
         metrics: &options.metrics,
+        rate: None,
     };
     let result = fit_steps(&mut small_trainer, &mut small, data, labels, None, options, &mut through);
+    let rate = through.rate;
     // Also after an interrupt: the weights of the last finished step.
     let outside = small_trainer.outside_mut().take();
     let (weights, velocity) =
@@ -238,6 +240,9 @@ fn fit_reduced<F: Float>(
     let state = small_trainer.state_mut();
     let slots = state.slots.iter().map(|slot| reduction.restore_slot(slot, &velocity)).collect::<Result<_>>()?;
     *trainer.state_mut() = OptimizerState { steps: state.steps, slots, plateau: state.plateau };
+    if let Some(rate) = rate {
+        trainer.set_learning_rate(rate)?;
+    }
     result
 }
 
@@ -250,6 +255,8 @@ struct ThroughReduction<'a, F: Float, W> {
     validation: Option<(&'a Array2<F>, Labels<'a, F>)>,
     evaluator: Trainer<F>,
     metrics: &'a [Metric],
+    /// The last learning rate that the watcher asked for.
+    rate: Option<f64>,
 }
 
 impl<F: Float, W: Watch<F>> Watch<F> for ThroughReduction<'_, F, W> {
@@ -259,6 +266,16 @@ impl<F: Float, W: Watch<F>> Watch<F> for ThroughReduction<'_, F, W> {
 
     fn outside(&mut self, coefficients: &[f64]) {
         self.outside.copy_from_slice(coefficients);
+    }
+
+    fn order(&mut self, epoch: u64, order: &mut Vec<u32>) -> Result<()> {
+        self.watch.order(epoch, order)
+    }
+
+    fn learning_rate(&mut self) -> Option<f64> {
+        let rate = self.watch.learning_rate();
+        self.rate = rate.or(self.rate);
+        rate
     }
 
     fn reads_batches(&self) -> bool {

@@ -16,6 +16,14 @@ pub trait BatchSource<F: Float> {
     /// Starts epoch `epoch`, counted from 0. Its batches depend on nothing but its number.
     fn begin_epoch(&mut self, epoch: u64);
 
+    /// Puts the samples of the epoch that has just begun into this order, where they have one.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for indices beyond the samples, or more or fewer of them.
+    fn put_in_order(&mut self, _order: &[u32]) -> Result<()> {
+        Ok(())
+    }
+
     /// The next batch, or `None` at the end of the epoch.
     fn next_batch(&mut self) -> Option<Batch<'_, F>>;
 }
@@ -27,6 +35,14 @@ pub(super) fn check_data<F: Float>(network: &Network<F>, loss: Loss, x: &Samples
     }
     network.check_samples(x)?;
     labels.check(loss, x.len(), network.spec().outputs())
+}
+
+/// Refuses an index beyond the samples.
+fn check_order(order: &[u32], samples: usize) -> Result<()> {
+    match order.iter().find(|index| **index as usize >= samples) {
+        Some(index) => Err(Error::value("order", format!("indices below {samples}"), index)),
+        None => Ok(()),
+    }
 }
 
 /// All samples in every step. They are packed once, bytes as bytes, and read in that form from then on.
@@ -147,11 +163,9 @@ impl<'a, F: Float> MiniBatches<'a, F> {
         if batch_size == 0 {
             return Err(Error::value("batch_size", "at least 1", 0));
         }
-        let samples = u32::try_from(x.len()).map_err(|_| Error::value("samples", "below 2^32", x.len()))?;
-        if let Order::Given(indices) = &order
-            && let Some(index) = indices.iter().find(|index| **index >= samples)
-        {
-            return Err(Error::value("order", format!("indices below {samples}"), index));
+        u32::try_from(x.len()).map_err(|_| Error::value("samples", "below 2^32", x.len()))?;
+        if let Order::Given(indices) = &order {
+            check_order(indices, x.len())?;
         }
         Ok(MiniBatches {
             x,
@@ -179,6 +193,16 @@ impl<F: Float> BatchSource<F> for MiniBatches<'_, F> {
         if let Order::Shuffled(seed) = self.order {
             Stream::new(seed, "shuffle", epoch).shuffle(&mut self.indices);
         }
+    }
+
+    fn put_in_order(&mut self, order: &[u32]) -> Result<()> {
+        let samples = self.x.len();
+        if order.len() != samples {
+            return Err(Error::value("order", format!("{samples} indices, one for each sample"), order.len()));
+        }
+        check_order(order, samples)?;
+        self.indices.copy_from_slice(order);
+        Ok(())
     }
 
     fn next_batch(&mut self) -> Option<Batch<'_, F>> {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::labels::Labels;
+use super::objective::{Counting, Objective};
 use super::outside::Outside;
 use crate::error::{Error, Result};
 use crate::float_mode::callback;
@@ -16,6 +17,7 @@ use crate::network::{CHUNK, Network, Outputs, Samples};
 use crate::optimizer::{Optimizer, OptimizerState, Part};
 use crate::parallel;
 use crate::regularization::Regularization;
+use crate::schedule::Schedule;
 
 /// Samples and what they should give.
 #[derive(Clone, Copy)]
@@ -61,6 +63,7 @@ pub struct Trainer<F: Float> {
     outside: Option<Outside>,
     average: Averaged<F>,
     own: Option<OwnLoss<F>>,
+    counting: Option<Counting>,
     gradient: Vec<F>,
     gathered: Gathered<F>,
     squares: Vec<f64>,
@@ -140,6 +143,7 @@ impl<F: Float> Trainer<F> {
             outside: None,
             average: Averaged { hidden: Vec::new(), steps: 0, shown: None },
             own: None,
+            counting: None,
             gradient: zeros("a gradient", parameters)?,
             gathered: Gathered { sum: Vec::new(), weight: 0.0, batches: 0 },
             squares: Vec::new(),
@@ -162,9 +166,31 @@ impl<F: Float> Trainer<F> {
         &self.optimizer
     }
 
+    /// Counts the loss of a batch in another way than as its mean.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for factors out of range.
+    pub fn set_objective(&mut self, network: &Network<F>, objective: Objective) -> Result<()> {
+        objective.check(F::DTYPE)?;
+        self.counting = Some(objective.counting(network));
+        Ok(())
+    }
+
     /// The learning rate of the next step.
     pub fn learning_rate(&self) -> f64 {
         self.optimizer.rate(&self.state)
+    }
+
+    /// From now on all steps have this learning rate, at least 0, whatever the schedule was.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for a rate that is not finite or below 0.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
+        if !(learning_rate == 0.0 || learning_rate > 0.0 && F::DTYPE.holds(learning_rate)) {
+            return Err(Error::value("learning_rate", "at least 0 and finite", learning_rate));
+        }
+        self.optimizer.learning_rate = Schedule::Constant { learning_rate };
+        Ok(())
     }
 
     /// How the optimizer moves the parameters.
@@ -260,6 +286,25 @@ impl<F: Float> Trainer<F> {
         &self.gradient
     }
 
+    /// What the optimizer remembers of each parameter, an array after the other.
+    pub fn slots(&self) -> &[Vec<F>] {
+        &self.state.slots
+    }
+
+    /// Goes on from `steps` steps that another trainer of this kind has made, which left it `slots`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for slots that this optimizer has not.
+    pub fn go_on_from(&mut self, steps: u64, slots: Vec<Vec<F>>) -> Result<()> {
+        let sizes = |slots: &[Vec<F>]| slots.iter().map(Vec::len).collect::<Vec<_>>();
+        let (expected, got) = (sizes(&self.state.slots), sizes(&slots));
+        if expected != got {
+            return Err(Error::shape("state of the optimizer", format!("{expected:?}"), format!("{got:?}")));
+        }
+        (self.state.steps, self.state.slots) = (steps, slots);
+        Ok(())
+    }
+
     /// Steps made so far.
     pub fn steps(&self) -> u64 {
         self.state.steps
@@ -337,12 +382,15 @@ impl<F: Float> Trainer<F> {
     /// The way back through the network, each layer moved while its gradient is in the cache and its weights are no longer
     /// needed. A step of 784-512-512-10 takes 0.9 of the time that it takes where all are moved at the end.
     fn descend_by_layer(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<()> {
-        let Trainer { optimizer, state, loss, parts, outputs, dout, spare, gradient, context, .. } = self;
+        let Trainer { optimizer, state, loss, counting, parts, outputs, dout, spare, gradient, context, .. } = self;
         let logits = loss.on_logits();
         state.steps += 1;
         let mut rest = parts.as_slice();
         for place in (0..network.run_layers().len()).rev() {
             let layer = network.backward_layer(place, batch.input, outputs, logits, dout, spare, gradient, context)?;
+            if let Some(counting) = counting {
+                counting.add_gradient(network.parameters(), &batch, &layer, gradient);
+            }
             let (before, of_layer) = rest.split_at(rest.partition_point(|part| part.range.start < layer.start));
             optimizer.move_parts(state, of_layer, network.parameters_mut(), gradient, context.threads);
             rest = before;
@@ -425,6 +473,9 @@ impl<F: Float> Trainer<F> {
         if !self.kernels.is_empty() {
             loss += self.penalty(network);
         }
+        if let Some(counting) = &self.counting {
+            loss += counting.penalty(network.parameters(), &batch);
+        }
         Ok(loss)
     }
 
@@ -435,6 +486,10 @@ impl<F: Float> Trainer<F> {
         for Kernel { range, regularization, .. } in self.kernels.iter().filter(|k| k.regularization.is_penalty()) {
             let weights = &network.parameters()[range.clone()];
             regularization.add_gradient(weights, &mut self.gradient[range.clone()]);
+        }
+        if let Some(counting) = &self.counting {
+            let all = 0..self.gradient.len();
+            counting.add_gradient(network.parameters(), &batch, &all, &mut self.gradient);
         }
         Ok(())
     }
@@ -447,14 +502,19 @@ impl<F: Float> Trainer<F> {
         let outputs = self.outputs.last();
         self.dout.resize(outputs.len(), F::ZERO);
         let width = network.spec().outputs();
-        if let Some(own) = &self.own {
-            return callback(|| own(outputs, width, batch.labels(), &mut self.dout));
-        }
-        let loss = self.loss.forward_backward(outputs, width, batch.targets, &mut self.dout, &mut self.terms);
-        Ok(match batch.weights {
-            Some(weights) => weigh(weights, &mut self.dout, &mut self.terms),
-            None => loss,
-        })
+        let loss = match (&self.own, batch.weights) {
+            (Some(own), _) => callback(|| own(outputs, width, batch.labels(), &mut self.dout))?,
+            (None, weights) => {
+                let mean = self.loss.forward_backward(outputs, width, batch.targets, &mut self.dout, &mut self.terms);
+                weights.map_or(mean, |weights| weigh(weights, &mut self.dout, &mut self.terms))
+            }
+        };
+        Ok(self.counting.as_ref().map_or(loss, |counting| counting.scale(loss, &mut self.dout)))
+    }
+
+    /// How much the loss of a batch counts in that of its epoch.
+    pub(super) fn share_in_epoch(&self, batch: &Batch<F>) -> f64 {
+        if self.counting.is_some() { batch.samples as f64 } else { batch.labels().total(batch.samples) }
     }
 
     fn check(&self, network: &Network<F>, batch: &Batch<F>) -> Result<()> {

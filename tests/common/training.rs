@@ -37,6 +37,7 @@ pub fn every_loss() -> Vec<Loss> {
         Loss::Huber { delta: 0.7 },
         Loss::LogCosh,
         Loss::Poisson,
+        Loss::PoissonDeviance,
         Loss::GaussianNll,
         Loss::KlDivergence,
         Loss::Quantile { quantile: 0.3 },

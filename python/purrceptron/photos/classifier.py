@@ -292,6 +292,21 @@ class PhotoClassifier:
             setattr(self, name, value)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn, which alone asks, may expect of it: pictures in, a class out."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(multi_class=self._positive is None),
+            input_tags=InputTags(two_d_array=False),
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether it has learnt something."""
+        return hasattr(self, "models_")
+
     def _fitted(self) -> Classes:
         if not hasattr(self, "models_"):
             raise ValueError(f"this {type(self).__name__} has learnt nothing yet: call fit first, or load a model file")
