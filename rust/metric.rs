@@ -55,19 +55,23 @@ impl Metric {
         matches!(self, Metric::Accuracy | Metric::TopKAccuracy(_) | Metric::R2)
     }
 
+    fn is_of_amounts(self) -> bool {
+        matches!(self, Metric::R2 | Metric::MeanAbsoluteError | Metric::RootMeanSquaredError)
+    }
+
     /// Refuses what this score cannot be counted on.
     pub fn check<F>(self, loss: Loss, last: Activation, targets: Targets<F>) -> Result<()> {
         let probabilities = loss.on_logits() || matches!(last, Activation::Sigmoid | Activation::Softmax);
         match (self, targets) {
-            _ if loss == Loss::GaussianNll => {
-                let expected = "another (its outputs are means and variances)";
+            (metric, _) if loss == Loss::GaussianNll && !metric.is_of_amounts() => {
+                let expected = "another (its outputs are amounts: means and variances)";
                 Err(Error::value(format!("the loss under metric {self}"), expected, "gaussian_nll"))
             }
             (Metric::LogLoss | Metric::BrierScore, _) if !probabilities => {
                 let name: &str = last.into();
                 Err(Error::value(format!("the network under metric {self}"), "one that gives probabilities", name))
             }
-            (Metric::R2 | Metric::MeanAbsoluteError | Metric::RootMeanSquaredError, Targets::Classes(_)) => {
+            (metric, Targets::Classes(_)) if metric.is_of_amounts() => {
                 Err(Error::value(format!("the targets of metric {self}"), "numbers", "classes, which are no amounts"))
             }
             _ => Ok(()),
@@ -173,7 +177,7 @@ impl Tally {
         Tally { metric, samples: 0.0, outputs: Vec::new(), rows: Vec::new(), spare: Vec::new(), logs: Vec::new() }
     }
 
-    /// Counts a batch. `outputs (samples, width)` become predictions by `activation`, which the loss left out.
+    /// Counts a batch, each sample alike. `outputs (samples, width)` become predictions by `activation`, which the loss left out.
     pub fn add<F: Float>(&mut self, outputs: &[F], width: usize, activation: Activation, targets: Targets<F>) {
         let width = width.max(1);
         let count = (outputs.len() / width) as f64;

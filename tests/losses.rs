@@ -4,16 +4,16 @@ mod common;
 
 use std::sync::Arc;
 
-use common::training::{SGD, classes, every_loss, labels, options};
+use common::training::{SGD, every_loss, labels, options};
 use common::{bits, dense, matrix, network, numbers, same_at_every_level};
 use ndarray::Array2;
-use purrceptron::activation::Activation::{Identity, Relu, Softmax, Tanh};
+use purrceptron::activation::Activation::{Identity, Relu, Tanh};
 use purrceptron::error::Error;
 use purrceptron::layer::Input;
 use purrceptron::loss::{Loss, Targets, weigh};
 use purrceptron::math::Float;
 use purrceptron::network::Samples;
-use purrceptron::optimizer::{Average, Optimizer, Rule};
+use purrceptron::optimizer::{Optimizer, Rule};
 use purrceptron::train::*;
 use strum::VariantNames;
 
@@ -48,6 +48,9 @@ fn formula(loss: Loss, z: &[f64], y: &[f64], width: usize) -> f64 {
         Loss::Focal { gamma, alpha } => mean(&|z, y| {
             let (p, (there, missing)) = (sigmoid(z), alpha.map_or((1.0, 1.0), |alpha| (alpha, 1.0 - alpha)));
             -there * (1.0 - p).powf(gamma) * y * p.ln() - missing * p.powf(gamma) * (1.0 - y) * (1.0 - p).ln()
+        }),
+        Loss::CategoricalFocal { gamma } => by_row(&|z, y| {
+            (0..width).map(|k| -y[k] * (1.0 - ln_softmax(z, k).exp()).powf(gamma) * ln_softmax(z, k)).sum()
         }),
         Loss::Hinge => mean(&|z, y| (1.0 - side(y) * z).max(0.0)),
         Loss::SquaredHinge => mean(&|z, y| (1.0 - side(y) * z).max(0.0).powi(2)),
@@ -97,12 +100,111 @@ fn classes_and_rows_with_one_1_are_alike_also_when_they_are_smoothed() {
     let (z, _) = example::<f64>(Loss::CROSS_ENTROPY, 5, 3);
     let rows: Vec<f64> =
         [2, 0, 1, 1, 2].iter().flat_map(|y| (0..3).map(move |k| f64::from(u8::from(k == *y)))).collect();
-    for label_smoothing in [0.0, 0.15] {
-        let loss = Loss::CrossEntropy { label_smoothing };
+    for loss in every_loss() {
+        if loss.check_targets::<f64>(Targets::Classes(&[2, 0, 1, 1, 2]), 5, 3).is_err() {
+            continue;
+        }
         let (by_class, slopes) = value(loss, &z, 3, Targets::Classes(&[2, 0, 1, 1, 2]));
         let (by_row, row_slopes) = value(loss, &z, 3, Targets::Values(&rows));
         assert!((by_class - by_row).abs() < 1e-14);
         assert!(slopes.iter().zip(&row_slopes).all(|(a, b)| (a - b).abs() < 1e-15));
+    }
+}
+
+/// Value and slope of the loss of one output far from zero, where every exponential is 0 or beyond measure. Of losses of
+/// classes: of the first of two logits `a` and `-a`.
+fn far_away(loss: Loss, a: f64, y: f64) -> (f64, f64) {
+    let step = |yes: bool| f64::from(u8::from(yes));
+    let side = if y > 0.0 { 1.0 } else { -1.0 };
+    match loss {
+        Loss::BinaryCrossEntropy { label_smoothing } => {
+            let y = y * (1.0 - label_smoothing) + label_smoothing / 2.0;
+            (a.max(0.0) - y * a, step(a > 0.0) - y)
+        }
+        Loss::CrossEntropy { label_smoothing } => {
+            let y = y * (1.0 - label_smoothing) + label_smoothing / 2.0;
+            (2.0 * (a.max(0.0) - y * a), step(a > 0.0) - y)
+        }
+        Loss::KlDivergence => (2.0 * (a.max(0.0) - y * a), step(a > 0.0) - y),
+        Loss::Focal { alpha, .. } => {
+            let count = alpha.map_or(1.0, |alpha| if y > 0.0 { alpha } else { 1.0 - alpha });
+            (count * (a.max(0.0) - y * a), count * (step(a > 0.0) - y))
+        }
+        Loss::CategoricalFocal { .. } => (2.0 * (a.max(0.0) - y * a), step(a > 0.0) - y),
+        Loss::Hinge => ((1.0 - side * a).max(0.0), -side * step(side * a < 1.0)),
+        Loss::SquaredHinge => ((1.0 - side * a).max(0.0).powi(2), -2.0 * side * (1.0 - side * a).max(0.0)),
+        Loss::MeanSquaredError => ((a - y).powi(2), 2.0 * (a - y)),
+        Loss::MeanAbsoluteError => ((a - y).abs(), (a - y).signum()),
+        Loss::Huber { delta } => (delta * ((a - y).abs() - delta / 2.0), delta * (a - y).signum()),
+        Loss::LogCosh => ((a - y).abs() - std::f64::consts::LN_2, (a - y).signum()),
+        Loss::Poisson => (a.exp() - y * a, a.exp() - y),
+        Loss::PoissonDeviance => (a.exp() - y * a - y, a.exp() - y), // y ln y is 0 for both
+        Loss::Quantile { quantile: q } => ((q * (y - a)).max((q - 1.0) * (y - a)), if y > a { -q } else { 1.0 - q }),
+        Loss::GaussianNll | Loss::Own => unreachable!("no loss of one output"),
+    }
+}
+
+/// What is never met in a test of random logits: the value and the slope where a training has gone astray.
+#[test]
+fn far_from_zero_every_loss_is_its_asymptote() {
+    let by_class =
+        |loss| matches!(loss, Loss::CrossEntropy { .. } | Loss::CategoricalFocal { .. } | Loss::KlDivergence);
+    for loss in every_loss().into_iter().filter(|loss| *loss != Loss::GaussianNll) {
+        for (a, y) in [60.0, -60.0, 400.0, -400.0, 1e4, -1e4].into_iter().flat_map(|a| [(a, 0.0), (a, 1.0)]) {
+            let expected = far_away(loss, a, y);
+            let (got, slopes) = if by_class(loss) {
+                value(loss, &[a, -a], 2, Targets::Values(&[y, 1.0 - y]))
+            } else {
+                value(loss, &[a], 1, Targets::Values(&[y]))
+            };
+            for (what, got, expected) in [("value", got, expected.0), ("slope", slopes[0], expected.1)] {
+                let same = got == expected || (got - expected).abs() <= 1e-13 * (expected.abs() + 1e-7);
+                assert!(same, "{loss:?} at {a} for {y}: {what} {got}, expected {expected}");
+            }
+            if by_class(loss) && loss != Loss::KlDivergence {
+                let (by_class, by_class_slopes) = value(loss, &[a, -a], 2, Targets::Classes(&[u32::from(y == 0.0)]));
+                let near = |a: f64, b: f64| (a - b).abs() <= 1e-15 * (a.abs() + 1.0);
+                assert!(near(by_class, got) && near(by_class_slopes[0], slopes[0]), "{loss:?} at {a} for {y}");
+            }
+        }
+    }
+    for (m, s, y) in [(3.0, 40.0, -1.0), (1e4, 50.0, 0.0), (0.0, -50.0, 1e-9), (2.0, -700.0, 2.0)] {
+        let (pull, square) = ((m - y) * f64::exp(-s), (m - y) * (m - y) * f64::exp(-s));
+        let (got, slopes) = value(Loss::GaussianNll, &[m, s], 2, Targets::Values(&[y]));
+        for (got, expected) in [(got, (s + square) / 2.0), (slopes[0], pull), (slopes[1], (1.0 - square) / 2.0)] {
+            assert!((got - expected).abs() <= 1e-13 * expected.abs(), "gaussian at {m} {s} for {y}: {got} {expected}");
+        }
+    }
+}
+
+/// What is all but certain already counts little, and exactly how little is not lost in `1 - p`.
+#[test]
+fn focal_losses_are_right_to_the_last_digits_where_a_class_is_all_but_certain() {
+    for gamma in [0.5, 1.0, 2.0] {
+        for z in [20.0f64, 36.0, 45.0] {
+            let rest = (-z).exp(); // 1 - p, to within its own square
+            let expected = (rest.powf(1.0 + gamma), -(1.0 + gamma) * rest.powf(1.0 + gamma));
+            let binary = value(Loss::Focal { gamma, alpha: None }, &[z], 1, Targets::Values(&[1.0]));
+            let categorical = value(Loss::CategoricalFocal { gamma }, &[0.0, z], 2, Targets::Classes(&[1]));
+            for (got, slope) in [(binary.0, binary.1[0]), (categorical.0, categorical.1[1])] {
+                assert!((got / expected.0 - 1.0).abs() < 1e-8, "{gamma} {z}: {got} {}", expected.0);
+                assert!((slope / expected.1 - 1.0).abs() < 1e-8, "{gamma} {z}: {slope} {}", expected.1);
+            }
+        }
+    }
+}
+
+#[test]
+fn without_its_weight_a_focal_loss_is_a_cross_entropy() {
+    let (z, y) = example::<f64>(Loss::CROSS_ENTROPY, 5, 3);
+    let pairs = [
+        (Loss::Focal { gamma: 0.0, alpha: None }, Loss::BINARY_CROSS_ENTROPY),
+        (Loss::CategoricalFocal { gamma: 0.0 }, Loss::CROSS_ENTROPY),
+    ];
+    for (focal, plain) in pairs {
+        let (focal, plain) = (value(focal, &z, 3, Targets::Values(&y)), value(plain, &z, 3, Targets::Values(&y)));
+        assert!((focal.0 - plain.0).abs() < 1e-14);
+        assert!(focal.1.iter().zip(&plain.1).all(|(a, b)| (a - b).abs() < 1e-15));
     }
 }
 
@@ -168,6 +270,7 @@ fn targets_and_settings_out_of_range_are_refused_by_name() {
         (Loss::CrossEntropy { label_smoothing: -0.1 }, "label_smoothing"),
         (Loss::Focal { gamma: -1.0, alpha: None }, "gamma"),
         (Loss::Focal { gamma: 1.0, alpha: Some(1.5) }, "alpha"),
+        (Loss::CategoricalFocal { gamma: f64::INFINITY }, "gamma"),
         (Loss::Huber { delta: 0.0 }, "delta"),
         (Loss::Quantile { quantile: 1.0 }, "quantile"),
     ] {
@@ -247,54 +350,6 @@ fn a_divergence_names_the_layer_and_the_rate() {
         panic!("1e60 is beyond f32")
     };
     assert_eq!((layer.as_deref(), learning_rate, last_loss), (Some("layers.2"), 0.1, None));
-}
-
-/// A network trained with an average of its weights, and the weights after every step by which it can be checked.
-fn averaged(average: Option<Average>, parts: &[u64]) -> Vec<Vec<f64>> {
-    struct Keep(Vec<Vec<f64>>);
-    impl Watch<f64> for Keep {
-        fn reads_weights(&self) -> bool {
-            true
-        }
-        fn epoch(
-            &mut self,
-            _: &EpochReport,
-            network: &purrceptron::network::Network<f64>,
-        ) -> purrceptron::error::Result<Flow> {
-            self.0.push(network.parameters().to_vec());
-            Ok(Flow::Continue)
-        }
-    }
-    let mut net = network::<f64>(4, vec![dense(3, Softmax)], 2);
-    let optimizer = Optimizer { average, ..common::training::NESTEROV };
-    let mut trainer = Trainer::new(&net, optimizer, Loss::CROSS_ENTROPY, 1).expect("in range");
-    let (x, mut seen) = (matrix::<f64>(1, 20, 4), Keep(Vec::new()));
-    for epochs in parts {
-        let (x, options) = (Samples::Floats(x.view()), options(*epochs, None));
-        fit_arrays(&mut trainer, &mut net, x, classes(20, 3), None, &options, &mut seen).expect("a training");
-        assert_eq!(seen.0.last().expect("an epoch"), net.parameters(), "what is shown stays behind");
-    }
-    seen.0
-}
-
-#[test]
-fn averages_are_shown_and_left_behind_while_training_goes_on_from_the_weights() {
-    let weights = averaged(None, &[9]);
-    let mut ema = weights[0].clone();
-    let shown = averaged(Some(Average::Ema { decay: 0.75 }), &[9]);
-    for (w, shown) in weights.iter().zip(&shown) {
-        ema.iter_mut().zip(w).for_each(|(a, w)| *a = 0.75 * *a + 0.25 * w);
-        assert!(shown.iter().zip(&ema).all(|(a, b)| (a - b).abs() < 1e-14));
-    }
-    let shown = averaged(Some(Average::Swa { start: 3 }), &[9]);
-    for (t, shown) in shown.iter().enumerate() {
-        let from = t.min(3);
-        let mean = |i: usize| weights[from..=t].iter().map(|w| w[i]).sum::<f64>() / (t + 1 - from) as f64;
-        assert!(shown.iter().enumerate().all(|(i, a)| (a - mean(i)).abs() < 1e-14), "step {t}");
-    }
-    for average in [Average::Ema { decay: 0.75 }, Average::Swa { start: 3 }] {
-        assert_eq!(averaged(Some(average), &[4, 1, 4]), averaged(Some(average), &[9]), "a trainer goes on");
-    }
 }
 
 #[test]

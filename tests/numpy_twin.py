@@ -160,6 +160,13 @@ def kl_divergence(z: Array, y: Array) -> tuple[float, Array]:
     return value, (p * y.sum(axis=1, keepdims=True) - y) / len(z)
 
 
+def categorical_focal(z: Array, y: Array) -> tuple[float, Array]:
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    slope = y * (2 * p * (1 - p) * np.log(p) - (1 - p) ** 2)
+    value = float(-np.sum(y * (1 - p) ** 2 * np.log(p)) / len(z))
+    return value, (slope - p * slope.sum(axis=1, keepdims=True)) / len(z)
+
+
 LOSSES: dict[str, tuple[Callable[[Array, Array], tuple[float, Array]], str | None]] = {
     "binary_cross_entropy": (binary_cross_entropy, "sigmoid"),
     "cross_entropy": (cross_entropy, "softmax"),
@@ -196,6 +203,7 @@ LOSSES: dict[str, tuple[Callable[[Array, Array], tuple[float, Array]], str | Non
     ),
     "gaussian_nll": (gaussian_nll, None),
     "kl_divergence": (kl_divergence, "softmax"),
+    "categorical_focal": (categorical_focal, "softmax"),
     "quantile": (_elementwise(lambda a, y: abs(y - a) / 2, lambda a, y: np.sign(a - y) / 2), None),
 }
 

@@ -208,6 +208,32 @@ fn every_optimizer_reaches_the_minimum_of_a_convex_problem() {
     }
 }
 
+/// The steps of RPROP, from any first one: while the gradient keeps its sign, and while it changes it every time.
+#[test]
+fn the_steps_of_rprop_stay_between_the_shortest_and_the_longest() {
+    let steps = |rate: f64, gradients: &[f64]| {
+        let optimizer =
+            Optimizer::new(Rule::Rprop { shrinkage: 0.4, growth: 1.3, shortest: 0.01, longest: 0.05 }, rate);
+        let (mut w, mut state) = (vec![0.0], optimizer.start::<f64>(1));
+        let mut step = |g: f64| {
+            let before = w[0];
+            optimizer.update(&mut state, &mut w, &[g], 1);
+            (w[0] - before).abs()
+        };
+        gradients.iter().map(|g| step(*g)).collect::<Vec<_>>()
+    };
+    let (same, changing) = ([0.7; 6], [1.0, -1.0, 1.0, -1.0, 1.0]);
+    for (rate, gradients, expected) in [
+        (0.02, &same[..], &[0.02, 0.026, 0.0338, 0.04394, 0.05, 0.05][..]),
+        (0.001, &same[..2], &[0.01, 0.013]),
+        (1.0, &same[..2], &[0.05, 0.05]),
+        (0.05, &changing, &[0.05, 0.0, 0.02, 0.0, 0.01]),
+    ] {
+        let got = steps(rate, gradients);
+        assert!(got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15), "{rate}: {got:?}, expected {expected:?}");
+    }
+}
+
 /// A parameter that never gets a gradient stays where it is, whatever the rule divides by.
 #[test]
 fn no_gradient_moves_nothing() {

@@ -121,7 +121,7 @@ fn auto_reduces_where_it_is_exact_and_saves_work_and_says_why() {
         (choose(10, SGD, 100, layers()), Solver::Reduced, "10 of 60"),
         (choose(10, SGD, 1, layers()), Solver::Direct, "1 epochs"),
         (choose(10, ADAM, 100, layers()), Solver::Direct, "adam"),
-        (choose(60, SGD, 100, layers()), Solver::Direct, "60 samples"),
+        (choose(60, SGD, 100, layers()), Solver::Direct, "60 samples may span all 60 features"),
         (choose(10, SGD, 100, vec![PIXELS, PIXELS, dense(1, Sigmoid)]), Solver::Direct, "not dense"),
     ];
     for ((solver, reason), expected, word) in cases {

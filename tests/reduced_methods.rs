@@ -11,7 +11,7 @@ use purrceptron::error::{Error, Result};
 use purrceptron::loss::Loss;
 use purrceptron::math::Float;
 use purrceptron::network::{Network, Samples};
-use purrceptron::optimizer::{Optimizer, Rule};
+use purrceptron::optimizer::{Average, Optimizer, Rule};
 use purrceptron::schedule::Schedule;
 use purrceptron::spec::LayerSpec;
 use purrceptron::train::{FitOptions, History, OwnedLabels, Solver, Trainer, fit_arrays};
@@ -205,7 +205,7 @@ fn more_epochs_with_the_same_trainer_go_on_where_the_first_ended() {
 }
 
 #[test]
-fn what_treats_every_weight_by_itself_is_trained_directly_and_says_why() {
+fn what_the_reduction_is_not_for_is_trained_directly_and_says_why() {
     let bounded = |layers: &mut Vec<LayerSpec>| {
         if let LayerSpec::Dense { max_norm, .. } = &mut layers[0] {
             *max_norm = Some(1.0);
@@ -214,7 +214,13 @@ fn what_treats_every_weight_by_itself_is_trained_directly_and_says_why() {
     let sparse = vec![penalized(dense(5, Tanh), 1e-3, 0.0), dense(1, Sigmoid)];
     let mut short = case("max_norm", SGD);
     bounded(&mut short.layers);
+    let mut still = case("frozen", SGD);
+    if let LayerSpec::Dense { trainable, .. } = &mut still.layers[0] {
+        *trainable = false;
+    }
     for (case, word) in [
+        (still, "frozen"),
+        (case("average", Optimizer { average: Some(Average::Ema { decay: 0.9 }), ..SGD }), "average"),
         (Case { layers: sparse, ..case("l1", SGD) }, "l1"),
         (short, "max_norm"),
         (case("clip_value", Optimizer { clip_value: Some(0.1), ..SGD }), "clip_value"),

@@ -4,7 +4,7 @@ mod common;
 
 use common::training::{ADAM, NESTEROV, SGD, classes, labels, options};
 use common::{bits, dense, matrix, network, numbers, same_at_every_level};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use purrceptron::activation::Activation::{Identity, Relu, Sigmoid, Softmax, Tanh};
 use purrceptron::error::Error;
 use purrceptron::layer::Input;
@@ -232,6 +232,22 @@ fn an_epochs_loss_is_the_weighted_mean_over_its_batches() {
     let options = FitOptions { shuffle: false, ..options(1, Some(4)) };
     let (_, reports) = fit(&net, &still, x.view(), labels, &options, 1);
     assert!((reports[0].training.loss - whole.loss).abs() < 1e-13, "{} {}", reports[0].training.loss, whole.loss);
+}
+
+#[test]
+fn an_evaluation_piece_by_piece_is_the_weighted_mean_of_all_samples() {
+    let net = network::<f64>(6, vec![dense(3, Softmax)], 7);
+    let (x, y) = (matrix::<f64>(2, 1300, 6), classes::<f64>(1300, 3));
+    let weights: Vec<f64> = (0..1300).map(|i| f64::from(1 + i % 3) * if i < 512 { 10.0 } else { 0.5 }).collect();
+    let evaluate = |samples: std::ops::Range<usize>, weights: Option<&[f64]>| {
+        let OwnedTargets::Classes(y) = &y else { unreachable!() };
+        let labels = Labels { targets: Targets::Classes(&y[samples.clone()]), weights };
+        let x = x.slice(s![samples, ..]);
+        trainer(&net, &SGD, Loss::CROSS_ENTROPY).evaluate(&net, Samples::Floats(x), labels, &[]).expect("fits").loss
+    };
+    let each = (0..1300).map(|i| weights[i] * evaluate(i..i + 1, None)).sum::<f64>();
+    let (whole, expected) = (evaluate(0..1300, Some(&weights)), each / weights.iter().sum::<f64>());
+    assert!((whole - expected).abs() < 1e-13, "{whole} {expected}");
 }
 
 #[test]

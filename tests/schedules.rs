@@ -11,7 +11,7 @@ use purrceptron::math::DType;
 use purrceptron::network::Samples;
 use purrceptron::optimizer::{Optimizer, Rule};
 use purrceptron::schedule::{Plateau, Schedule};
-use purrceptron::train::{Trainer, fit_arrays};
+use purrceptron::train::{FitOptions, OwnedTargets, Solver, Trainer, fit_arrays};
 use std::f64::consts::PI;
 use strum::VariantNames;
 
@@ -126,6 +126,30 @@ fn a_plateau_lowers_the_rate_after_its_patience_and_never_below_the_end() {
         rates.push(schedule.rate(7, &plateau));
     }
     assert_eq!(rates, [0.4, 0.4, 0.4, 0.4, 0.4, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05]);
+}
+
+/// What is learnt is the contrary of what is validated: the loss falls, the validation loss rises.
+#[test]
+fn a_plateau_watches_the_validation_loss_if_there_is_one() {
+    let (x, y) = (matrix::<f64>(1, 40, 3), OwnedTargets::Classes((0..40).map(|i| i % 2).collect()));
+    let contrary = OwnedTargets::Classes((0..40).map(|i| 1 - i % 2).collect());
+    let plateau = Schedule::ReduceOnPlateau { learning_rate: 0.1, factor: 0.5, patience: 1, min_delta: 0.0, end: 0.0 };
+    for solver in [Solver::Direct, Solver::Reduced] {
+        let x = if solver == Solver::Direct { x.clone() } else { matrix(1, 40, 50) };
+        for (validation, rates) in [(None, [0.1, 0.1, 0.1]), (Some(&contrary), [0.1, 0.05, 0.025])] {
+            let mut net = network::<f64>(x.ncols(), vec![dense(2, Softmax)], 1);
+            net.parameters_mut().fill(0.0); // undecided
+            let rule = Rule::Sgd { momentum: 0.0, nesterov: false };
+            let optimizer = Optimizer { learning_rate: plateau.clone(), ..Optimizer::new(rule, 1.0) };
+            let mut trainer = Trainer::new(&net, optimizer, Loss::CROSS_ENTROPY, 1).expect("in range");
+            let x = Samples::Floats(x.view());
+            let validation = validation.map(|labels| (x, labels.view().into()));
+            let options = FitOptions { solver, ..options(3, None) };
+            let history = fit_arrays(&mut trainer, &mut net, x, y.clone(), validation, &options, &mut ());
+            let epochs = history.expect("a training").epochs;
+            assert_eq!(epochs.iter().map(|epoch| epoch.learning_rate).collect::<Vec<_>>(), rates, "{solver:?}");
+        }
+    }
 }
 
 /// Steps count across calls, so two trainings are one: for the plateau, too, whose memory the trainer keeps.

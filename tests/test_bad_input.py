@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as st_numpy
 
 import purrceptron as purr
 from purrceptron import _core, kernels
+from purrceptron.strings import parse_network
 
 X = np.random.default_rng(0).normal(size=(6, 4))
 Y = np.array([0, 1, 0, 1, 1, 0])
@@ -377,7 +378,7 @@ def test_a_kernel_too_large_for_any_memory_is_refused(dtype: str) -> None:
 @given(st.text(max_size=12) | st.from_regex(r"[0-9:\-]{0,8}", fullmatch=True))
 def test_any_network_text_gives_a_network_or_is_refused(text: str) -> None:
     with contextlib.suppress(ValueError):
-        purr.model.parse_network(text)
+        parse_network(text)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5), st.lists, max_leaves=5))

@@ -1,5 +1,6 @@
 """Callbacks: when they are called, what they keep, and what becomes of the weights when they end a training."""
 
+import copy
 import inspect
 import json
 import math
@@ -254,6 +255,7 @@ def stopped(scores: list[float], **settings: Any) -> tuple[purr.EarlyStopping, i
         ({"mode": "min", "patience": 2, "start_from_epoch": 3}, 6, None),
         ({"mode": "min", "patience": 2, "start_from_epoch": 2}, 4, None),
         ({"mode": "min", "patience": 3, "min_delta": 0.2}, 1, 4),
+        ({"mode": "min", "patience": 10, "min_delta": 0.2}, 1, None),
         ({"mode": "max", "patience": 9, "start_from_epoch": 100}, -1, None),
     ],
 )
@@ -328,7 +330,7 @@ def made(kind: type[purr.Callback], folder: Path) -> purr.Callback:
         "CSVLog": (folder / "log.csv",),
         "EarlyStopping": (2, "loss"),
         "Progress": (lambda *_: None,),
-        "StopWhen": (lambda epoch, logs: epoch == 2,),
+        "StopWhen": (lambda epoch, logs: epoch == 5,),
     }
     return kind(*settings.get(kind.__name__, ()))
 
@@ -344,15 +346,24 @@ def plain(data: Any) -> bool:
     return data is None or type(data) in (bool, int, float, str, np.ndarray)
 
 
-def drive(callback: purr.Callback, net: purr.Sequential, epochs: range, end: bool) -> None:
-    """What a training would tell it, the weights moving on from epoch to epoch."""
+def drive(callback: purr.Callback, net: purr.Sequential, epochs: range, end: bool) -> list[bool]:
+    """What a training would tell it, the weights moving on from epoch to epoch; after which epochs it would stop."""
     callback.trainer = purr.Trainer(net)
     callback.on_train_begin(net, 7)
+    stops = []
     for epoch in epochs:
         net.set_weights([np.full(w.shape, epoch, w.dtype) for w in net.get_weights()])
-        callback.on_epoch_end(epoch, {"loss": SCORES[epoch]})
+        stops.append(bool(callback.on_epoch_end(epoch, {"loss": (*SCORES[:6], 0.75)[epoch]})))  # the second is the best
     if end:
         callback.on_train_end()
+    return stops
+
+
+def shown(callback: purr.Callback) -> dict[str, Any]:
+    """What there is to read in it."""
+    return copy.deepcopy(
+        {name: value for name, value in vars(callback).items() if name[0] != "_" and name != "trainer"}
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -369,8 +380,9 @@ def test_every_callback_is_documented_and_its_state_is_plain_data(kind: type[pur
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_training_that_is_resumed_goes_on_as_if_it_had_not_stopped(kind: type[purr.Callback], tmp_path: Path) -> None:
     whole, net = made(kind, tmp_path), network()
-    drive(whole, net, range(7), end=False)
-    expected, written = whole.state(), {path.name: path.read_text() for path in tmp_path.iterdir()}
+    stops = drive(whole, net, range(7), end=False)
+    remembered, expected = shown(whole), whole.state()
+    written = {path.name: path.read_text() for path in tmp_path.iterdir()}
     whole.on_train_end()
     given_back = net.fingerprint()
 
@@ -380,8 +392,9 @@ def test_a_training_that_is_resumed_goes_on_as_if_it_had_not_stopped(kind: type[
     killed.on_epoch_end(3, {"loss": 0.1})  # after the checkpoint: it will happen again
     resumed = made(kind, tmp_path)
     resumed.restore(state)
-    drive(resumed, net, range(3, 7), end=False)
+    assert drive(resumed, net, range(3, 7), end=False) == stops[3:]
     np.testing.assert_equal(resumed.state(), expected)
+    np.testing.assert_equal(shown(resumed), remembered)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == written
     resumed.on_train_end()
     assert net.fingerprint() == given_back
@@ -391,6 +404,7 @@ def test_a_training_that_is_resumed_goes_on_as_if_it_had_not_stopped(kind: type[
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_second_training_starts_afresh(kind: type[purr.Callback], tmp_path: Path) -> None:
     callback, fresh = made(kind, tmp_path), made(kind, tmp_path)
+    callback.restore(fresh.state())
     drive(callback, network(), range(5), end=True)
     drive(callback, network(), range(2), end=False)
     again = callback.state()

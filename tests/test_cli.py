@@ -437,10 +437,34 @@ def test_a_missing_file_is_named() -> None:
 
 
 def test_a_missing_photo_is_named(model: Path, pictures: Path) -> None:
-    assert refused("predict", model, next(pictures.glob("cat/*.png")), "photo.jpg") == "photo.jpg: no such file"
+    assert refused("predict", model, "photo.jpg") == "photo.jpg: no such file"
     assert refused("predict", model, pictures) == f"{pictures}: is a folder, expected a file"
     assert refused("evaluate", model, "nothing") == "nothing: no such file"
     assert refused("train", pictures, "--test", "nothing", *FAST) == "nothing: no such file"
+
+
+def test_photos_that_cannot_be_read_are_named_and_the_others_answered(model: Path, pictures: Path) -> None:
+    first, last = sorted(pictures.glob("cat/*.png"))[:2]
+    Path("text.jpg").write_text("not a photo")
+    answers = json.loads(run("predict", model, first, last, "--json").stdout)["answers"]
+    asked = ("predict", model, first, "missing.jpg", "text.jpg", last)
+    done = run(*asked, "--json", status=1)
+    told = json.loads(done.stdout)
+    assert told["answers"] == answers
+    assert [failure["photo"] for failure in told["failed"]] == ["missing.jpg", "text.jpg"]
+    assert done.stderr.splitlines() == [f"purr: {failure['error']}" for failure in told["failed"]]
+    assert done.stderr.startswith("purr: missing.jpg: no such file\npurr: text.jpg: no image that can be read")
+    lines = run(*asked, "--quiet", status=1).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [str(first), str(last)]
+    assert run("predict", model, "missing.jpg", "text.jpg", status=1).stdout == ""
+
+
+def test_a_model_that_takes_the_place_of_another_says_so(pictures: Path) -> None:
+    first, second = (run("train", pictures, *FAST).stdout for _ in range(2))
+    assert "in the place of an older file" in second
+    assert "older" not in first
+    assert json.loads(run("train", pictures, *FAST, "--json").stdout)["replaced"] is True
+    assert json.loads(run("train", pictures, *FAST, "--json", "--output", "other").stdout)["replaced"] is False
 
 
 def test_a_file_that_is_no_image_is_named(model: Path) -> None:

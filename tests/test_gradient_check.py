@@ -36,6 +36,25 @@ def test_every_loss_passes(loss: str) -> None:
     assert report.relative_error < 1e-7
 
 
+def test_a_loss_may_be_an_object_or_a_function_of_ones_own_and_the_network_may_drop_units() -> None:
+    layers = [purr.Dense(5, "tanh", l2=0.1), purr.Dropout(0.4), purr.BatchNorm(), purr.Dense(2)]
+    net = purr.Sequential(layers, input_shape=4, seed=1)
+    y = GENERATOR.normal(size=(6, 2))
+
+    def quartic(predictions: NDArray[Any], targets: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+        difference = predictions - targets
+        return float(np.mean(difference**4)), 4 * difference**3 / difference.size
+
+    def wrong(predictions: NDArray[Any], targets: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+        value, gradient = quartic(predictions, targets)
+        return value, 1.001 * gradient
+
+    for loss in (purr.losses.Quantile(0.2), quartic):
+        report = purr.check_gradients(net, X, y, loss=loss)
+        assert report.passed, str(report)
+    assert not purr.check_gradients(net, X, y, loss=wrong).passed
+
+
 def test_a_wrong_gradient_is_found_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     right = purr.Trainer.loss_and_gradient
 

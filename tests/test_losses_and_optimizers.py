@@ -25,7 +25,7 @@ def data(loss: Loss, samples: int = 40) -> tuple[Array, Array]:
     x = random.normal(size=(samples, 3))
     kind = (x[:, 0] + 0.3 * random.normal(size=samples) > 0).astype(int)
     name = loss.type_name()
-    if name == "cross_entropy":
+    if loss.takes_classes:
         return x, kind
     if name == "kl_divergence":
         share = 0.1 + 0.8 * kind
@@ -75,6 +75,33 @@ def test_every_setting_of_a_loss_makes_a_difference(loss: Any) -> None:
         usual = net.evaluate(x, y, loss=loss)["loss"]
         changed = dataclasses.replace(loss, **{field.name: 0.25})
         assert net.evaluate(x, y, loss=changed)["loss"] != usual
+
+
+def test_a_focal_loss_of_several_classes_takes_classes_and_predicts_them() -> None:
+    x, y = data(purr.losses.CrossEntropy(), 60)
+    by_class, by_row = network(), network()
+    options: dict[str, Any] = {"loss": purr.losses.CategoricalFocal(1.5), "epochs": 40, "optimizer": purr.Adam(0.02)}
+    history = by_class.fit(x, y, validation_split=0.25, metrics="accuracy", class_weight="balanced", **options)
+    by_row.fit(x, np.eye(2)[y], validation_split=0.25, class_weight="balanced", **options)
+    assert history.metrics["val_accuracy"][-1] >= 0.8
+    for ours, theirs in zip(by_class.get_weights(), by_row.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+    np.testing.assert_allclose(by_class.predict_proba(x).sum(axis=1), 1, rtol=1e-12)
+    with pytest.raises(ValueError, match="last activation under loss categorical_focal must be identity or softmax"):
+        purr.Trainer(purr.Sequential.from_string("3-2:sigmoid"), loss="categorical_focal")
+
+
+def test_a_gradient_by_layer_is_what_moves_that_layer() -> None:
+    x, y = data(purr.losses.CrossEntropy())
+    net = network()
+    before = net.parameters
+    loss, gradient = net.loss_and_gradient(x, y, loss="cross_entropy")
+    assert loss == net.evaluate(x, y, loss="cross_entropy")["loss"]
+    by_layer = net.by_name(gradient)
+    purr.Trainer(net, optimizer=purr.SGD(0.5), loss="cross_entropy").step(x, y)
+    assert list(by_layer) == ["layers.0.kernel", "layers.0.bias", "layers.1.kernel", "layers.1.bias"]
+    for name, after in net.parameters.items():
+        np.testing.assert_array_equal(after, before[name] - 0.5 * by_layer[name])
 
 
 @pytest.mark.parametrize(
@@ -199,6 +226,22 @@ def test_lbfgs_reaches_the_minimum_and_tells_of_its_iterations() -> None:
     assert single.fingerprint() == before
 
 
+def test_every_setting_of_lbfgs_counts() -> None:
+    x, y = data(purr.losses.CrossEntropy())
+
+    def trained(epochs: int = 40, **settings: Any) -> tuple[list[float], str]:
+        net = network()
+        options: dict[str, Any] = {"loss": purr.losses.CrossEntropy(0.1), "optimizer": purr.LBFGS(**settings)}
+        return net.fit(x, y, epochs=epochs, **options).loss, net.fingerprint()
+
+    usual, fingerprint = trained()
+    assert len(usual) > 10
+    assert trained(4)[0] == usual[:4]
+    assert trained(memory=1)[1] != fingerprint
+    assert len(trained(tolerance=1e-2)[0]) < len(usual)
+    assert len(trained(gradient_tolerance=1e-1)[0]) < len(usual)
+
+
 # Batches that come one by one, and the small forms
 
 
@@ -287,5 +330,9 @@ def test_the_learning_rate_finder_proposes_a_rate_that_learns_and_changes_nothin
     chosen = dataclasses.replace(purr.optimizers.as_optimizer(optimizer), learning_rate=found.best)  # type: ignore[call-arg]
     history = net.fit(x, y, epochs=20, optimizer=chosen, loss="cross_entropy")
     assert history.loss[-1] < 0.6 * history.loss[0]
+    weights = np.random.default_rng(0).random(200)
+    weighted = purr.find_learning_rate(net, x, y, loss="cross_entropy", batch_size=None, sample_weight=weights)
+    expected = net.evaluate(x, y, loss="cross_entropy", sample_weight=weights)["loss"]
+    assert weighted.losses[0] == pytest.approx(expected, rel=1e-12)
     with pytest.raises(ValueError, match="lowest and highest"):
         purr.find_learning_rate(net, x, y, lowest=1.0, highest=0.5)

@@ -49,8 +49,24 @@ def test_samples_and_targets_are_blended_alike_two_by_two() -> None:
 
 
 def test_one_batch_of_all_samples_is_blended_anew_in_every_epoch() -> None:
-    first, second = (blended for blended, _ in seen(table()[0], epochs=2, batch_size=None, mixup=1.0))
+    first, second = (blended for blended, _ in seen(table()[0], epochs=2, batch_size=None, mixup=1.0, shuffle=False))
     assert not np.array_equal(first, second)
+
+
+def test_the_weights_of_samples_are_blended_with_them() -> None:
+    x = np.abs(table()[0])
+    net, batches = purr.Sequential([purr.Dense(5)], input_shape=5, dtype="float64"), []
+    net.set_weights([np.eye(5), np.zeros(5)])
+
+    def loss(predictions: Array, targets: Array, weights: Array) -> tuple[float, Array]:
+        batches.append((predictions.copy(), weights.copy()))
+        return 0.0, np.zeros_like(predictions)
+
+    net.fit(x, x, loss=loss, optimizer=purr.SGD(0.1), batch_size=16, epochs=2, mixup=0.8, sample_weight=x[:, 0])
+    assert len(batches) == 8
+    for blended, weights in batches:
+        np.testing.assert_allclose(weights, blended[:, 0], rtol=1e-14)
+        assert not np.isin(weights, x[:, 0]).all()
 
 
 def test_classes_become_rows_of_shares() -> None:

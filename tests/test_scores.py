@@ -200,6 +200,66 @@ def test_the_scores_of_an_epoch_do_not_depend_on_its_batches(batch_size: int | N
         assert history.metrics[name][0] == pytest.approx(our_score(name, target, before.ravel()), rel=1e-12)
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+def test_the_scores_of_batches_from_a_generator_are_those_of_an_array(mixed: bool) -> None:
+    generator = np.random.default_rng(5)
+    x = generator.normal(size=(50, 4))
+    y = x @ generator.normal(size=(4, 2)) + generator.normal(size=(50, 2))
+    layers = [purr.Dense(6, "tanh"), purr.Dropout(0.3), purr.Dense(2)]
+    array, stream = (purr.Sequential(layers, input_shape=4, seed=3, dtype="float64") for _ in range(2))
+    weights = generator.random(50) if mixed else np.ones(50)
+    options: dict[str, Any] = {"epochs": 3, "loss": "mean_squared_error", "metrics": NUMBERS}
+    expected = array.fit(x, y, batch_size=16, shuffle=False, sample_weight=weights if mixed else None, **options)
+    parts = [slice(start, start + 16) for start in range(0, 50, 16)]  # of 16, 16, 16 and 2
+    batches = [(x[part], y[part], weights[part])[: 3 if mixed else 2] for part in parts]
+    history = stream.fit(lambda: iter(batches), **options)
+    assert stream.fingerprint() == array.fingerprint()
+    assert history.metrics == expected.metrics
+    assert history.loss == pytest.approx(expected.loss, rel=1e-12)
+    with pytest.raises(ValueError, match="probabilities"):
+        stream.fit(lambda: iter(batches), epochs=1, loss="mean_squared_error", metrics=["log_loss"])
+    assert stream.fingerprint() == array.fingerprint()
+
+
+@pytest.mark.parametrize("last", ["sigmoid", "identity"])
+def test_a_probability_of_one_half_is_the_first_class(last: str) -> None:
+    net = purr.Sequential([purr.Dense(1, last)], input_shape=2)
+    net.set_weights([np.zeros((2, 1)), np.zeros(1)])
+    for function in ("accuracy", metrics.Score(metrics.accuracy, on="classes")):
+        score = net.evaluate(np.ones((4, 2)), [0, 0, 0, 1], loss="binary_cross_entropy", metrics=function)
+        assert score["accuracy"] == 0.75
+
+
+def test_under_a_gaussian_likelihood_scores_are_of_the_means() -> None:
+    generator = np.random.default_rng(6)
+    x, y = generator.normal(size=(1100, 3)), generator.normal(size=(1100, 2))
+    net = purr.Sequential([purr.Dense(4)], input_shape=3, seed=1, dtype="float64")
+    means = net.predict(x)[:, :2]
+
+    def largest_error(y: Array, prediction: Array) -> float:
+        assert prediction.shape == y.shape
+        return float(np.abs(y - prediction).max())
+
+    scores = net.evaluate(x, y, loss="gaussian_nll", metrics=[*NUMBERS, largest_error])
+    for name in NUMBERS:
+        assert scores[name] == pytest.approx(our_score(name, y, means), rel=1e-12)
+    assert scores["largest_error"] == np.abs(y - means).max()
+    still: dict[str, Any] = {"optimizer": purr.SGD(1e-300), "loss": "gaussian_nll", "metrics": NUMBERS}
+    history = net.fit(x, y, epochs=1, batch_size=64, validation_data=(x, y), **still)
+    assert history.metrics["r2"][0] == pytest.approx(scores["r2"], rel=1e-12)
+    assert history.metrics["val_r2"][0] == pytest.approx(scores["r2"], rel=1e-12)
+    with pytest.raises(ValueError, match="loss under metric accuracy must be another"):
+        net.evaluate(x, y, loss="gaussian_nll", metrics="accuracy")
+
+
+def test_weights_of_samples_are_of_no_account_in_scores() -> None:
+    net, x, y = classifier(3, "softmax")
+    weights = np.random.default_rng(0).random(len(y))
+    plain, weighted = (net.evaluate(x, y, metrics=["log_loss"], sample_weight=w) for w in (None, weights))
+    assert weighted["log_loss"] == plain["log_loss"] == pytest.approx(plain["loss"], rel=1e-12)
+    assert weighted["loss"] != plain["loss"]
+
+
 def test_a_log_loss_from_logits_stays_finite_where_the_probability_is_zero() -> None:
     net = purr.Sequential([purr.Dense(2)], input_shape=1)
     net.set_weights([[[1e4, -1e4]], [0, 0]])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from numpy_twin import Twin, distance
 
 import purrceptron as purr
+from purrceptron import _core
 
 Array = NDArray[Any]
 
@@ -44,6 +45,45 @@ def test_class_weights_are_weights_of_their_samples(class_weight: Any) -> None:
     assert histories[0].loss == pytest.approx(histories[1].loss, rel=1e-12)
     one_hot = by_class.evaluate(x, np.eye(3)[y], class_weight=class_weight)
     assert one_hot["loss"] == pytest.approx(by_sample.evaluate(x, y, sample_weight=weights)["loss"], rel=1e-12)
+
+
+def test_balanced_weights_are_of_the_classes_that_there_are() -> None:
+    x, y = blobs()
+    there = y != 1
+    net, counts = network(), np.bincount(y[there])
+    weights = np.sum(there) / (2 * counts[y[there]])
+    balanced = net.evaluate(x[there], y[there], class_weight="balanced", loss="cross_entropy")["loss"]
+    expected = net.evaluate(x[there], y[there], sample_weight=weights, loss="cross_entropy")["loss"]
+    assert balanced == pytest.approx(expected, rel=1e-14)
+    seen = []
+
+    def own(predictions: Array, targets: Array, weights: Array) -> tuple[float, Array]:
+        seen.append(weights.copy())
+        return 0.0, np.zeros_like(predictions)
+
+    net.evaluate(x[there], y[there], class_weight="balanced", loss=own)
+    np.testing.assert_allclose(seen[0], weights, rtol=1e-14)  # also their scale, of which a mean says nothing
+    unnamed = net.loss_and_gradient(x, y, class_weight={0: 2.0})[0]
+    assert unnamed == pytest.approx(net.loss_and_gradient(x, y, sample_weight=1.0 + (y == 0))[0], rel=1e-14)
+    trainer, other = purr.Trainer(network(), optimizer="sgd"), purr.Trainer(network(), optimizer="sgd")
+    trainer.fit(lambda: iter([(x, y)]), epochs=1, class_weight={0: 2.0})
+    other.fit(x, y, batch_size=None, epochs=1, class_weight={0: 2.0}, solver="direct")
+    assert distance(trainer.model.get_weights(), other.model.get_weights()) <= 1e-14
+
+
+def test_a_validation_split_takes_the_weights_of_its_samples() -> None:
+    x, y = blobs()
+    weights = np.random.default_rng(4).random(len(y))
+    net, twin = network(), network()
+    held_out = np.zeros(len(y), bool)
+    held_out[_core.held_out(len(y), 0.25, net.seed, y.astype(np.uint32))] = True
+    history = net.fit(x, y, epochs=2, validation_split=0.25, sample_weight=weights)
+    validation = (x[held_out], y[held_out], weights[held_out])
+    expected = twin.fit(
+        x[~held_out], y[~held_out], epochs=2, sample_weight=weights[~held_out], validation_data=validation
+    )
+    assert net.fingerprint() == twin.fingerprint()
+    assert history.val_loss == expected.val_loss
 
 
 def test_class_weights_of_one_output_are_by_0_and_1() -> None:
@@ -90,7 +130,8 @@ def test_validation_data_has_weights_of_its_own() -> None:
         ({"sample_weight": np.zeros(60)}, purr.DataError, "all are 0"),
         ({"sample_weight": -np.ones(60)}, purr.DataError, "sample 0 has -1"),
         ({"class_weight": "fair"}, ValueError, 'class_weight must be "balanced" or weights by class'),
-        ({"class_weight": {"cat": 1.0}}, ValueError, "class_weight: a class is a whole number"),
+        ({"class_weight": {"cat": 1.0}}, ValueError, "class_weight: a class is a whole number .*, got 'cat'"),
+        ({"class_weight": {-1: 1.0}}, ValueError, "class_weight: a class is a whole number .*, got -1"),
         ({"class_weight": {0: float("nan")}}, purr.DataError, "NaN"),
         ({"accumulate": 0}, ValueError, "accumulate must be at least 1"),
         ({"validation_data": (np.ones((2, 6)),)}, ValueError, "validation_data: expected"),
@@ -104,6 +145,14 @@ def test_weights_that_make_no_sense_are_refused(settings: dict[str, Any], error:
     with pytest.raises(error, match=message):
         net.fit(x, y, epochs=2, **settings)
     assert net.fingerprint() == before
+
+
+def test_a_weight_of_a_class_that_no_sample_has_costs_nothing() -> None:
+    x, y = blobs()
+    weighted, plain = network(), network()
+    weighted.fit(x, y, epochs=1, class_weight={2**62: 5.0})
+    plain.fit(x, y, epochs=1)
+    assert weighted.fingerprint() == plain.fingerprint()
 
 
 def test_class_weights_need_classes() -> None:

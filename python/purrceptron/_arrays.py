@@ -61,8 +61,8 @@ def as_numbers(x: ArrayLike, dtype: str, what: str = "x") -> Array:
         return x.astype(dtype, copy=False)
 
 
-def as_targets(y: ArrayLike, dtype: str, outputs: int, loss: str, what: str = "y") -> Array:
-    """Targets for the core: `(samples,)` of uint32 for classes, else `(samples, outputs)` of `dtype`.
+def as_targets(y: ArrayLike, dtype: str, outputs: int, takes_classes: bool, what: str = "y") -> Array:
+    """Targets for the core: `(samples,)` of uint32 for classes, if the loss takes them, else `(samples, outputs)`.
 
     Raises:
         ValueError: The shape does not fit the outputs.
@@ -71,7 +71,7 @@ def as_targets(y: ArrayLike, dtype: str, outputs: int, loss: str, what: str = "y
     y = np.asarray(y)
     if y.dtype.kind not in "fiub":
         raise TypeError(f"{what}: expected numbers, got an array of {y.dtype}; number the classes 0, 1, 2, ...")
-    if loss == "cross_entropy" and (y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1 and outputs > 1)):
+    if takes_classes and (y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1 and outputs > 1)):
         return _as_classes(y.ravel(), what)
     if y.ndim == 1 and outputs == 1:
         y = y.reshape(-1, 1)
@@ -127,11 +127,12 @@ def _of_classes(classes: Array, class_weight: ClassWeight) -> Array:
             raise ValueError(f'class_weight must be "balanced" or weights by class, got {class_weight!r}')
         counts = np.bincount(classes)
         return len(classes) / (np.count_nonzero(counts) * counts[classes])
-    if unknown := [label for label in class_weight if label not in range(2**32)]:
-        raise ValueError(f"class_weight: a class is a whole number 0, 1, 2, ..., got {unknown[0]!r}")
-    by_class = np.ones(max([int(classes.max(initial=0)), *class_weight]) + 1)
+    by_class = np.ones(int(classes.max(initial=0)) + 1)
     for label, weight in class_weight.items():
-        by_class[label] = weight
+        if not isinstance(label, int | np.integer) or label < 0:
+            raise ValueError(f"class_weight: a class is a whole number 0, 1, 2, ..., got {label!r}")
+        if label < len(by_class):  # else there is no sample of it
+            by_class[label] = weight
     return by_class[classes]
 
 

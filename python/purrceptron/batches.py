@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _core
 from ._arrays import Array, ClassWeight
 from .errors import DivergedError
 
@@ -52,15 +53,13 @@ def run(
     stream = None if callable(batches) else iter(batches)
     for epoch in range(options["epochs"]):
         source: Iterable[Any] = iter(batches()) if stream is None else stream
-        losses, weights, scores = [], [], []
+        losses, weights, scores = [], [], _core.Scores(names)
         for number, batch in enumerate(_first(source, steps_per_epoch)):
             arrays = _arrays(trainer, batch, class_weight)
             if batch_seen is not None:
                 batch_seen(number, None)
-            if names:
-                scores.append(core.evaluate(*arrays, names)[1])
             try:
-                losses.append(core.step(*arrays))
+                losses.append(core.step(*arrays, scores if names else None))
             except DivergedError as error:
                 network.set_parameters(before)
                 last = losses[-1] if losses else (history["loss"] or [None])[-1]
@@ -75,17 +74,17 @@ def run(
                 raise ValueError("the batches have come to an end before the first one")
             break  # an iterator gives its batches once
         loss = float(np.average(losses, weights=weights)) if any(weights) else 0.0
-        means = [float(np.average(column, weights=weights)) for column in zip(*scores, strict=True)]
+        values = scores.values()
         val_loss, val_scores = (None, None) if validation is None else core.evaluate(*validation, names)
         history["loss"].append(loss)
         history["learning_rate"].append(core.learning_rate())
-        for name, score in zip(names, means, strict=True):
+        for name, score in zip(names, values, strict=True):
             history[name].append(score)
         if val_loss is not None and val_scores is not None:
             history["val_loss"].append(val_loss)
             for name, score in zip(names, val_scores, strict=True):
                 history[f"val_{name}"].append(score)
-        if watch is not None and watch(epoch, loss, means, val_loss, val_scores):
+        if watch is not None and watch(epoch, loss, values, val_loss, val_scores):
             break
     seconds = time.perf_counter() - begun
     return {**history, "solver": "direct", "solver_reason": "batches come one by one", "seconds": seconds}

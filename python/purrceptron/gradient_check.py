@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import Array
 from ._spec import check_whole
+from .losses import Loss, OwnLoss
 from .model import Sequential
 from .optimizers import SGD
 from .trainer import Trainer
@@ -92,7 +93,7 @@ def check_gradients(
     x: ArrayLike,
     y: ArrayLike,
     *,
-    loss: str | None = None,
+    loss: str | Loss | OwnLoss | None = None,
     tolerance: float = 1e-6,
     at_most: int = 200,
     seed: int = 0,

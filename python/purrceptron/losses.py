@@ -26,6 +26,7 @@ from ._spec import Spec, optional
 
 __all__ = [
     "BinaryCrossEntropy",
+    "CategoricalFocal",
     "CrossEntropy",
     "Focal",
     "GaussianNLL",
@@ -48,6 +49,11 @@ OwnLoss = Callable[..., tuple[float, ArrayLike]]
 class Loss(Spec):
     """What all losses are; use one of the others."""
 
+    takes_classes: ClassVar[bool] = False
+    """Whether a target may be a class 0, 1, 2, ..., instead of a row of numbers."""
+    classifies: ClassVar[bool] = False
+    """Whether a network for it predicts classes."""
+
     def __call__(self, outputs: ArrayLike, targets: ArrayLike) -> tuple[float, Array]:
         """The mean loss, and its gradient with respect to the outputs (logits where the loss is computed from them).
 
@@ -60,7 +66,7 @@ class Loss(Spec):
             outputs = outputs.astype(np.float64)
         if outputs.ndim != 2:
             raise ValueError(f"outputs: expected (samples, outputs), got shape {outputs.shape}")
-        y = as_targets(targets, outputs.dtype.name, self.target_width(outputs.shape[1]), self.type_name())
+        y = as_targets(targets, outputs.dtype.name, self.target_width(outputs.shape[1]), self.takes_classes)
         return _core.loss_forward_backward(json.dumps(self.to_dict()), np.require(outputs, requirements="A"), y)
 
     def target_width(self, outputs: int) -> int:
@@ -75,6 +81,7 @@ class BinaryCrossEntropy(Loss):
         label_smoothing: Share of every target that becomes 1/2 (Szegedy et al., 2016).
     """
 
+    classifies: ClassVar[bool] = True
     label_smoothing: float = 0.0
 
 
@@ -85,11 +92,13 @@ class CrossEntropy(Loss):
         label_smoothing: Share of every target that is spread over all classes (Szegedy et al., 2016).
     """
 
+    takes_classes: ClassVar[bool] = True
+    classifies: ClassVar[bool] = True
     label_smoothing: float = 0.0
 
 
 class Focal(Loss):
-    """Binary cross-entropy in which what is right already counts less (Lin et al., 2017).
+    """Binary cross-entropy in which what is right already counts less (Lin et al., 2017); see `CategoricalFocal`.
 
     `-alpha (1-p)**gamma y ln p - (1-alpha) p**gamma (1-y) ln(1-p)`, with `p = sigmoid(logit)`.
 
@@ -98,8 +107,24 @@ class Focal(Loss):
         alpha: What a target of 1 counts, and 1 - alpha one of 0; None, the default, counts both as 1.
     """
 
+    classifies: ClassVar[bool] = True
     gamma: float = 2.0
     alpha: float | None = optional()
+
+
+class CategoricalFocal(Loss):
+    """Cross-entropy in which what is right already counts less (Lin et al., 2017), for several classes.
+
+    `-sum((1-p)**gamma y ln p)`, with `p = softmax(logits)`, for classes 0, 1, 2, ... or rows of probabilities. A weight
+    for each class, the paper's alpha, is `class_weight` of `fit`.
+
+    Args:
+        gamma: How much less; 0 is cross-entropy.
+    """
+
+    takes_classes: ClassVar[bool] = True
+    classifies: ClassVar[bool] = True
+    gamma: float = 2.0
 
 
 class Hinge(Loss):

@@ -56,7 +56,8 @@ def fit_many(
         optimizer: One for all; each network has its own state of it.
         loss: One for all; left out, each network's last activation implies it.
         metrics: Names, as for `Sequential.fit`.
-        validation_data: As for `Sequential.fit`.
+        validation_data: As for `Sequential.fit`. There is no `validation_split`: it is drawn from a network's own seed,
+            so every network would have other samples to train on.
         sample_weight: As for `Sequential.fit`, one for all.
         class_weight: As for `Sequential.fit`, one for all.
         accumulate: As for `Sequential.fit`.

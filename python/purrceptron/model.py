@@ -6,7 +6,6 @@ import json
 import math
 import operator
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._arrays import Array, ClassWeight, as_numbers, as_samples
+from ._named import cut_by_name, flattened
 from ._scores import Metric
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
 from .batches import is_stream
@@ -24,6 +24,7 @@ from .layers import Activation, Dense, Layer, check_layers, given_arrays, layer_
 from .lbfgs import LBFGS
 from .losses import Loss, OwnLoss
 from .optimizers import SGD, Optimizer
+from .strings import parse_network
 from .trainer import Batches, History, Trainer
 
 __all__ = ["Sequential"]
@@ -141,8 +142,8 @@ class Sequential:
         core = _core.Network(json.dumps({**self._description(), "input_shape": sizes}))
         given = given_arrays(self._layers)
         if given:
-            named = _by_name(core.named_parameters(), core.parameters())
-            core.set_parameters(_flatten(core.named_parameters(), {**named, **given}, self._dtype, "initializer of"))
+            named = cut_by_name(core.named_parameters(), core.parameters())
+            core.set_parameters(flattened(core.named_parameters(), {**named, **given}, self._dtype, "initializer of"))
         self._core, self._input_shape = core, tuple(sizes)
         self._layers = without_arrays(self._layers)
 
@@ -245,7 +246,8 @@ class Sequential:
             metrics: Scores for the history. Names of functions in `purrceptron.metrics`, such as "accuracy", "r2",
                 "top_5_accuracy" (any number): counted over the epoch's samples, each batch before its step. Functions
                 `(y, prediction) -> float`, scikit-learn's as they are (see `metrics.Score`): called with all samples at
-                the epoch's end.
+                the epoch's end. In all of them every sample counts alike, whatever its weight in the loss. Under
+                "gaussian_nll" they are of the means.
             validation_data: `(x, y)`, or `(x, y, sample_weight)`, to evaluate after every epoch.
             validation_split: Instead of it, the share of the samples, above 0 and below 1, that is evaluated and not
                 trained on: drawn from the seed, from every class alike.
@@ -338,7 +340,8 @@ class Sequential:
     ) -> dict[str, float]:
         """Mean loss and metrics on data, by name: `{"loss": ..., "accuracy": ...}`.
 
-        The loss has the weights of samples and classes, as in `fit`, and the layers' penalties.
+        The loss has the weights of samples and classes, as in `fit`, and the layers' penalties. In metrics every sample
+        counts alike.
         """
         trainer = Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads)
         return trainer.evaluate(x, y, metrics=metrics, sample_weight=sample_weight, class_weight=class_weight)
@@ -353,9 +356,25 @@ class Sequential:
         class_weight: ClassWeight | None = None,
         n_threads: int | None = None,
     ) -> tuple[float, Array]:
-        """Mean loss on data, as `evaluate`, and its gradient: one flat array in the order of `get_weights`.
+        """Mean loss on data, and its gradient: one flat array in the order of `get_weights`. Nothing is changed.
 
-        Nothing is changed.
+        `by_name` cuts it into that of each layer. It is what the first step of a training would find: with penalties,
+        units dropped, and statistics of the batch.
+
+        Args:
+            x: Samples, as of `fit`.
+            y: Targets, as of `fit`.
+            loss: As of `fit`.
+            sample_weight: As of `fit`.
+            class_weight: As of `fit`.
+            n_threads: As of `fit`.
+
+        Example:
+            >>> import purrceptron as purr
+            >>> net = purr.Sequential.from_string("2-3-1", seed=0)
+            >>> loss, gradient = net.loss_and_gradient([[0.5, 1.0], [1.0, 0.0]], [1, 0])
+            >>> gradient.shape, net.by_name(gradient)["layers.1.kernel"].shape
+            ((13,), (3, 1))
         """
         trainer = Trainer(self, optimizer=SGD(), loss=loss, n_threads=n_threads)
         return trainer.loss_and_gradient(x, y, sample_weight=sample_weight, class_weight=class_weight)
@@ -393,6 +412,9 @@ class Sequential:
         n_threads: int | None = None,
     ) -> tuple[Array, Array]:
         """The gradients of a loss of your own, given that with respect to the last output of `forward`.
+
+        The samples go forward once more: a network keeps nothing of earlier calls, so the two passes may come in any
+        order and from any thread. A loss that is given to `fit` as a function does without.
 
         Args:
             x: The samples that went forward.
@@ -443,7 +465,7 @@ class Sequential:
     def buffers(self) -> dict[str, Array]:
         """Copies of what training gathers and does not learn, by name: running statistics (`layers.1.mean`, ...)."""
         core = self._built()
-        return _by_name(core.named_buffers(), core.buffers())
+        return cut_by_name(core.named_buffers(), core.buffers())
 
     def set_buffers(self, buffers: Mapping[str, ArrayLike]) -> None:
         """Replace all buffers by arrays of the names and shapes that `buffers` gives.
@@ -452,7 +474,7 @@ class Sequential:
             ValueError: A name is missing or unknown, or an array has another shape (says which).
         """
         core = self._built()
-        core.set_buffers(_flatten(core.named_buffers(), buffers, self._dtype, "set_buffers:"))
+        core.set_buffers(flattened(core.named_buffers(), buffers, self._dtype, "set_buffers:"))
 
     def by_name(self, flat: ArrayLike) -> dict[str, Array]:
         """A flat array in the order of `get_weights`, a gradient say, cut into arrays by name.
@@ -464,7 +486,7 @@ class Sequential:
             >>> {name: array.shape for name, array in net.by_name(gradient).items()}
             {'layers.0.kernel': (2, 3), 'layers.0.bias': (3,), 'layers.1.kernel': (3, 1), 'layers.1.bias': (1,)}
         """
-        return _by_name(self._built().named_parameters(), np.asarray(flat))
+        return cut_by_name(self._built().named_parameters(), np.asarray(flat))
 
     def get_weights(self) -> list[Array]:
         """Copies of the weights: `[kernel, bias, kernel, bias, ...]`."""
@@ -482,7 +504,7 @@ class Sequential:
             names = ", ".join(name for name, _ in named)
             raise ValueError(f"set_weights: expected {len(named)} arrays ({names}), got {len(weights)}")
         given = {name: weight for (name, _), weight in zip(named, weights, strict=True)}
-        core.set_parameters(_flatten(named, given, self._dtype, "set_weights:"))
+        core.set_parameters(flattened(named, given, self._dtype, "set_weights:"))
 
     def fingerprint(self) -> str:
         """SHA-256 of the weights' (and buffers') names, shapes and bits: equal exactly if every bit is equal.
@@ -546,60 +568,3 @@ class Sequential:
         self._seed, self._dtype = state["seed"], state["dtype"]
         weights = state["weights"]
         self._core = None if weights is None else _core.Network.from_bytes(weights)
-
-
-def _by_name(named: Sequence[tuple[str, Sequence[int]]], flat: Array) -> dict[str, Array]:
-    """A flat array cut into named ones."""
-    ends = np.cumsum([math.prod(shape) for _, shape in named])
-    if flat.ndim != 1 or len(flat) != (ends[-1] if named else 0):
-        raise ValueError(f"expected a flat array of {ends[-1] if named else 0} numbers, got shape {flat.shape}")
-    parts = np.split(flat, ends[:-1])
-    return {name: part.reshape(shape) for (name, shape), part in zip(named, parts, strict=True)} if named else {}
-
-
-def _flatten(
-    named: Sequence[tuple[str, Sequence[int]]], arrays: Mapping[str, ArrayLike], dtype: str, what: str
-) -> Array:
-    """The reverse of `_by_name`, with every array checked."""
-    flat = []
-    unknown = [name for name in arrays if name not in dict(named)]
-    if unknown:
-        raise ValueError(f"{what} there is no {unknown[0]}; there are {', '.join(name for name, _ in named) or 'none'}")
-    for name, shape in named:
-        if name not in arrays:
-            raise ValueError(f"{what} {name} is missing")
-        array = np.asarray(arrays[name])
-        if array.shape != tuple(shape):
-            raise ValueError(f"{what} {name} has shape {tuple(shape)}, got {array.shape}")
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"{what} {name} must be real numbers, got an array of {array.dtype}")
-        flat.append(array.astype(dtype).ravel())
-    return np.concatenate(flat) if flat else np.empty(0, dtype)
-
-
-def parse_network(text: str, *, has_input: bool = True) -> tuple[int | None, list[Dense]]:
-    """The input's size, if the text begins with one of two or more sizes, and the layers of "64-100:tanh-10".
-
-    Args:
-        text: Sizes with a dash between, each layer's with an activation after a colon if it is not the usual one.
-        has_input: Whether the first size is the input's; otherwise all are layers.
-    """
-    if not isinstance(text, str):
-        raise TypeError(f"network: expected text such as '64-100-10', got {text!r}")
-    parts = text.strip().split("-")
-    layers: list[Dense] = []
-    for position, part in enumerate(parts):
-        match = re.fullmatch(r"\s*([1-9]\d*)\s*(?::\s*(\w+)\s*)?", part)
-        if match is None or (has_input and position == 0 and match[2]):
-            raise ValueError(
-                f"network {text!r}: {part!r} is no layer; expected sizes with a dash between, as in '64-100-10', "
-                "with an activation after a colon where it is not the usual one, as in '8-32:tanh-1:identity'"
-            )
-        units = int(match[1])
-        usual = "relu" if position + 1 < len(parts) else "sigmoid" if units == 1 else "softmax"
-        if position > 0 or not has_input:
-            try:
-                layers.append(Dense(units, match[2] or usual))
-            except ValueError as error:
-                raise ValueError(f"network {text!r}: {part.strip()!r}: {error}") from None
-    return (int(parts[0]) if layers and has_input else None), layers

@@ -196,11 +196,13 @@ class Trainer:
             return {}
         targets = labels[0] if isinstance(labels, tuple) else labels
         predictions = self._model._built().predict(samples, self._classifies, self._threads)
+        if self._own is None:  # of means and variances the means
+            predictions = predictions[:, : self._loss.target_width(predictions.shape[1])]
         return {function.name: function(targets, predictions, self._classifies) for function in functions}
 
     @property
     def _classifies(self) -> bool:
-        return self.loss in ("binary_cross_entropy", "cross_entropy", "focal")
+        return self._own is None and self._loss.classifies
 
     def train_on_batch(
         self,
@@ -339,11 +341,10 @@ class Trainer:
         model = self._model
         samples = as_samples(x, model.dtype, model.input_shape, what=f"{prefix}x")
         if self._own is None:
-            width, name = self._loss.target_width(model.outputs), self._loss.type_name()
+            width, takes_classes = self._loss.target_width(model.outputs), self._loss.takes_classes
         else:  # whole numbers for several outputs are classes
-            classes = model.outputs > 1 and np.ndim(y) == 1
-            width, name = model.outputs, "cross_entropy" if classes else "own"
-        targets = as_targets(y, model.dtype, width, name, what=f"{prefix}y")
+            width, takes_classes = model.outputs, model.outputs > 1 and np.ndim(y) == 1
+        targets = as_targets(y, model.dtype, width, takes_classes, what=f"{prefix}y")
         if len(samples) != len(targets):
             raise ValueError(f"{prefix}x has {len(samples)} samples, but {prefix}y has {len(targets)}")
         weights = as_weights(targets, sample_weight, class_weight, model.dtype, prefix)

@@ -1,12 +1,16 @@
-//! `_core.score` and `_core.held_out`: metrics on arrays, and the samples that are set aside for them.
+//! `_core.score`, `_core.Scores` and `_core.held_out`: metrics on arrays, batch by batch, and the samples that are set aside
+//! for them.
+
+use std::sync::{Mutex, PoisonError};
 
 use numpy::{Element, IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use super::convert::{by_name, is_single, targets};
 use super::kernels::compute;
+use crate::error::Result;
 use crate::math::Float;
-use crate::metric::{self, Metric};
+use crate::metric::{self, Metric, Tally};
 
 /// The score `metric` of predictions (samples, outputs) against targets: classes, or numbers of the same shape.
 #[pyfunction]
@@ -33,6 +37,34 @@ pub fn score<'py>(
         typed::<f32>(py, metric, y, predictions)
     } else {
         typed::<f64>(py, metric, y, predictions)
+    }
+}
+
+/// Metrics by their names.
+pub(super) fn metrics(names: &[String]) -> Result<Vec<Metric>> {
+    names.iter().map(|name| by_name("metric", name)).collect()
+}
+
+/// Scores of batches that come one by one: `Trainer.step` counts them.
+#[pyclass(frozen, module = "purrceptron._core")]
+pub struct Scores {
+    pub(super) metrics: Vec<Metric>,
+    pub(super) tallies: Mutex<Vec<Tally>>,
+}
+
+#[pymethods]
+impl Scores {
+    /// Nothing counted yet.
+    #[new]
+    fn new(names: Vec<String>) -> PyResult<Scores> {
+        let metrics = metrics(&names)?;
+        Ok(Scores { tallies: Mutex::new(metrics.iter().copied().map(Tally::new).collect()), metrics })
+    }
+
+    /// The scores of all that was counted.
+    fn values(&self) -> Vec<f64> {
+        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.iter().map(Tally::value).collect()
     }
 }
 

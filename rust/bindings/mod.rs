@@ -23,7 +23,7 @@ mod _core {
     #[pymodule_export]
     use super::many::fit_many;
     #[pymodule_export]
-    use super::metric::{held_out, larger_is_better, score};
+    use super::metric::{Scores, held_out, larger_is_better, score};
     #[pymodule_export]
     use super::network::Network;
     #[pymodule_export]

@@ -1,7 +1,7 @@
 //! `_core.Trainer`: one step, the loop, and the way back to Python for those who watch.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use numpy::{Element, IntoPyArray, PyReadonlyArray1};
@@ -9,14 +9,14 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::convert::{ReadonlySamples, by_name, labels, loss as loss_from};
+use super::convert::{ReadonlySamples, labels, loss as loss_from};
+use super::metric::{Scores, metrics as metrics_by_name};
 use super::network::Network;
 use super::own_loss::own_loss as own_loss_from;
 use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::loss::Loss;
 use crate::math::Float;
-use crate::metric::Metric;
 use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
 use crate::optimizer::Optimizer;
 use crate::parallel::{install, stay_on_this_thread, stays_on_this_thread, thread_count};
@@ -147,9 +147,25 @@ impl Trainer {
     }
 
     /// One step on a batch: the mean loss before it. `y` is targets, here and below, or (targets, weights of samples).
-    fn step(&self, py: Python<'_>, x: &Bound<'_, PyAny>, y: &Bound<'_, PyAny>) -> PyResult<f64> {
+    /// `scores` count the batch as it was before the step.
+    #[pyo3(signature = (x, y, scores=None))]
+    fn step(
+        &self,
+        py: Python<'_>,
+        x: &Bound<'_, PyAny>,
+        y: &Bound<'_, PyAny>,
+        scores: Option<Py<Scores>>,
+    ) -> PyResult<f64> {
+        let scores = scores.as_ref().map(Py::get);
         with_trainer!(&mut *self.lock()?, trainer => {
-            on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| trainer.careful_step(network, batch))
+            on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| {
+                let Some(scores) = scores else { return trainer.careful_step(network, batch) };
+                trainer.check_metrics(&scores.metrics, network, batch.targets)?;
+                let loss = trainer.careful_step(network, batch)?;
+                let mut tallies = scores.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+                trainer.count(&mut tallies, network, batch.targets);
+                Ok(loss)
+            })
         })
     }
 
@@ -176,7 +192,7 @@ impl Trainer {
         y: &Bound<'_, PyAny>,
         metrics: Vec<String>,
     ) -> PyResult<(f64, Vec<f64>)> {
-        let metrics = metrics.iter().map(|name| by_name::<Metric>("metric", name)).collect::<Result<Vec<_>>>()?;
+        let metrics = metrics_by_name(&metrics)?;
         let shared = self.network.get();
         let Evaluation { loss, metrics } = with_trainer!(&mut *self.lock()?, trainer => {
             let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);

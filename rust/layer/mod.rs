@@ -106,18 +106,24 @@ trait Kind {
     ) -> Result<()>;
 
     /// Given `dout`, the gradient with respect to `saved.out` (overwritten on the way), writes the layer's part of
-    /// `gradient` and, unless nobody needs it, `dx`.
+    /// `gradient` and, unless nobody needs it, `dx`. As it stands here, for a layer without parameters whose output moves
+    /// with its input: `dx = dout`.
     fn backward<F: Float>(
         &self,
-        x: Input<F>,
-        saved: &Saved<F>,
-        weights: Weights<F>,
-        logits: bool,
+        _x: Input<F>,
+        _saved: &Saved<F>,
+        _weights: Weights<F>,
+        _logits: bool,
         dout: &mut [F],
-        gradient: &mut [F],
+        _gradient: &mut [F],
         dx: Option<&mut [F]>,
-        context: &mut Context<F>,
-    ) -> Result<()>;
+        _context: &mut Context<F>,
+    ) -> Result<()> {
+        if let Some(dx) = dx {
+            dx.copy_from_slice(dout);
+        }
+        Ok(())
+    }
 
     /// After a step in training: running statistics go on by those of the batch.
     fn update_buffers<F: Float>(&self, _saved: &Saved<F>, _buffers: &mut [F]) {}

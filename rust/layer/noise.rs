@@ -40,21 +40,4 @@ impl Kind for GaussianNoise {
         }
         Ok(())
     }
-
-    fn backward<F: Float>(
-        &self,
-        _x: Input<F>,
-        _saved: &Saved<F>,
-        _weights: Weights<F>,
-        _logits: bool,
-        dout: &mut [F],
-        _gradient: &mut [F],
-        dx: Option<&mut [F]>,
-        _context: &mut Context<F>,
-    ) -> Result<()> {
-        if let Some(dx) = dx {
-            dx.copy_from_slice(dout);
-        }
-        Ok(())
-    }
 }

@@ -18,7 +18,73 @@ fn exponentials<F: Float>(z: &[F], width: usize, e: &mut [F], largest: &mut [F])
     }
 }
 
+/// One class of a row: `-(1-p)^gamma ln p`, its derivative with respect to its own logarithm `ln p`, and `1-p`.
+///
+/// `e` is its exponential, `ln_e` that one's logarithm; `rest` is the sum of all exponentials but the largest, which is 1.
+/// The share of the others is summed up, not taken from 1, so that it is right where the class is all but certain.
+#[inline(always)]
+fn hard<F: Float>(e: F, ln_e: F, is_largest: bool, rest: F, gamma: F) -> (F, F, F) {
+    let total = F::ONE + rest;
+    let ln_p = ln_e - if rest <= F::ONE { rest.ln_1p_unit() } else { total.ln() };
+    let q = if is_largest { rest } else { total - e } / total;
+    if q == F::ZERO {
+        return if gamma == F::ZERO { (-ln_p, -F::ONE, q) } else { (F::ZERO, F::ZERO, q) };
+    }
+    let weight = (gamma * q.ln()).exp();
+    (-weight * ln_p, weight * (gamma * (e / total) * (ln_p / q) - F::ONE), q)
+}
+
+/// loss = -Σ_k y_k (1-p_k)^gamma ln p_k; d_j = s_j (1-p_j) - p_j Σ_{k≠j} s_k, where `s_k` is y_k times the derivative that
+/// [`hard`] gives.
+#[inline(always)]
+fn focal<F: Float>(
+    z: &[F],
+    width: usize,
+    y: impl Fn(usize, usize) -> F,
+    share: F,
+    dz: &mut [F],
+    terms: &mut [F],
+    gamma: F,
+) {
+    exponentials(z, width, dz, terms);
+    for (i, ((z, dz), term)) in z.chunks_exact(width).zip(dz.chunks_exact_mut(width)).zip(terms).enumerate() {
+        let (largest, mut top, mut rest) = (*term, width, F::ZERO);
+        for (k, e) in dz.iter().enumerate() {
+            if top == width && z[k] == largest { top = k } else { rest += *e }
+        }
+        let of = |k: usize, e: F| hard(e, z[k] - largest, k == top, rest, gamma);
+        let (mut loss, mut all) = (F::ZERO, F::ZERO);
+        for (k, e) in dz.iter().enumerate().filter(|(k, _)| y(i, *k) != F::ZERO) {
+            let (value, slope, _) = of(k, *e);
+            loss = y(i, k).mul_add(value, loss);
+            all = y(i, k).mul_add(slope, all);
+        }
+        let total = F::ONE + rest;
+        for (k, dz) in dz.iter_mut().enumerate() {
+            let p = *dz / total;
+            *dz = if y(i, k) == F::ZERO {
+                -p * all * share
+            } else {
+                let (_, slope, q) = of(k, *dz);
+                let own = y(i, k) * slope;
+                (own * q - p * (all - own)) * share
+            };
+        }
+        *term = loss;
+    }
+}
+
 versions! {
+    pub(super) fn focal_classes[F: Float](
+        z: &[F], width: usize, y: &[u32], share: F, dz: &mut [F], terms: &mut [F], gamma: F,
+    ) {
+        focal(z, width, |i, k| if y[i] as usize == k { F::ONE } else { F::ZERO }, share, dz, terms, gamma);
+    }
+    pub(super) fn focal_values[F: Float](
+        z: &[F], width: usize, y: &[F], share: F, dz: &mut [F], terms: &mut [F], gamma: F,
+    ) {
+        focal(z, width, |i, k| y[i * width + k], share, dz, terms, gamma);
+    }
     // loss = ln Σ e^z - z_y; d = softmax(z) - [k = y]. Of smoothed targets, `spread` goes to every class and `keep` to y.
     pub(super) fn cross_entropy_classes[F: Float](
         z: &[F], width: usize, y: &[u32], share: F, dz: &mut [F], terms: &mut [F], keep: F, spread: F,

@@ -41,6 +41,12 @@ pub enum Loss {
         /// What a target of 1 counts.
         alpha: Option<f64>,
     },
+    /// `-Σ_k (1-p_k)^gamma y_k ln p_k` with `p = softmax(z)` (Lin et al., 2017, for several classes), mean over samples;
+    /// targets are as for cross-entropy
+    CategoricalFocal {
+        /// How much less what is right already counts; 0 is cross-entropy.
+        gamma: f64,
+    },
     /// `max(0, 1 - y a)`, for targets -1 (or 0) and 1
     Hinge,
     /// `max(0, 1 - y a)²`, for targets -1 (or 0) and 1
@@ -102,7 +108,7 @@ impl Loss {
     pub fn undoes(self) -> Option<Activation> {
         match self {
             Loss::BinaryCrossEntropy { .. } | Loss::Focal { .. } => Some(Activation::Sigmoid),
-            Loss::CrossEntropy { .. } | Loss::KlDivergence => Some(Activation::Softmax),
+            Loss::CrossEntropy { .. } | Loss::CategoricalFocal { .. } | Loss::KlDivergence => Some(Activation::Softmax),
             _ => None,
         }
     }
@@ -126,8 +132,12 @@ impl Loss {
             Loss::BinaryCrossEntropy { label_smoothing: share } | Loss::CrossEntropy { label_smoothing: share } => {
                 in_range("label_smoothing", share, (0.0..1.0).contains(&share), "at least 0 and below 1")
             }
-            Loss::Focal { gamma, alpha } => {
-                in_range("gamma", gamma, gamma >= 0.0 && gamma.is_finite(), "at least 0 and finite")?;
+            Loss::Focal { gamma, .. } | Loss::CategoricalFocal { gamma }
+                if !(gamma >= 0.0 && F::DTYPE.holds(gamma)) =>
+            {
+                Err(Error::value("gamma", "at least 0 and finite", gamma))
+            }
+            Loss::Focal { alpha, .. } => {
                 let share = alpha.unwrap_or(0.5);
                 in_range("alpha", share, (0.0..=1.0).contains(&share), "within 0 to 1")
             }
@@ -166,8 +176,8 @@ impl Loss {
 
     fn range(self) -> Range {
         match self {
-            Loss::BinaryCrossEntropy { .. } | Loss::CrossEntropy { .. } | Loss::Focal { .. } => Range::Shares,
-            Loss::KlDivergence => Range::Shares,
+            Loss::BinaryCrossEntropy { .. } | Loss::CrossEntropy { .. } | Loss::KlDivergence => Range::Shares,
+            Loss::Focal { .. } | Loss::CategoricalFocal { .. } => Range::Shares,
             Loss::Hinge | Loss::SquaredHinge => Range::Sides,
             Loss::Poisson | Loss::PoissonDeviance => Range::Counts,
             _ => Range::Finite,
@@ -187,7 +197,7 @@ impl Loss {
         }
         match targets {
             Targets::Classes(_) if self == Loss::Own => Ok(()),
-            Targets::Classes(_) if !matches!(self, Loss::CrossEntropy { .. }) => {
+            Targets::Classes(_) if !matches!(self, Loss::CrossEntropy { .. } | Loss::CategoricalFocal { .. }) => {
                 Err(Error::shape(format!("targets of loss {name}"), format!("numbers (samples, {width})"), "classes"))
             }
             Targets::Classes(classes) => match classes.iter().position(|class| *class as usize >= outputs) {
@@ -228,7 +238,7 @@ impl Loss {
         }
         let samples = outputs.len() / width;
         let count = match self {
-            Loss::CrossEntropy { .. } | Loss::KlDivergence => samples,
+            Loss::CrossEntropy { .. } | Loss::CategoricalFocal { .. } | Loss::KlDivergence => samples,
             _ => samples * self.target_width(width),
         };
         terms.resize(count, F::ZERO);
@@ -239,6 +249,9 @@ impl Loss {
             (Loss::CrossEntropy { label_smoothing }, Targets::Classes(y)) => {
                 let (keep, spread) = smoothed(label_smoothing, width);
                 classes::cross_entropy_classes(outputs, width, y, share, gradient, terms, keep, spread);
+            }
+            (Loss::CategoricalFocal { gamma }, Targets::Classes(y)) => {
+                classes::focal_classes(outputs, width, y, share, gradient, terms, of(gamma));
             }
             (_, Targets::Classes(_)) => return f64::NAN, // no loss of classes
             (Loss::BinaryCrossEntropy { label_smoothing }, Targets::Values(y)) => {
@@ -256,6 +269,9 @@ impl Loss {
             (Loss::Focal { gamma, alpha }, Targets::Values(y)) => {
                 let (there, missing) = alpha.map_or((1.0, 1.0), |alpha| (alpha, 1.0 - alpha));
                 amounts::focal(outputs, y, share, gradient, terms, of(gamma), of(there), of(missing));
+            }
+            (Loss::CategoricalFocal { gamma }, Targets::Values(y)) => {
+                classes::focal_values(outputs, width, y, share, gradient, terms, of(gamma));
             }
             (Loss::Hinge, Targets::Values(y)) => amounts::hinge(outputs, y, share, gradient, terms),
             (Loss::SquaredHinge, Targets::Values(y)) => amounts::squared_hinge(outputs, y, share, gradient, terms),

@@ -534,15 +534,24 @@ impl<F: Float> Trainer<F> {
         batch.labels().check_batch(self.loss, batch.samples, network.spec().outputs())
     }
 
-    /// Counts the batch that was last run forward.
-    pub(super) fn count(&self, scores: &mut [Tally], network: &Network<F>, targets: Targets<F>) {
+    /// Counts the batch that was last run forward; of means and variances the means.
+    pub(crate) fn count(&mut self, scores: &mut [Tally], network: &Network<F>, targets: Targets<F>) {
+        let (outputs, width) = (self.outputs.last(), network.spec().outputs());
+        let predicted = self.loss.target_width(width);
+        let predictions = if predicted < width && !scores.is_empty() {
+            self.spare.clear();
+            self.spare.extend(outputs.chunks_exact(width).flat_map(|row| &row[..predicted]));
+            &self.spare
+        } else {
+            outputs
+        };
         for score in scores {
-            score.add(self.outputs.last(), network.spec().outputs(), left_out(self.loss), targets);
+            score.add(predictions, predicted, left_out(self.loss), targets);
         }
     }
 
     /// Refuses metrics that this network and these targets have not.
-    pub(super) fn check_metrics(&self, metrics: &[Metric], network: &Network<F>, targets: Targets<F>) -> Result<()> {
+    pub(crate) fn check_metrics(&self, metrics: &[Metric], network: &Network<F>, targets: Targets<F>) -> Result<()> {
         metrics.iter().try_for_each(|metric| metric.check(self.loss, network.spec().last_activation(), targets))
     }
 

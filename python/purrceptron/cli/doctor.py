@@ -13,10 +13,11 @@ from ..diagnosis import CHECKS, Diagnosis, Finding
 from ..diagnosis import doctor as examine
 from ..images.reading import Color
 from ..layers import Dense
-from ..model import Sequential, parse_network
+from ..model import Sequential
 from ..optimizers import as_optimizer
 from ..photos import PhotoClassifier
 from ..photos.network import photo_layers
+from ..strings import parse_network
 from .options import checked_network, checked_seed
 from .output import Output, amount, facts, output_options
 from .sources import describe, indices_of, read_data, read_test_data

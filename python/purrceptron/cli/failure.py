@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-__all__ = ["DEBUG", "Purr", "failure_line"]
+__all__ = ["DEBUG", "Purr", "failure_line", "say_failure"]
 
 DEBUG = "purrceptron.debug"
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -29,7 +29,7 @@ class Purr(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt as interrupt:
-            _say(ctx, "interrupted" + "".join(f"; {argument}" for argument in interrupt.args))
+            say_failure(ctx, "interrupted" + "".join(f"; {argument}" for argument in interrupt.args))
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             _discard_output()
@@ -37,7 +37,7 @@ class Purr(click.Group):
         except Exception as error:
             if ctx.meta.get(DEBUG):
                 raise
-            _say(ctx, failure_line(error))
+            say_failure(ctx, failure_line(error))
             ctx.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -65,8 +65,9 @@ def failure_line(error: Exception) -> str:
     return " ".join(text.split())
 
 
-def _say(ctx: click.Context, line: str) -> None:
-    click.echo(f"{ctx.info_name}: {line}", err=True)
+def say_failure(ctx: click.Context, line: str) -> None:
+    """The line, after the name of the command."""
+    click.echo(f"{ctx.find_root().info_name}: {line}", err=True)
 
 
 def _discard_output() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..model import parse_network
+from ..strings import parse_network
 
 __all__ = ["checked_network", "checked_seed"]
 

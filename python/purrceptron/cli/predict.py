@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import click
+import numpy as np
 
 from .. import files
-from ..errors import ModelFileError
+from .._arrays import Array
+from ..errors import DataError, ModelFileError
+from ..images.reading import load_image
 from ..photos import PhotoClassifier
+from .failure import DEBUG, failure_line, say_failure
 from .output import Output, output_options, percent
 
 __all__ = ["load_classifier", "predict"]
@@ -38,18 +41,47 @@ Examples:
 @click.argument("model", type=click.Path())
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path())
 @output_options
-def predict(model: str, photos: tuple[str, ...], output: Output) -> None:
+@click.pass_context
+def predict(ctx: click.Context, model: str, photos: tuple[str, ...], output: Output) -> None:
     """Ask MODEL, a file that `purr train` wrote, what is on each PHOTO.
 
     One line a photo: the photo, the answer, and how probable the model finds it. A photo is scaled until it covers the
-    square that the model sees, and cropped.
+    square that the model sees, and cropped. A photo that cannot be read is named on standard error, and the exit status
+    is then 1; the others are answered.
     """
     classifier = load_classifier(model)
-    for photo in photos:
-        if os.path.isdir(photo):
-            raise IsADirectoryError(None, None, photo)
-    probabilities = classifier.predict_proba([Path(photo) for photo in photos])
-    names = classifier.class_names_
+    pictures: dict[int, Array] = {}
+    failed: list[dict[str, str]] = []
+    for place, photo in enumerate(photos):
+        try:
+            pictures[place] = _read(photo, classifier)
+        except (OSError, DataError) as error:
+            if ctx.meta.get(DEBUG):
+                raise
+            failed.append({"photo": photo, "error": failure_line(error)})
+            say_failure(ctx, failed[-1]["error"])
+    if pictures:
+        read = [photos[place] for place in pictures]
+        _answer(model, classifier, read, np.stack(list(pictures.values())), failed, output)
+    if failed:
+        ctx.exit(1)
+
+
+def _read(photo: str, classifier: PhotoClassifier) -> Array:
+    if os.path.isdir(photo):
+        raise IsADirectoryError(None, None, photo)
+    return load_image(photo, image_size=classifier.image_size, color=classifier.color)
+
+
+def _answer(
+    model: str,
+    classifier: PhotoClassifier,
+    photos: list[str],
+    pictures: Array,
+    failed: list[dict[str, str]],
+    output: Output,
+) -> None:
+    probabilities, names = classifier.predict_proba(pictures), classifier.class_names_
     answers = [
         {
             "photo": photo,
@@ -64,4 +96,4 @@ def predict(model: str, photos: tuple[str, ...], output: Output) -> None:
         f"{photo:<{width}}  {click.style(names[row.argmax()].ljust(name_width), bold=True)}  {percent(row.max())}"
         for photo, row in zip(photos, probabilities, strict=True)
     )
-    output.result({"model": model, "answers": answers}, lines)
+    output.result({"model": model, "answers": answers, "failed": failed}, lines)

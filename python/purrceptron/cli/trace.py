@@ -8,7 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ..model import parse_network
+from ..strings import parse_network
 from ..trace import Step, Trace, trace_step
 from .matrices import mathematical, side_by_side
 from .options import checked_seed

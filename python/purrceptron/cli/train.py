@@ -105,7 +105,7 @@ Examples:
     default="cats.safetensors",
     show_default=True,
     metavar="FILE",
-    help="The model file to write.",
+    help="The model file to write; one of that name is replaced.",
 )
 @click.option(
     "--positive-class",
@@ -173,6 +173,7 @@ def train(
         held_out_labels = indices_of(held_out, names)
         held_out_pictures = as_pictures(held_out.images, image_size, color, held_out.source)
     _learn(classifier, training, [] if output.quiet else [ProgressBar()])
+    replaced = Path(model_file).exists()
     classifier.save(model_file)
 
     evaluation = None
@@ -180,7 +181,7 @@ def train(
         predicted = classifier.predict_proba(held_out_pictures).argmax(axis=1)
         evaluation = Evaluation(classifier.class_names_, held_out_labels, predicted, classifier.training_["photos"])
     output.say("")
-    report = TrainingReport(classifier, training, held_out, evaluation, model_file)
+    report = TrainingReport(classifier, training, held_out, evaluation, model_file, replaced)
     output.result(report.to_dict(), report.lines())
     output.say("\n".join(next_steps(model_file, data, classifier.class_names_[-1], seed)))
 

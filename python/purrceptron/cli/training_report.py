@@ -27,6 +27,7 @@ class TrainingReport:
         held_out: Photos that it was not trained on, if there are any.
         evaluation: How it does on these.
         model_file: Where it was saved.
+        replaced: Whether that was the name of another file.
     """
 
     def __init__(
@@ -36,10 +37,11 @@ class TrainingReport:
         held_out: Data | None,
         evaluation: Evaluation | None,
         model_file: str,
+        replaced: bool,
     ) -> None:
         self.classifier = classifier
         self.training, self.held_out, self.evaluation = training, held_out, evaluation
-        self.model_file, self.bytes = model_file, os.path.getsize(model_file)
+        self.model_file, self.bytes, self.replaced = model_file, os.path.getsize(model_file), replaced
         model = classifier.model_
         sizes = [layer.units for layer in model.layers if isinstance(layer, Dense)]
         weights = model.get_weights()
@@ -81,6 +83,7 @@ class TrainingReport:
             "held_out_score": self.evaluation and self.evaluation.to_dict(),
             "model": self.model_file,
             "bytes": self.bytes,
+            "replaced": self.replaced,
             "fingerprint": self.fingerprint,
         }
 
@@ -109,7 +112,10 @@ class TrainingReport:
             rows += self.evaluation.rows("", "photos held out")
         rows += [
             ("", ""),
-            ("saved", f"{self.model_file}, {self.bytes / 1000:,.0f} kB"),
+            (
+                "saved",
+                f"{self.model_file}, {self.bytes / 1000:,.0f} kB" + ", in the place of an older file" * self.replaced,
+            ),
             ("fingerprint", self.fingerprint),
         ]
         return facts(rows)

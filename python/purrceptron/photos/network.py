@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from ..layers import Layer, Rescale
-from ..model import parse_network
+from ..strings import parse_network
 
 # Nobody gives the first layer of a small network so many units; a first size like this is the input's.
 _LEAST_INPUT = 1000
