@@ -24,7 +24,7 @@ test: $(BUILT) ## build the package and run all tests, Rust and Python
 
 bench: $(BUILT) ## time it beside NumPy, scikit-learn and JAX, into target/benchmarks (up to ten minutes)
 	PIP_QUIET=1 $(BIN)/maturin develop --release --extras bench
-	cargo bench --bench matmul --bench math
+	cargo bench --bench matmul --bench math --bench optimizers
 	$(BIN)/python benches/compare.py --output target/benchmarks
 
 lint: $(BUILT) ## formatting, clippy, ruff, mypy, and the stub against the extension module
