@@ -445,13 +445,6 @@ pub(crate) fn check_room<F>(what: &'static str, numbers: usize) -> Result<()> {
     Ok(())
 }
 
-/// A copy, or an error where the memory is not to be had.
-pub(crate) fn copy<F: Copy>(what: &'static str, values: &[F]) -> Result<Vec<F>> {
-    let mut copy = space(what, values.len())?;
-    copy.extend_from_slice(values);
-    Ok(copy)
-}
-
 versions! {
     /// `e^x` of every element, in place.
     pub fn exp_in_place[F: Float](x: &mut [F]) {

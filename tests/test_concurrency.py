@@ -98,8 +98,7 @@ def test_trainings_at_once_are_one_after_the_other_or_refused_and_never_mixed() 
     def fit(_: int) -> bool:
         try:
             net.fit(X[:200], Y[:200], epochs=5)
-        except RuntimeError as error:
-            assert "being trained already" in str(error)
+        except RuntimeError:
             return False
         return True
 

@@ -74,9 +74,7 @@ print(min(interrupted(lambda: {work}) for _ in range(3)))
 
 
 @pytest.mark.parametrize("after", [0.1, 0.8, 1.6])
-def test_an_interrupt_ends_a_factorisation_and_nothing_has_changed(
-    after: float, run_python: Callable[..., str]
-) -> None:
+def test_an_interrupt_ends_a_factorisation_and_changes_nothing(after: float, run_python: Callable[..., str]) -> None:
     script = (
         PRELUDE
         + f"""

@@ -17,7 +17,7 @@ use super::convert::{ReadonlySamples, detach_for_long, is_single};
 use super::trainer::stay_on_main_thread;
 use crate::error::{Error, Result};
 use crate::float_mode;
-use crate::math::{DType, check_room, copy};
+use crate::math::{DType, check_room, space};
 use crate::network::{CHUNK, InModel, Model, Network as CoreNetwork};
 use crate::parallel::thread_count;
 use crate::spec::NetworkSpec;
@@ -87,7 +87,7 @@ impl Network {
     fn set_arena<F: InModel + Element>(&self, py: Python<'_>, values: &Bound<'_, PyAny>, set: Set<F>) -> PyResult<()> {
         let values = values.extract::<PyReadonlyArray1<F>>()?;
         let values = values.as_array();
-        check_room::<F>("the weights", values.len())?;
+        check_room::<F>("a copy of the weights", values.len())?;
         let values = values.to_vec();
         Ok(py.detach(move || self.write(|model| set(F::network_mut(model)?, values)))?)
     }
@@ -152,6 +152,13 @@ fn in_training() -> PyErr {
     PyRuntimeError::new_err("this network is being trained already: wait until that training ends, or train a copy")
 }
 
+/// A copy of the weights, or an error where the memory is not to be had.
+fn copy<F: Copy>(weights: &[F]) -> Result<Vec<F>> {
+    let mut copy = space("a copy of the weights", weights.len())?;
+    copy.extend_from_slice(weights);
+    Ok(copy)
+}
+
 /// Sets one of a network's arenas.
 type Set<F> = fn(&mut CoreNetwork<F>, Vec<F>) -> Result<()>;
 
@@ -184,8 +191,8 @@ impl Network {
     /// A copy of all parameters, flat.
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Ok(match &*py.detach(|| self.read()) {
-            Model::F32(network) => copy("the weights", network.parameters())?.into_pyarray(py).into_any(),
-            Model::F64(network) => copy("the weights", network.parameters())?.into_pyarray(py).into_any(),
+            Model::F32(network) => copy(network.parameters())?.into_pyarray(py).into_any(),
+            Model::F64(network) => copy(network.parameters())?.into_pyarray(py).into_any(),
         })
     }
 

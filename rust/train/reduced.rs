@@ -24,7 +24,7 @@ use super::outside::Outside;
 use super::step::Trainer;
 use crate::error::Result;
 use crate::interrupt;
-use crate::math::{Float, subtract_multiple};
+use crate::math::{Float, check_room, subtract_multiple};
 use crate::matmul::matmul;
 use crate::network::{Network, Samples};
 use crate::optimizer::{Optimizer, OptimizerState, Part};
@@ -54,6 +54,9 @@ pub(super) struct Span<F> {
 impl<F: Float> Span<F> {
     /// Factors `x` times `scale`, what a first `Rescale` multiplies by; `None` if all samples are zero.
     pub fn new(x: Samples<F>, scale: Option<F>, threads: usize) -> Result<Option<Span<F>>> {
+        // The products of all with all, the columns that come of them, and the factor of those.
+        check_room::<f64>("a reduced training", x.len().saturating_pow(2).saturating_mul(3))?;
+        check_room::<F>("the samples of a reduced training", x.dim().0 * x.dim().1)?;
         let data = rows(x, scale)?;
         let mut gram = Array2::zeros((data.nrows(), data.nrows()));
         for part in data.axis_chunks_iter(Axis(1), COLUMNS) {

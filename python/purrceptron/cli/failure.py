@@ -32,9 +32,9 @@ class Purr(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt as interrupt:
-            told, status = (
-                ("terminated", TERMINATED) if isinstance(interrupt, Terminated) else ("interrupted", INTERRUPTED)
-            )
+            told, status = "interrupted", INTERRUPTED
+            if isinstance(interrupt, Terminated):
+                told, status = "terminated", TERMINATED
             say_failure(ctx, told + "".join(f"; {argument}" for argument in interrupt.args))
             ctx.exit(status)
         except BrokenPipeError:
