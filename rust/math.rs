@@ -477,33 +477,12 @@ versions! {
     }
     /// Sums of the columns of `x (samples, sums.len())`: blocks of [`crate::matmul::BLOCK`] rows, each summed from the
     /// top, then the blocks in order; the order that a product with a row of ones has.
-    pub fn column_sums[F: Float](x: &[F], sums: &mut [F], block_sums: &mut Vec<F>) {
-        let width = sums.len();
-        sums.fill(F::ZERO);
-        if width == 0 { return; }
-        for block in x.chunks(crate::matmul::BLOCK * width) {
-            block_sums.clear();
-            block_sums.resize(width, F::ZERO);
-            for row in block.chunks_exact(width) {
-                for (sum, x) in block_sums.iter_mut().zip(row) { *sum += *x; }
-            }
-            for (sum, block) in sums.iter_mut().zip(block_sums.iter()) { *sum += *block; }
-        }
+    pub fn column_sums[F: Float](x: &[F], sums: &mut [F]) {
+        add_columns(x, x, sums, |sum, x, _| sum + x);
     }
     /// Sums of the columns of `a b`, both `(samples, sums.len())`, in the order of [`column_sums`].
-    pub fn column_dots[F: Float](a: &[F], b: &[F], sums: &mut [F], block_sums: &mut Vec<F>) {
-        let width = sums.len();
-        sums.fill(F::ZERO);
-        if width == 0 { return; }
-        let block = crate::matmul::BLOCK * width;
-        for (a, b) in a.chunks(block).zip(b.chunks(block)) {
-            block_sums.clear();
-            block_sums.resize(width, F::ZERO);
-            for (a, b) in a.chunks_exact(width).zip(b.chunks_exact(width)) {
-                for ((sum, a), b) in block_sums.iter_mut().zip(a).zip(b) { *sum = a.mul_add(*b, *sum); }
-            }
-            for (sum, block) in sums.iter_mut().zip(block_sums.iter()) { *sum += *block; }
-        }
+    pub fn column_dots[F: Float](a: &[F], b: &[F], sums: &mut [F]) {
+        add_columns(a, b, sums, |sum, a, b| a.mul_add(b, sum));
     }
     /// `byte * scale` of every byte.
     pub fn scale_bytes[F: Float](bytes: &[u8], scale: F, out: &mut [F]) {
@@ -523,4 +502,51 @@ versions! {
         }
         None
     }
+}
+
+/// `add` for every row of `a` and `b`, in the order of [`column_sums`]: some columns at a time, whose sums the registers
+/// hold.
+#[inline(always)]
+fn add_columns<F: Float>(a: &[F], b: &[F], sums: &mut [F], add: impl Fn(F, F, F) -> F + Copy) {
+    let width = sums.len();
+    sums.fill(F::ZERO);
+    if width == 0 {
+        return;
+    }
+    let block = crate::matmul::BLOCK * width;
+    for (a, b) in a.chunks(block).zip(b.chunks(block)) {
+        let next = add_some_columns::<F, 32>(a, b, 0, sums, add);
+        let next = add_some_columns::<F, 16>(a, b, next, sums, add);
+        let next = add_some_columns::<F, 4>(a, b, next, sums, add);
+        add_some_columns::<F, 1>(a, b, next, sums, add);
+    }
+}
+
+/// Whole groups of `N` columns of one block, from column `first` on; returns the column after them.
+#[inline(always)]
+fn add_some_columns<F: Float, const N: usize>(
+    a: &[F],
+    b: &[F],
+    first: usize,
+    sums: &mut [F],
+    add: impl Fn(F, F, F) -> F,
+) -> usize {
+    let width = sums.len();
+    let groups = sums[first..].as_chunks_mut::<N>().0;
+    let next = first + groups.len() * N;
+    for (group, sums) in groups.iter_mut().enumerate() {
+        let start = first + group * N;
+        let mut block = [F::ZERO; N];
+        for (a, b) in a.chunks_exact(width).zip(b.chunks_exact(width)) {
+            if let (Some(a), Some(b)) = (a[start..].first_chunk::<N>(), b[start..].first_chunk::<N>()) {
+                for ((sum, a), b) in block.iter_mut().zip(a).zip(b) {
+                    *sum = add(*sum, *a, *b);
+                }
+            }
+        }
+        for (sum, block) in sums.iter_mut().zip(&block) {
+            *sum += *block;
+        }
+    }
+    next
 }

@@ -65,7 +65,7 @@ impl Activate {
         let mut terms = context.spare.pop().unwrap_or_default();
         terms.resize(da.len(), F::ZERO);
         prelu_backward(kept, da, &weights.parameters[slopes.clone()], &mut terms);
-        column_sums(&terms, &mut gradient[slopes.clone()], &mut context.block_sums);
+        column_sums(&terms, &mut gradient[slopes.clone()]);
         context.spare.push(terms);
     }
 

@@ -78,10 +78,10 @@ impl Kind for BatchNorm {
         let (mean, variance) = statistics.split_at_mut(self.features);
         let share = F::from_f64(1.0 / rows.max(1) as f64);
         if self.of_batch(context) {
-            column_sums(x, mean, &mut context.block_sums);
+            column_sums(x, mean);
             scale(mean, share);
             subtract_rows(x, mean, centred);
-            column_dots(centred, centred, variance, &mut context.block_sums);
+            column_dots(centred, centred, variance);
             scale(variance, share);
         } else {
             mean.copy_from_slice(&weights.buffers[self.mean.clone()]);
@@ -107,8 +107,8 @@ impl Kind for BatchNorm {
     ) -> Result<()> {
         let (normal, statistics) = saved.kept.split_at(dout.len());
         let roots = &statistics[..self.features];
-        column_sums(dout, &mut gradient[self.beta.clone()], &mut context.block_sums);
-        column_dots(dout, normal, &mut gradient[self.gamma.clone()], &mut context.block_sums);
+        column_sums(dout, &mut gradient[self.beta.clone()]);
+        column_dots(dout, normal, &mut gradient[self.gamma.clone()]);
         let Some(dx) = dx else { return Ok(()) };
         let (gamma, dgamma) = (&weights.parameters[self.gamma.clone()], &gradient[self.gamma.clone()]);
         let dbeta = &gradient[self.beta.clone()];

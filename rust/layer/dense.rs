@@ -79,7 +79,7 @@ pub fn dense_backward<F: Float>(
     check("dense_backward: columns of kernel", units, kernel.ncols())?;
     let mut dbias = vec![F::ZERO; units];
     if let Some(rows) = dz.as_standard_layout().as_slice() {
-        column_sums(rows, &mut dbias, &mut Vec::new());
+        column_sums(rows, &mut dbias);
     }
     let (dkernel, dx) = (matmul(x.t(), dz, threads)?, matmul(dz, kernel.t(), threads)?);
     Ok(DenseGradients { dx, dkernel, dbias: dbias.into() })
@@ -189,7 +189,7 @@ impl Kind for Dense {
                 context.product.multiply_packed(&x.features, &dz, dkernel, context.threads, |_, _| {})?
             }
         }
-        column_sums(dout, &mut gradient[self.bias.clone()], &mut context.block_sums);
+        column_sums(dout, &mut gradient[self.bias.clone()]);
         if let Some(dx) = dx {
             context.product.multiply(&dz, &self.kernel(weights)?.t(), dx, context.threads, |_, _| {})?;
         }

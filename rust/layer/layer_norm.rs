@@ -75,12 +75,12 @@ impl Kind for LayerNorm {
         dout: &mut [F],
         gradient: &mut [F],
         dx: Option<&mut [F]>,
-        context: &mut Context<F>,
+        _context: &mut Context<F>,
     ) -> Result<()> {
         let (normal, roots) = saved.kept.split_at(dout.len());
-        column_dots(dout, normal, &mut gradient[self.gamma.clone()], &mut context.block_sums);
+        column_dots(dout, normal, &mut gradient[self.gamma.clone()]);
         if let Some(beta) = &self.beta {
-            column_sums(dout, &mut gradient[beta.clone()], &mut context.block_sums);
+            column_sums(dout, &mut gradient[beta.clone()]);
         }
         if let Some(dx) = dx {
             let gamma = &weights.parameters[self.gamma.clone()];

@@ -36,7 +36,6 @@ pub use packed::PackedInput;
 #[derive(Default)]
 pub struct Context<F: Float> {
     pub(crate) product: Product<F>,
-    pub(crate) block_sums: Vec<F>,
     /// Vectors that a layer may borrow while it works, kept for their memory.
     pub(crate) spare: Vec<Vec<F>>,
     pub(crate) threads: usize,
