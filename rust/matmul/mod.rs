@@ -7,7 +7,7 @@
 //! to the next number, it is below `(BLOCK + depth / BLOCK + 1) eps (|a| · |b|)` elementwise (Higham, Accuracy and
 //! Stability of Numerical Algorithms, 2002, section 3.1).
 //!
-//! - `operand.rs`: where numbers lie.  `tile.rs`: the micro-kernel.  `row.rs`: few rows.  `naive.rs`: the twin.
+//! - `operand.rs`: where numbers lie.  `tile.rs`: the micro-kernel.  `row.rs`: few rows, one column.  `naive.rs`: the twin.
 
 mod naive;
 mod operand;
@@ -25,7 +25,7 @@ use crate::parallel;
 pub use naive::matmul_naive;
 pub use operand::LanePanels;
 use operand::{Aligned, Lanes, PackedRows, Place, contiguous, panel_width};
-use row::{FEW, multiply_row};
+use row::{FEW, multiply_column, multiply_row};
 pub(crate) use tile::Tile;
 use tile::{LANES, TileRows, Tiles, largest};
 
@@ -158,6 +158,27 @@ impl<F: Float> Product<F> {
             }
             finish(0, out);
             return Ok(());
+        }
+        if n == 1
+            && depth > 0
+            && m * depth < SERIAL
+            && let Some(b) = b.as_slice()
+        {
+            let done = match (a.as_slice(), a.t().as_slice()) {
+                (Some(a), _) => {
+                    multiply_column(a, b, out);
+                    true
+                }
+                (None, Some(turned)) => {
+                    multiply_row(b, turned, out, &mut self.row_sums);
+                    true
+                }
+                (None, None) => false,
+            };
+            if done {
+                finish(0, out);
+                return Ok(());
+            }
         }
         let (a, b) = (contiguous(a), contiguous(&b.t()));
         let (a, b) = (Place::of(&a), Place::of(&b));
@@ -315,24 +336,17 @@ fn multiply_rows<F: Float>(operands: &Operands<F>, rows_here: Range<usize>, out:
     let Scratch { sums, rows: packed, lanes: copied, panel } = scratch;
     let tiles = Tiles::of::<F>(rows_here.len());
     let rows = operands.tiles(tiles, rows_here.clone(), 0..depth, packed);
-    let write = matches!(rows, TileRows::Packed(_)); // other kernels can only add
-    if !write {
-        out.fill(F::ZERO);
-    }
     for lanes_here in panels(0..lane_count, COPIED) {
         let block = lanes.block(lanes_here.clone(), 0..depth, tiles.count(), copied);
         for here in panels(lanes_here.clone(), panel_width::<F>()) {
             let lanes = block.panel(here.clone(), here.start - lanes_here.start, depth, panel);
             let width = lanes.groups * LANES;
             if here.len() == width {
-                F::multiply_tiles(tiles, write, rows, lanes, depth, &mut out[here.start..], lane_count);
+                F::multiply_tiles(tiles, true, rows, lanes, depth, &mut out[here.start..], lane_count);
             } else {
                 // The last lanes, fewer than a tile has.
                 let sums = sums.room(rows_here.len() * width);
-                if !write {
-                    sums.fill(F::ZERO);
-                }
-                F::multiply_tiles(tiles, write, rows, lanes, depth, sums, width);
+                F::multiply_tiles(tiles, true, rows, lanes, depth, sums, width);
                 store_rows(sums, here, out.chunks_exact_mut(lane_count));
             }
         }
@@ -354,15 +368,11 @@ fn sum_up<F: Float>(
         let steps = start..depth.min(start + BLOCK);
         let block = lanes.block(lanes_here.clone(), steps.clone(), tiles.count(), copied);
         let rows = operands.tiles(tiles, rows_here.clone(), steps.clone(), packed);
-        let write = start == 0 && matches!(rows, TileRows::Packed(_));
-        if start == 0 && !write {
-            sums.fill(F::ZERO);
-        }
         for here in panels(lanes_here.clone(), panel_width::<F>()) {
             let offset = here.start - lanes_here.start;
             let lanes = block.panel(here, offset, steps.len(), panel);
             let sums = &mut sums[offset * rows_here.len()..];
-            F::multiply_tiles(tiles, write, rows, lanes, steps.len(), sums, lanes.groups * LANES);
+            F::multiply_tiles(tiles, start == 0, rows, lanes, steps.len(), sums, lanes.groups * LANES);
         }
     }
 }

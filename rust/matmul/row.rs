@@ -1,4 +1,5 @@
-//! Few rows times a matrix: too few for packing to pay. One answer of a network is one such product a layer.
+//! Few rows times a matrix, or a matrix times one column: too few numbers for tiles to pay. One answer of a network is one
+//! such product a layer, and the last layer of a network with one output has three of them in a step.
 
 use super::BLOCK;
 use crate::isa::versions;
@@ -29,6 +30,40 @@ versions! {
             }
             for (out, sum) in out.iter_mut().zip(sums.iter()) { *out += *sum; }
         }
+    }
+}
+
+versions! {
+    /// `out (m,) = a (m, k) · b (k,)`, in the order of every product: some rows at a time, for a row's sum is a chain in
+    /// which every step waits for the one before.
+    pub(super) fn multiply_column[F: Float](a: &[F], b: &[F], out: &mut [F]) {
+        let depth = b.len();
+        out.fill(F::ZERO);
+        for (block, b) in b.chunks(BLOCK).enumerate() {
+            let row = |i: usize| &a[i * depth + block * BLOCK..][..b.len()];
+            let (groups, rest) = out.as_chunks_mut::<AT_ONCE>();
+            let first = groups.len() * AT_ONCE;
+            for (group, out) in groups.iter_mut().enumerate() {
+                add_dots(std::array::from_fn::<_, AT_ONCE, _>(|i| row(group * AT_ONCE + i)), b, out);
+            }
+            for (i, out) in rest.iter_mut().enumerate() {
+                add_dots([row(first + i)], b, std::array::from_mut(out));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_dots<F: Float, const N: usize>(rows: [&[F]; N], b: &[F], out: &mut [F; N]) {
+    let rows = rows.map(|row| &row[..b.len()]);
+    let mut sums = [F::ZERO; N];
+    for (j, b) in b.iter().enumerate() {
+        for i in 0..N {
+            sums[i] = rows[i][j].mul_add(*b, sums[i]);
+        }
+    }
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out += sum;
     }
 }
 
