@@ -60,12 +60,14 @@ pub enum Error {
         reason: String,
     },
     /// More memory than there is.
-    #[error("{what} needs {numbers} numbers: more memory than there is")]
+    #[error("{what} needs {numbers} numbers ({}): more memory than there is", amount(*numbers, *bytes))]
     Memory {
         /// What was asked for.
         what: &'static str,
         /// Its size.
         numbers: usize,
+        /// The size of a number.
+        bytes: usize,
     },
     /// The operating system said no.
     #[error("{}: {source}", path.display())]
@@ -78,6 +80,12 @@ pub enum Error {
     /// A callback of the caller's stopped the work with an error of its own.
     #[error("{0}")]
     Callback(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// So many numbers of so many bytes, as people write it.
+fn amount(numbers: usize, bytes: usize) -> String {
+    let bytes = numbers as f64 * bytes as f64;
+    if bytes < 1e9 { format!("{:.1} MB", bytes / 1e6) } else { format!("{:.1} GB", bytes / 1e9) }
 }
 
 /// What most likely helps against a divergence.

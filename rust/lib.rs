@@ -55,6 +55,7 @@ pub mod error;
 pub mod file;
 pub mod float_mode;
 pub mod initializer;
+mod interrupt;
 pub mod isa;
 pub mod layer;
 pub mod loss;

@@ -6,6 +6,7 @@
 //! 2.41 / 2.40, `softplus` 1.56 / 1.90, `erf` 1.06 / 0.92. `tests/math.rs` holds them to 2.5 and less.
 
 use std::fmt::{Debug, Display};
+use std::hint::black_box;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
@@ -422,10 +423,26 @@ fn halve(mut lanes: [f64; 16]) -> f64 {
 
 /// Zeros, or an error where the memory is not to be had.
 pub(crate) fn zeros<F: Float>(what: &'static str, numbers: usize) -> Result<Vec<F>> {
-    let mut zeros = Vec::new();
-    zeros.try_reserve_exact(numbers).map_err(|_| Error::Memory { what, numbers })?;
+    let mut zeros = space(what, numbers)?;
     zeros.resize(numbers, F::ZERO);
     Ok(zeros)
+}
+
+/// An empty array with space for so many numbers, or an error where the memory is not to be had.
+pub(crate) fn space<F>(what: &'static str, numbers: usize) -> Result<Vec<F>> {
+    let mut space = Vec::new();
+    let bytes = size_of::<F>();
+    space.try_reserve_exact(numbers).map_err(|_| Error::Memory { what, numbers, bytes })?;
+    Ok(space)
+}
+
+/// An error where the memory for so many numbers is not to be had: asked before the start of work that takes them piece by
+/// piece, where an allocation that fails would end the process. What is little is not asked for.
+pub(crate) fn check_room<F>(what: &'static str, numbers: usize) -> Result<()> {
+    if numbers > 1 << 20 {
+        black_box(space::<F>(what, numbers)?); // or the compiler might leave out what nobody uses
+    }
+    Ok(())
 }
 
 versions! {

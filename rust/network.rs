@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::float_mode;
+use crate::interrupt;
 use crate::layer::{self, AnyLayer, Arenas, Chain, Context, Input, Layer, Parameter, Saved, Weights, length};
-use crate::math::{Float, first_not_finite, zeros};
+use crate::math::{Float, check_room, first_not_finite, space, zeros};
 pub use crate::model::{InModel, Model};
 use crate::parallel;
 pub use crate::samples::Samples;
@@ -183,11 +184,13 @@ impl<F: Float> Network<F> {
                     parameter.name, values[i]
                 )));
             }
-            bytes.clear();
-            values.iter().for_each(|value| value.write_le(&mut bytes));
             let dtype: &str = F::DTYPE.into();
             hash.update(format!("{} {dtype} {:?}\n", parameter.name, parameter.shape));
-            hash.update(&bytes);
+            for values in values.chunks(1 << 14) {
+                bytes.clear();
+                values.iter().for_each(|value| value.write_le(&mut bytes));
+                hash.update(&bytes);
+            }
         }
         Ok(hexadecimal(&hash.finalize()))
     }
@@ -203,6 +206,12 @@ impl<F: Float> Network<F> {
     /// Whether the first layer that is run can read [`Input::Packed`].
     pub fn reads_packed(&self) -> bool {
         self.layers[self.first].reads_packed()
+    }
+
+    /// Numbers that a forward pass holds: the samples, and what every layer makes of them.
+    pub(crate) fn numbers_of_pass(&self, samples: usize) -> usize {
+        let outputs = self.layers[self.first..].iter().map(Layer::outputs);
+        outputs.fold(self.spec.inputs(), usize::saturating_add).saturating_mul(samples)
     }
 
     /// All layers.
@@ -288,8 +297,8 @@ impl<F: Float> Network<F> {
         let _mode = float_mode::standard();
         self.check_samples(&x)?;
         let (samples, width) = (x.len(), self.spec.outputs());
-        let mut predictions = zeros("a prediction", samples.saturating_mul(width))?;
-        predictions.clear();
+        let mut predictions = space("a prediction", samples.saturating_mul(width))?;
+        check_room::<F>("a prediction", self.numbers_of_pass(samples.min(CHUNK)))?;
         let threads = if samples * self.parameters.len() < SMALL { 1 } else { threads };
         parallel::install(threads, || {
             let mut context = Context::new(threads);
@@ -299,6 +308,7 @@ impl<F: Float> Network<F> {
                 x.gather(start..end, self.input_scale(), &mut rows);
                 self.forward(Input::Rows(&rows), end - start, false, &mut outputs, &mut context)?;
                 predictions.extend_from_slice(outputs.last());
+                interrupt::check()?;
             }
             Ok::<_, Error>(())
         })?;

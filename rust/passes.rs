@@ -5,7 +5,7 @@ use ndarray::Array2;
 use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::layer::{Context, Input};
-use crate::math::{Float, zeros};
+use crate::math::{Float, check_room, zeros};
 use crate::network::{Network, Outputs, Samples};
 use crate::parallel;
 
@@ -58,6 +58,7 @@ impl<F: Float> Network<F> {
     fn pass(&self, x: Samples<F>, training: bool, step: u64, threads: usize) -> Result<Pass<F>> {
         let _mode = float_mode::standard();
         self.check_samples(&x)?;
+        check_room::<F>("a pass", self.numbers_of_pass(x.len()))?;
         let (mut rows, mut outputs) = (Vec::new(), Outputs::default());
         x.gather(0..x.len(), self.input_scale(), &mut rows);
         let context = parallel::install(threads, || {

@@ -33,7 +33,14 @@ impl<F: Float> Samples<'_, F> {
         self.len() == 0
     }
 
-    fn dim(&self) -> (usize, usize) {
+    /// Bytes that hold them.
+    pub(crate) fn bytes(&self) -> usize {
+        let (samples, features) = self.dim();
+        samples * features * if matches!(self, Samples::Floats(_)) { size_of::<F>() } else { 1 }
+    }
+
+    /// Rows and columns.
+    pub(crate) fn dim(&self) -> (usize, usize) {
         match self {
             Samples::Floats(x) => x.dim(),
             Samples::Bytes(x) => x.dim(),

@@ -29,11 +29,12 @@ def test_contact_sheet_is_drawn(tmp_path):
 
 
 def python_blocks():
-    return re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/reliability.md")]
+    return [block for text in texts for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)]
 
 
 @pytest.mark.parametrize("block", python_blocks(), ids=lambda block: block.splitlines()[0])
-def test_python_of_the_readme_runs(block, tmp_path):
+def test_python_of_the_readme_and_of_reliability_runs(block, tmp_path):
     done = run("-c", block.replace("epochs=2500", "epochs=5"), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not done.stderr

@@ -274,6 +274,11 @@ class Sequential:
             DataError: The data has NaN, infinities, or targets that the loss does not take (a ValueError, too).
             DivergedError: The loss is no longer finite; the weights are as before the call (or as a callback last
                 saw them).
+            KeyboardInterrupt: Ctrl-C, within 0.1 seconds or one step; the weights are those of the last finished step.
+                A training in another thread is stopped by a callback that returns True, see `Callback`.
+            RuntimeError: A training of this network is at work already. It may be read meanwhile: predictions, weights
+                and files are of a whole network, that of the start or of an epoch that a callback has seen.
+            MemoryError: There is not enough for it; it says how much it takes.
         """
         if is_stream(x):
             self._built()  # batches that come one by one do not say their shape beforehand

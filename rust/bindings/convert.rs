@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use strum::VariantNames;
 
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::loss::Loss;
 use crate::math::Float;
 use crate::network::Samples;
@@ -52,6 +53,16 @@ fn os_error(error: &io::Error, path: String) -> PyErr {
         let reason = py.import("os").and_then(|os| os.call_method1("strerror", (number,))?.extract::<String>());
         PyOSError::new_err((number, reason.unwrap_or_else(|_| error.to_string()), path))
     })
+}
+
+/// Calls `work` with the interpreter released; now and then it comes back for signals.
+pub fn detach_for_long<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
+    py.detach(|| interrupt::asking(|| Python::attach(|py| py.check_signals()).map_err(callback_error), work))
+}
+
+/// The error of a callback, or of a signal's handler.
+pub fn callback_error(error: PyErr) -> Error {
+    Error::Callback(Box::new(error))
 }
 
 /// An error class of `purrceptron.errors`.

@@ -3,7 +3,7 @@
 use numpy::Element;
 use pyo3::prelude::*;
 
-use super::convert::{ReadonlySamples, labels, loss as loss_from};
+use super::convert::{ReadonlySamples, detach_for_long, labels, loss as loss_from};
 use super::network::Network;
 use super::trainer::{history_to_dict, stay_on_main_thread};
 use crate::error::{Error, Result};
@@ -54,6 +54,7 @@ fn fit_typed<'py, F: InModel + Element>(
     threads: usize,
 ) -> PyResult<Vec<Py<PyAny>>> {
     let shared: Vec<&Network> = jobs.iter().map(|job| job.0.get()).collect();
+    let _trainings = shared.iter().map(|shared| shared.begin_training()).collect::<PyResult<Vec<_>>>()?;
     let mut members = Vec::with_capacity(jobs.len());
     for (i, (shared, (_, loss, y, validation_y))) in shared.iter().zip(&jobs).enumerate() {
         let loss = loss_from(loss)?;
@@ -75,7 +76,7 @@ fn fit_typed<'py, F: InModel + Element>(
             Flow::Stop
         }
     };
-    let results = py.detach(|| {
+    let results = detach_for_long(py, || {
         let results = core_fit_many(&mut members, x, validation, options, threads, go_on)?;
         for ((shared, member), result) in shared.iter().zip(&members).zip(&results) {
             if !matches!(result, Err(Error::Diverged { .. })) {

@@ -1,18 +1,24 @@
 //! `_core.Network`: a model behind a lock, which is only ever waited for with the interpreter released.
+//!
+//! Who reads takes a snapshot and holds no lock: a prediction may last, and a signal's handler in its midst may change the
+//! network. Who writes copies the model only where somebody still reads it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use numpy::{Element, IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::convert::{ReadonlySamples, is_single};
+use super::convert::{ReadonlySamples, detach_for_long, is_single};
+use super::trainer::stay_on_main_thread;
 use crate::error::{Error, Result};
 use crate::float_mode;
-use crate::math::DType;
-use crate::network::{InModel, Model, Network as CoreNetwork};
+use crate::math::{DType, check_room, space};
+use crate::network::{CHUNK, InModel, Model, Network as CoreNetwork};
 use crate::parallel::thread_count;
 use crate::spec::NetworkSpec;
 use crate::with_network;
@@ -20,17 +26,42 @@ use crate::with_network;
 /// A network with its weights.
 #[pyclass(frozen, module = "purrceptron._core")]
 pub struct Network {
-    model: RwLock<Model>,
+    model: RwLock<Arc<Model>>,
+    /// The process in which a training of it is at work, 0 if none is: a forked child has none of its parent's.
+    training: AtomicU32,
+}
+
+/// A network's training at work, which ends with it.
+pub struct InTraining<'a>(&'a AtomicU32);
+
+impl Drop for InTraining<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Release);
+    }
 }
 
 impl Network {
     fn wrap(model: Model) -> Network {
-        Network { model: RwLock::new(model) }
+        Network { model: RwLock::new(Arc::new(model)), training: AtomicU32::new(0) }
+    }
+
+    /// Begins a training, unless one is at work: the later end of the two would overwrite what the other has learned.
+    pub fn begin_training(&self) -> PyResult<InTraining<'_>> {
+        let process = std::process::id();
+        match self.training.swap(process, Ordering::AcqRel) == process {
+            true => Err(in_training()),
+            false => Ok(InTraining(&self.training)),
+        }
+    }
+
+    /// Refuses what a training at work would overwrite.
+    pub fn refuse_in_training(&self) -> PyResult<()> {
+        if self.training.load(Ordering::Acquire) == std::process::id() { Err(in_training()) } else { Ok(()) }
     }
 
     // A panic while the lock was held leaves whole weights: they are only ever replaced by moves and copies.
-    pub fn read(&self) -> RwLockReadGuard<'_, Model> {
-        self.model.read().unwrap_or_else(PoisonError::into_inner)
+    pub fn read(&self) -> Arc<Model> {
+        Arc::clone(&self.model.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Numbers of one output.
@@ -40,22 +71,25 @@ impl Network {
 
     /// Replaces weights and buffers by those of a network of the same spec.
     pub fn publish<F: InModel>(&self, from: &CoreNetwork<F>) -> Result<()> {
-        let mut model = self.write();
-        let network = F::network_mut(&mut model)?;
-        let sizes = |network: &CoreNetwork<F>| (network.parameters().len(), network.buffers().len());
-        let (expected, got) = (sizes(network), sizes(from));
-        if expected != got {
-            return Err(Error::shape("weights", format!("{expected:?}"), format!("{got:?}")));
-        }
-        network.parameters_mut().copy_from_slice(from.parameters());
-        network.buffers_mut().copy_from_slice(from.buffers());
-        Ok(())
+        self.write(|model| {
+            let network = F::network_mut(model)?;
+            let sizes = |network: &CoreNetwork<F>| (network.parameters().len(), network.buffers().len());
+            let (expected, got) = (sizes(network), sizes(from));
+            if expected != got {
+                return Err(Error::shape("weights", format!("{expected:?}"), format!("{got:?}")));
+            }
+            network.parameters_mut().copy_from_slice(from.parameters());
+            network.buffers_mut().copy_from_slice(from.buffers());
+            Ok(())
+        })
     }
 
     fn set_arena<F: InModel + Element>(&self, py: Python<'_>, values: &Bound<'_, PyAny>, set: Set<F>) -> PyResult<()> {
         let values = values.extract::<PyReadonlyArray1<F>>()?;
         let values = values.as_array();
-        Ok(py.detach(|| set(F::network_mut(&mut self.write())?, values.to_vec()))?)
+        check_room::<F>("a copy of the weights", values.len())?;
+        let values = values.to_vec();
+        Ok(py.detach(move || self.write(|model| set(F::network_mut(model)?, values)))?)
     }
 
     fn forward_typed<'py, F: InModel + Element>(
@@ -86,7 +120,7 @@ impl Network {
     fn adapt_typed<F: InModel + Element>(&self, py: Python<'_>, x: &Bound<'_, PyAny>, threads: usize) -> PyResult<()> {
         let x = ReadonlySamples::<F>::new(x)?;
         let x = x.view();
-        Ok(py.detach(|| F::network_mut(&mut self.write())?.adapt(x, true, threads))?)
+        Ok(py.detach(|| self.write(|model| F::network_mut(model)?.adapt(x, true, threads)))?)
     }
 
     fn predict_typed<'py, F: InModel + Element>(
@@ -98,13 +132,31 @@ impl Network {
     ) -> PyResult<Bound<'py, PyAny>> {
         let x = ReadonlySamples::<F>::new(x)?;
         let x = x.view();
-        let outputs = py.detach(|| F::network(&self.read())?.predict(x, probabilities, threads))?;
+        let predict = || F::network(&self.read())?.predict(x, probabilities, threads);
+        let outputs = if x.len() <= CHUNK {
+            py.detach(predict)?
+        } else {
+            stay_on_main_thread(py)?;
+            detach_for_long(py, predict)?
+        };
         Ok(outputs.into_pyarray(py).into_any())
     }
 
-    pub fn write(&self) -> RwLockWriteGuard<'_, Model> {
-        self.model.write().unwrap_or_else(PoisonError::into_inner)
+    /// Changes the model: a copy of it where somebody still reads it as it was.
+    pub fn write<R>(&self, change: impl FnOnce(&mut Model) -> R) -> R {
+        change(Arc::make_mut(&mut self.model.write().unwrap_or_else(PoisonError::into_inner)))
     }
+}
+
+fn in_training() -> PyErr {
+    PyRuntimeError::new_err("this network is being trained already: wait until that training ends, or train a copy")
+}
+
+/// A copy of the weights, or an error where the memory is not to be had.
+fn copy<F: Copy>(weights: &[F]) -> Result<Vec<F>> {
+    let mut copy = space("a copy of the weights", weights.len())?;
+    copy.extend_from_slice(weights);
+    Ok(copy)
 }
 
 /// Sets one of a network's arenas.
@@ -137,11 +189,11 @@ impl Network {
     }
 
     /// A copy of all parameters, flat.
-    fn parameters<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        match py.detach(|| self.read().clone()) {
-            Model::F32(network) => network.parameters().to_vec().into_pyarray(py).into_any(),
-            Model::F64(network) => network.parameters().to_vec().into_pyarray(py).into_any(),
-        }
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match &*py.detach(|| self.read()) {
+            Model::F32(network) => copy(network.parameters())?.into_pyarray(py).into_any(),
+            Model::F64(network) => copy(network.parameters())?.into_pyarray(py).into_any(),
+        })
     }
 
     /// Replaces all parameters by those of a flat array.
@@ -163,7 +215,7 @@ impl Network {
 
     /// A copy of all buffers, flat.
     fn buffers<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        match py.detach(|| self.read().clone()) {
+        match &*py.detach(|| self.read()) {
             Model::F32(network) => network.buffers().to_vec().into_pyarray(py).into_any(),
             Model::F64(network) => network.buffers().to_vec().into_pyarray(py).into_any(),
         }

@@ -2,19 +2,20 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use numpy::{Element, IntoPyArray, PyReadonlyArray1};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::convert::{ReadonlySamples, labels, loss as loss_from};
+use super::convert::{ReadonlySamples, callback_error, detach_for_long, labels, loss as loss_from};
 use super::metric::{Scores, metrics as metrics_by_name};
 use super::network::Network;
 use super::own_loss::own_loss as own_loss_from;
 use crate::error::{Error, Result};
 use crate::float_mode;
+use crate::interrupt::{self, PAUSE};
 use crate::loss::Loss;
 use crate::math::Float;
 use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
@@ -24,9 +25,6 @@ use crate::train::{
     Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, Labels, MiniBatches, Objective, Order,
     OwnedLabels, Trainer as CoreTrainer, Watch, fit_arrays,
 };
-
-/// How often a training comes back for signals and progress.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Trains one network: optimizer with its state, loss, working memory.
 #[pyclass(frozen, module = "purrceptron._core")]
@@ -158,6 +156,7 @@ impl Trainer {
     ) -> PyResult<f64> {
         let scores = scores.as_ref().map(Py::get);
         with_trainer!(&mut *self.lock()?, trainer => {
+            self.network.get().refuse_in_training()?;
             on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| {
                 let Some(scores) = scores else { return trainer.careful_step(network, batch) };
                 trainer.check_metrics(&scores.metrics, network, batch.targets)?;
@@ -192,12 +191,13 @@ impl Trainer {
         y: &Bound<'_, PyAny>,
         metrics: Vec<String>,
     ) -> PyResult<(f64, Vec<f64>)> {
+        stay_on_main_thread(py)?;
         let metrics = metrics_by_name(&metrics)?;
         let shared = self.network.get();
         let Evaluation { loss, metrics } = with_trainer!(&mut *self.lock()?, trainer => {
             let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);
             let x = x.view();
-            py.detach(|| trainer.evaluate(InModel::network(&shared.read())?, x, y.view(), &metrics))?
+            detach_for_long(py, || trainer.evaluate(InModel::network(&shared.read())?, x, y.view(), &metrics))?
         });
         Ok((loss, metrics))
     }
@@ -226,12 +226,11 @@ impl Trainer {
         let options: FitOptions =
             serde_json::from_str(options).map_err(|error| Error::Spec(format!("fit: {error}")))?;
         let shared = self.network.get();
-        let start = Instant::now();
-        let (last_signals, last_report, epochs) = (start, start, options.epochs);
+        let (last_report, epochs) = (Instant::now(), options.epochs);
         let (rate, asked_rate) = (&self.rate, &self.asked_rate);
-        let mut watcher =
-            Watcher { shared, rate, asked_rate, watch, every_epoch, batches, order, epochs, last_signals, last_report };
+        let mut watcher = Watcher { shared, rate, asked_rate, watch, every_epoch, batches, order, epochs, last_report };
         let history = with_trainer!(&mut *self.lock()?, trainer => {
+            let _training = shared.begin_training()?;
             self.rate.store(trainer.learning_rate().to_bits(), Ordering::Relaxed);
             let outputs = trainer.loss().target_width(shared.outputs(py));
             let (x, y) = (ReadonlySamples::new(x)?, labels(y, outputs)?);
@@ -241,7 +240,7 @@ impl Trainer {
             };
             let validation = validation.as_ref().map(|(x, y)| (x.view(), y.view()));
             let x = x.view();
-            py.detach(|| fit_shared(trainer, shared, x, y, validation, &options, &mut watcher))?
+            detach_for_long(py, || fit_shared(trainer, shared, x, y, validation, &options, &mut watcher))?
         });
         history_to_dict(py, history, &options)
     }
@@ -275,7 +274,12 @@ fn fit_shared<F: InModel>(
     watcher: &mut Watcher,
 ) -> Result<History> {
     let _mode = float_mode::standard(); // also for the way into the span of the data and back
-    let mut network = F::network(&shared.read())?.clone();
+    let mut network = {
+        let model = shared.read();
+        let network = F::network(&model)?;
+        trainer.check_room(network, x, options)?;
+        network.clone()
+    };
     let result = fit_arrays(trainer, &mut network, x, y, validation, options, watcher);
     if !matches!(result, Err(Error::Diverged { .. })) {
         shared.publish(&network)?;
@@ -303,7 +307,7 @@ fn on_batch<F: InModel + Element>(
             Result::Ok(loss)
         })?);
     }
-    Ok(py.detach(|| run(trainer, F::network_mut(&mut shared.write())?, x, y, work))?)
+    Ok(py.detach(|| shared.write(|model| run(trainer, F::network_mut(model)?, x, y, work)))?)
 }
 
 /// Calls `work` on all samples as one batch.
@@ -332,7 +336,6 @@ struct Watcher<'a> {
     batches: Option<Py<PyAny>>,
     order: Option<Py<PyAny>>,
     epochs: u64,
-    last_signals: Instant,
     last_report: Instant,
 }
 
@@ -345,11 +348,7 @@ impl Watcher<'_> {
 
 impl<F: InModel> Watch<F> for Watcher<'_> {
     fn step(&mut self) -> Result<()> {
-        if self.last_signals.elapsed() >= PAUSE {
-            self.last_signals = Instant::now();
-            Python::attach(|py| py.check_signals()).map_err(callback_error)?;
-        }
-        Ok(())
+        interrupt::check()
     }
 
     fn reads_batches(&self) -> bool {
@@ -402,10 +401,6 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
             Python::attach(|py| watch.call1(py, (report.epoch, loss, metrics, val_loss, val_metrics))?.is_truthy(py));
         Ok(if stop.map_err(callback_error)? { Flow::Stop } else { Flow::Continue })
     }
-}
-
-fn callback_error(error: PyErr) -> Error {
-    Error::Callback(Box::new(error))
 }
 
 /// Lists by name: loss, each metric, the same of the validation data with `val_` before them; solver and seconds.

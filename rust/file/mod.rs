@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::layer::Parameter;
-use crate::math::{DType, Float};
+use crate::math::{DType, Float, check_room};
 use crate::network::{Model, Network, hexadecimal};
 use crate::spec::NetworkSpec;
 use crate::with_network;
@@ -83,6 +83,8 @@ pub fn to_bytes(model: &Model, notes: &BTreeMap<String, String>, path: &Path) ->
         metadata.checksum = metadata.sum()?;
         let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
         let metadata = serde_json::to_string(&metadata).map_err(|error| fail(error.to_string()))?;
+        let bytes = network.arrays().map(|(_, values)| size_of_val(values)).sum::<usize>();
+        check_room::<u8>("a model file", 2 * bytes)?; // array by array, and put together
         let data = little_endian(network);
         let mut tensors = Vec::new();
         for ((parameter, _), data) in network.arrays().zip(&data) {

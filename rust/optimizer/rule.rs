@@ -195,7 +195,7 @@ impl Rule {
     }
 
     /// Arrays that it remembers, as long as the parameters and zero at the start.
-    pub(super) fn slots(&self) -> usize {
+    pub(crate) fn slots(&self) -> usize {
         match self {
             Rule::Sgd { momentum: 0.0, .. } => 0,
             Rule::Sgd { .. } | Rule::Adagrad { .. } | Rule::Lion { .. } => 1,

@@ -6,9 +6,9 @@
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::fit::{FitOptions, Flow, History, Watch};
 use super::labels::OwnedLabels;
@@ -16,11 +16,9 @@ use super::prepared::{Form, Prepared};
 use super::solver::{Choice, check, fit_prepared};
 use super::step::Trainer;
 use crate::error::{Error, Result};
+use crate::interrupt::{PAUSE, asking};
 use crate::math::Float;
 use crate::network::{Network, Samples};
-
-/// How often the caller of [`fit_many`] is asked whether to go on.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// One of several networks that are trained on the same samples.
 pub struct Member<F: Float> {
@@ -65,7 +63,7 @@ pub fn fit_many<F: Float>(
                 .push((form, Prepared::new(form, x.view(), validation.as_ref().map(Samples::view), options, threads)?));
         }
     }
-    let stop = AtomicBool::new(false);
+    let stop = Arc::new(AtomicBool::new(false));
     let mut results: Vec<Option<Result<History>>> = members.iter().map(|_| None).collect();
     let workers = threads.clamp(1, members.len().max(1));
     let jobs = Mutex::new(members.iter_mut().zip(choices).zip(&mut results));
@@ -115,16 +113,19 @@ fn train<F: Float>(
     choice: Choice,
     forms: &[(Form<F>, Prepared<F>)],
     options: &FitOptions,
-    stop: &AtomicBool,
+    stop: &Arc<AtomicBool>,
 ) -> Result<History> {
     let Member { network, trainer, labels, validation_labels } = member;
     let start = Instant::now();
-    let mut watch = Stoppable(stop);
-    Watch::<F>::step(&mut watch)?;
+    stop_if(stop)?;
+    let asked = Arc::clone(stop);
     let form = Form::of(network, choice.solver);
     let Some((_, data)) = forms.iter().find(|(other, _)| *other == form) else { return stopped() };
     let (labels, held_out) = (labels.clone(), validation_labels.as_ref().map(OwnedLabels::view));
-    let history = fit_prepared(trainer, network, data, labels, held_out, choice, options, &mut watch)?;
+    let history = asking(
+        move || stop_if(&asked),
+        || fit_prepared(trainer, network, data, labels, held_out, choice, options, &mut Stoppable(stop)),
+    )?;
     Ok(History { seconds: start.elapsed().as_secs_f64(), ..history })
 }
 
@@ -133,8 +134,12 @@ struct Stoppable<'a>(&'a AtomicBool);
 
 impl<F: Float> Watch<F> for Stoppable<'_> {
     fn step(&mut self) -> Result<()> {
-        if self.0.load(Ordering::Relaxed) { stopped() } else { Ok(()) }
+        stop_if(self.0)
     }
+}
+
+fn stop_if(stop: &AtomicBool) -> Result<()> {
+    if stop.load(Ordering::Relaxed) { stopped() } else { Ok(()) }
 }
 
 fn stopped<T>() -> Result<T> {

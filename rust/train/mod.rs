@@ -11,6 +11,7 @@
 //! - `prepared.rs`: the data as steps read it, made once for all networks that share it.
 //! - `reduced.rs`: a wide first layer on few samples, in as many dimensions as there are samples.
 //! - `outside.rs`: what the reduction leaves out, and what decay and penalties do to it.
+//! - `room.rs`: the memory that a training takes for sure, asked for before it begins.
 //! - `many.rs`: several networks side by side on the same data.
 
 mod fit;
@@ -22,6 +23,7 @@ mod objective;
 mod outside;
 mod prepared;
 mod reduced;
+mod room;
 mod solver;
 mod source;
 mod step;

@@ -8,7 +8,7 @@ use super::fit::{FitOptions, Solver};
 use super::reduced::Span;
 use super::source::Held;
 use crate::error::Result;
-use crate::math::Float;
+use crate::math::{Float, check_room};
 use crate::network::{Network, Samples};
 use crate::parallel;
 
@@ -61,6 +61,9 @@ impl<'a, F: Float> Prepared<'a, F> {
             };
             let rows = span.as_ref().map(Span::samples);
             let whole = options.batch_size.is_none_or(|size| size >= x.len());
+            if whole && rows.is_none() {
+                check_room::<u8>("the samples of a training", x.bytes())?;
+            }
             let held = whole.then(|| match &rows {
                 Some(rows) => Held::new(Samples::Floats(rows.view()), None, true, threads),
                 None => Held::new(x, form.scale, form.packed, threads),

@@ -23,7 +23,8 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use super::outside::Outside;
 use super::step::Trainer;
 use crate::error::Result;
-use crate::math::{Float, subtract_multiple};
+use crate::interrupt;
+use crate::math::{Float, check_room, subtract_multiple};
 use crate::matmul::matmul;
 use crate::network::{Network, Samples};
 use crate::optimizer::{Optimizer, OptimizerState, Part};
@@ -35,6 +36,9 @@ const DEPENDENT: f64 = 1e-13;
 
 /// Features that are converted to double precision at a time.
 const COLUMNS: usize = 1024;
+
+/// Samples whose products with all others are made at a time: so few that an interrupt need not wait for them.
+const ROWS: usize = 256;
 
 /// The span of some samples, with a basis in which they are lower triangular. It knows no network: all that read the
 /// samples alike share it.
@@ -50,13 +54,19 @@ pub(super) struct Span<F> {
 impl<F: Float> Span<F> {
     /// Factors `x` times `scale`, what a first `Rescale` multiplies by; `None` if all samples are zero.
     pub fn new(x: Samples<F>, scale: Option<F>, threads: usize) -> Result<Option<Span<F>>> {
+        // The products of all with all, the columns that come of them, and the factor of those.
+        check_room::<f64>("a reduced training", x.len().saturating_pow(2).saturating_mul(3))?;
+        check_room::<F>("the samples of a reduced training", x.dim().0 * x.dim().1)?;
         let data = rows(x, scale)?;
         let mut gram = Array2::zeros((data.nrows(), data.nrows()));
         for part in data.axis_chunks_iter(Axis(1), COLUMNS) {
             let part = part.mapv(Into::into);
-            gram += &matmul(part.view(), part.t(), threads)?;
+            for (mut gram, rows) in gram.axis_chunks_iter_mut(Axis(0), ROWS).zip(part.axis_chunks_iter(Axis(0), ROWS)) {
+                interrupt::check()?;
+                gram += &matmul(rows, part.t(), threads)?;
+            }
         }
-        let (factor, pivots) = triangular_factor(&gram);
+        let (factor, pivots) = triangular_factor(&gram)?;
         if pivots.is_empty() {
             return Ok(None);
         }
@@ -73,20 +83,20 @@ impl<F: Float> Span<F> {
     /// Other samples within the span: `X_v Q (m, r)`.
     pub fn within(&self, x: Samples<F>, scale: Option<F>, threads: usize) -> Result<Array2<f64>> {
         let mut inside = double_product(&rows(x, scale)?.view(), &self.pivots.t(), threads)?.reversed_axes();
-        solve_lower(&self.triangle, &mut inside);
+        solve_lower(&self.triangle, &mut inside)?;
         Ok(inside.reversed_axes())
     }
 
     /// `Qᵀ · array` for an array `(d, units)`.
     fn project(&self, array: &ArrayView2<F>, threads: usize) -> Result<Array2<F>> {
         let mut reduced = double_product(&self.pivots.view(), array, threads)?;
-        solve_lower(&self.triangle, &mut reduced);
+        solve_lower(&self.triangle, &mut reduced)?;
         Ok(reduced.mapv(F::from_f64))
     }
 
     /// `Q · array` for an array `(r, units)`.
     fn expand(&self, mut array: Array2<f64>, threads: usize) -> Result<Array2<f64>> {
-        solve_upper(&self.triangle, &mut array);
+        solve_upper(&self.triangle, &mut array)?;
         let features = self.pivots.ncols();
         let mut expanded = Array2::zeros((features, array.ncols()));
         let parts = expanded.axis_chunks_iter_mut(Axis(0), COLUMNS);
@@ -269,19 +279,21 @@ fn double_product<F: Float>(a: &ArrayView2<F>, b: &ArrayView2<F>, threads: usize
         let end = a.ncols().min(start + COLUMNS);
         let (a, b) = (a.slice(s![.., start..end]).mapv(Into::into), b.slice(s![start..end, ..]).mapv(Into::into));
         sum += &matmul(a.view(), b.view(), threads)?;
+        interrupt::check()?;
     }
     Ok(sum)
 }
 
 /// Cholesky factor of a Gram matrix `(n, n)` with pivoting: `(n, r)`, and the samples that added a column, each time the
 /// one of which the largest share lies outside the span of those before it. That keeps `L_P` well conditioned.
-fn triangular_factor(gram: &Array2<f64>) -> (Array2<f64>, Vec<usize>) {
+fn triangular_factor(gram: &Array2<f64>) -> Result<(Array2<f64>, Vec<usize>)> {
     let lengths = gram.diag().to_vec(); // squared
     let mut left = lengths.clone();
     let mut pivots = Vec::new();
     let mut columns: Vec<Vec<f64>> = Vec::new();
     let share = |left: &[f64], i: usize| if lengths[i] > 0.0 { left[i] / lengths[i] } else { 0.0 };
     while pivots.len() < left.len() {
+        interrupt::check()?;
         let pivot = (1..left.len()).fold(0, |best, i| if share(&left, i) > share(&left, best) { i } else { best });
         if share(&left, pivot) <= DEPENDENT {
             break;
@@ -299,12 +311,13 @@ fn triangular_factor(gram: &Array2<f64>) -> (Array2<f64>, Vec<usize>) {
         left[pivot] = 0.0;
         columns.push(column);
     }
-    (Array2::from_shape_fn((left.len(), columns.len()), |(i, k)| columns[k][i]), pivots)
+    Ok((Array2::from_shape_fn((left.len(), columns.len()), |(i, k)| columns[k][i]), pivots))
 }
 
 /// Solves `L y = b` in place, for each column of `b (r, units)`.
-fn solve_lower(triangle: &Array2<f64>, b: &mut Array2<f64>) {
+fn solve_lower(triangle: &Array2<f64>, b: &mut Array2<f64>) -> Result<()> {
     for k in 0..triangle.nrows() {
+        interrupt::check()?;
         let (above, mut rest) = b.view_mut().split_at(Axis(0), k);
         let mut row = rest.row_mut(0);
         for (j, solved) in above.outer_iter().enumerate() {
@@ -312,11 +325,13 @@ fn solve_lower(triangle: &Array2<f64>, b: &mut Array2<f64>) {
         }
         row /= triangle[(k, k)];
     }
+    Ok(())
 }
 
 /// Solves `Lᵀ y = b` in place, for each column of `b (r, units)`.
-fn solve_upper(triangle: &Array2<f64>, b: &mut Array2<f64>) {
+fn solve_upper(triangle: &Array2<f64>, b: &mut Array2<f64>) -> Result<()> {
     for k in (0..triangle.nrows()).rev() {
+        interrupt::check()?;
         let (mut before, below) = b.view_mut().split_at(Axis(0), k + 1);
         let mut row = before.row_mut(k);
         for (j, solved) in below.outer_iter().enumerate() {
@@ -324,4 +339,5 @@ fn solve_upper(triangle: &Array2<f64>, b: &mut Array2<f64>) {
         }
         row /= triangle[(k, k)];
     }
+    Ok(())
 }

@@ -8,10 +8,11 @@ use super::objective::{Counting, Objective};
 use super::outside::Outside;
 use crate::error::{Error, Result};
 use crate::float_mode::callback;
+use crate::interrupt;
 use crate::isa::{self, versions};
 use crate::layer::{Context, Input};
 use crate::loss::{Loss, Targets, weigh};
-use crate::math::{Float, first_not_finite, sum, zeros};
+use crate::math::{Float, check_room, first_not_finite, sum, zeros};
 use crate::metric::{Metric, Tally, left_out};
 use crate::network::{CHUNK, Network, Outputs, Samples};
 use crate::optimizer::{Optimizer, OptimizerState, Part};
@@ -133,6 +134,7 @@ impl<F: Float> Trainer<F> {
                 regularization,
             })
         });
+        check_room::<F>("a trainer", parameters.saturating_mul(1 + optimizer.rule.slots()))?;
         Ok(Trainer {
             state: optimizer.start(parameters),
             optimizer,
@@ -575,6 +577,7 @@ impl<F: Float> Trainer<F> {
         if samples == 0 {
             return Err(Error::Data("evaluate: no samples".into()));
         }
+        check_room::<F>("an evaluation", network.numbers_of_pass(samples.min(CHUNK)))?;
         let mut rows = Vec::new();
         let mut scores: Vec<Tally> = metrics.iter().copied().map(Tally::new).collect();
         let mut loss = 0.0;
@@ -589,6 +592,7 @@ impl<F: Float> Trainer<F> {
                 let batch = Batch { input: Input::Rows(&rows), targets, samples: end - start, weights };
                 loss += self.forward(network, batch)? * labels.total(end - start);
                 self.count(&mut scores, network, targets);
+                interrupt::check()?;
             }
             Ok::<_, Error>(())
         })?;

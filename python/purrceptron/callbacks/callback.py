@@ -18,7 +18,8 @@ class Callback:
     A training with such callbacks comes back to Python after every epoch (`Progress` costs less), and for every batch
     only if one of them overrides `on_batch_begin` or `on_batch_end`. The network's weights are then those of the
     moment. If a callback raises, the training ends with that error, and the network has the weights of the last
-    finished epoch.
+    finished epoch. Ctrl-C reaches Python's main thread only: a training in another thread is stopped by a callback that
+    returns True, with the weights of that epoch (see the example).
 
     Attributes:
         trainer: The `Trainer` at work, from before `on_train_begin` to after `on_train_end`, else None.
@@ -35,6 +36,24 @@ class Callback:
         >>> _ = net.fit([[0.0], [1.0]], [0, 1], epochs=1000, optimizer=purr.SGD(0.5), callbacks=[watch])
         >>> 1 < watch.epochs < 1000
         True
+
+        A training in a thread, stopped from outside:
+
+        >>> import threading
+        >>> begun, stop = threading.Event(), threading.Event()
+        >>> class Stop(purr.Callback):
+        ...     def on_epoch_end(self, epoch, logs):
+        ...         begun.set()
+        ...         return stop.is_set()
+        >>> settings = {"epochs": 10**9, "callbacks": [Stop()]}
+        >>> thread = threading.Thread(target=net.fit, args=([[0.0], [1.0]], [0, 1]), kwargs=settings)
+        >>> thread.start()
+        >>> begun.wait(60)
+        True
+        >>> stop.set()
+        >>> thread.join(60)
+        >>> thread.is_alive()
+        False
     """
 
     trainer: Trainer | None = None

@@ -14,6 +14,7 @@ from .evaluate import evaluate
 from .failure import Purr
 from .predict import predict
 from .show import show
+from .signals import listen
 from .trace import trace
 from .train import train
 
@@ -47,4 +48,5 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names of files may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
+    listen()
     purr(prog_name="purr")

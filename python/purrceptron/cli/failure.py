@@ -9,10 +9,13 @@ from typing import Any
 
 import click
 
+from .signals import Terminated
+
 __all__ = ["DEBUG", "Purr", "failure_line", "say_failure"]
 
 DEBUG = "purrceptron.debug"
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+TERMINATED = 143  # 128 + SIGTERM
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 # What bad input and a full or forbidden disk raise. Anything else is a defect, and is said to be one.
@@ -29,8 +32,11 @@ class Purr(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt as interrupt:
-            say_failure(ctx, "interrupted" + "".join(f"; {argument}" for argument in interrupt.args))
-            ctx.exit(INTERRUPTED)
+            told, status = "interrupted", INTERRUPTED
+            if isinstance(interrupt, Terminated):
+                told, status = "terminated", TERMINATED
+            say_failure(ctx, told + "".join(f"; {argument}" for argument in interrupt.args))
+            ctx.exit(status)
         except BrokenPipeError:
             _discard_output()
             ctx.exit(PIPE_CLOSED)

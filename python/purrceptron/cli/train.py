@@ -234,5 +234,5 @@ def _learn(classifier: PhotoClassifier, training: Data, callbacks: list[Callback
         classifier.fit(training.images, training.labels, class_names=training.class_names, callbacks=callbacks)
     except DataError as error:
         raise DataError(f"{training.source}: {error}") from error
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("nothing was saved") from None
+    except KeyboardInterrupt as interrupt:
+        raise type(interrupt)("nothing was saved") from None
