@@ -148,37 +148,9 @@ impl<F: Float> Product<F> {
     ) -> Result<()> {
         check(a.dim(), b.dim(), out.len())?;
         let ((m, depth), n) = (a.dim(), b.ncols());
-        if m <= FEW
-            && depth > 0
-            && n > 0
-            && let (Some(a), Some(b)) = (a.as_slice(), b.as_slice())
-        {
-            for (a, out) in a.chunks_exact(depth).zip(out.chunks_exact_mut(n)) {
-                multiply_row(a, b, out, &mut self.row_sums);
-            }
+        if self.multiply_few(a, b, out) {
             finish(0, out);
             return Ok(());
-        }
-        if n == 1
-            && depth > 0
-            && m * depth < SERIAL
-            && let Some(b) = b.as_slice()
-        {
-            let done = match (a.as_slice(), a.t().as_slice()) {
-                (Some(a), _) => {
-                    multiply_column(a, b, out);
-                    true
-                }
-                (None, Some(turned)) => {
-                    multiply_row(b, turned, out, &mut self.row_sums);
-                    true
-                }
-                (None, None) => false,
-            };
-            if done {
-                finish(0, out);
-                return Ok(());
-            }
         }
         let (a, b) = (contiguous(a), contiguous(&b.t()));
         let (a, b) = (Place::of(&a), Place::of(&b));
@@ -200,6 +172,24 @@ impl<F: Float> Product<F> {
         let operands = Operands { rows, row_count, lanes, lane_count, depth };
         multiply_blocks(&operands, outer, out, &mut self.scratch, threads, &finish);
         Ok(())
+    }
+
+    /// The product of few rows or with one column, of operands that lie row after row; whether it was one.
+    fn multiply_few(&mut self, a: &ArrayView2<F>, b: &ArrayView2<F>, out: &mut [F]) -> bool {
+        let (((m, depth), n), turned) = ((a.dim(), b.ncols()), a.t());
+        let Some(b) = b.as_slice().filter(|b| !b.is_empty()) else { return false };
+        let one_column = n == 1 && m * depth < SERIAL;
+        match (a.as_slice(), turned.as_slice()) {
+            (Some(a), _) if m <= FEW => {
+                for (a, out) in a.chunks_exact(depth).zip(out.chunks_exact_mut(n)) {
+                    multiply_row(a, b, out, &mut self.row_sums);
+                }
+            }
+            (Some(a), _) if one_column => multiply_column(a, b, out),
+            (None, Some(turned)) if one_column => multiply_row(b, turned, out, &mut self.row_sums),
+            _ => return false,
+        }
+        true
     }
 
     /// [`Product::multiply`] with `a` packed beforehand.

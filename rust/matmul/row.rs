@@ -31,9 +31,7 @@ versions! {
             for (out, sum) in out.iter_mut().zip(sums.iter()) { *out += *sum; }
         }
     }
-}
 
-versions! {
     /// `out (m,) = a (m, k) · b (k,)`, in the order of every product: some rows at a time, for a row's sum is a chain in
     /// which every step waits for the one before.
     pub(super) fn multiply_column[F: Float](a: &[F], b: &[F], out: &mut [F]) {

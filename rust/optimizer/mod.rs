@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::float_mode;
 use crate::isa::versions;
 use crate::layer::Parameter;
 use crate::math::Float;
@@ -244,13 +243,7 @@ fn for_each_run<F: Float>(
     let (w, v) = parameters.split_at_mut(parameters.len() * half / threads);
     let (g, h) = gradient.split_at(w.len());
     let first = slots.each_mut().map(|slot| slot.split_off_mut(..w.len()).unwrap_or_default());
-    parallel::join(
-        || for_each_run(half, w, g, first, update),
-        || {
-            let _mode = float_mode::standard(); // another thread may have taken it
-            for_each_run(threads - half, v, h, slots, update);
-        },
-    );
+    parallel::join(|| for_each_run(half, w, g, first, update), || for_each_run(threads - half, v, h, slots, update));
 }
 
 /// Calls `update` for matching pieces of all arrays that the cache holds.

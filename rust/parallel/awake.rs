@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::cores;
+use crate::float_mode;
 
 /// How long a thread looks for work before it may sleep.
 const PATIENCE: Duration = Duration::from_micros(200);
@@ -48,7 +49,8 @@ fn look_for_work() {
     }
 }
 
-/// [`rayon::join`] for halves that take about as long: the caller waits for the other half awake.
+/// [`rayon::join`] for halves that take about as long: the caller waits for the other half awake. Both are in the standard
+/// floating-point mode, for another thread may have taken the second.
 pub(crate) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
     let (begun, done) = (AtomicBool::new(false), AtomicBool::new(false));
     rayon::join(
@@ -67,6 +69,7 @@ pub(crate) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
         || {
             begun.store(true, Ordering::Release);
             let _done = OnDrop(|| done.store(true, Ordering::Release)); // also after a panic
+            let _mode = float_mode::standard();
             b();
         },
     );

@@ -15,7 +15,6 @@ mod pool;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
-use crate::float_mode;
 pub(crate) use awake::{join, stay_awake};
 pub(crate) use pool::in_pool;
 pub use pool::{install, stay_on_this_thread, stays_on_this_thread};
@@ -114,10 +113,7 @@ fn halve_columns<T: Send, S: Send>(
     let (left_rows, right_rows) = rows.into_iter().map(|row| row.split_at_mut(left.min(width))).unzip();
     join(
         || halve_columns(first, left_rows, unit, left_scratch, work),
-        || {
-            let _mode = float_mode::standard();
-            halve_columns(first + left, right_rows, unit, right_scratch, work)
-        },
+        || halve_columns(first + left, right_rows, unit, right_scratch, work),
     );
 }
 
@@ -138,9 +134,6 @@ fn halve<T: Send, S: Send>(
     let (left, right) = run.split_at_mut((left_units * unit).min(run.len()));
     join(
         || halve(first, left, unit, left_scratch, work),
-        || {
-            let _mode = float_mode::standard(); // another thread may have taken it
-            halve(first + left_units, right, unit, right_scratch, work)
-        },
+        || halve(first + left_units, right, unit, right_scratch, work),
     );
 }
