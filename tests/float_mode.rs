@@ -43,11 +43,14 @@ impl Watch<f32> for Meddler {
     }
 }
 
+/// Units of a layer whose products on 600 features of 500 samples are worth a second thread.
+const UNITS: usize = 12;
+
 /// A training whose gradients are subnormal, all of them. Reading the weights is no arithmetic either.
 fn subnormal_training(threads: usize, x: &Array2<f32>, meddler: &mut Meddler) -> Vec<u32> {
-    let layer = LayerSpec::dense(6, Identity, Zeros, Zeros);
+    let layer = LayerSpec::dense(UNITS, Identity, Zeros, Zeros);
     let mut network = network::<f32>(600, vec![layer], 0);
-    let y = OwnedTargets::Values(vec![1e-9; 6 * 500]);
+    let y = OwnedTargets::Values(vec![1e-9; UNITS * 500]);
     let mut trainer = Trainer::new(&network, NESTEROV, MeanSquaredError, threads).expect("in range");
     let options = FitOptions { metrics: Vec::new(), ..options(4, None) };
     fit_arrays(&mut trainer, &mut network, Samples::Floats(x.view()), y, None, &options, meddler).expect("works");
