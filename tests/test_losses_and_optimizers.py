@@ -91,6 +91,21 @@ def test_a_focal_loss_of_several_classes_takes_classes_and_predicts_them() -> No
         purr.Trainer(purr.Sequential.from_string("3-2:sigmoid"), loss="categorical_focal")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_focal_loss_whose_gamma_is_zero_is_the_plain_one(dtype: str) -> None:
+    """It was refused as out of a range that it is in."""
+    x, y = data(purr.losses.CrossEntropy())
+    for loss, plain, targets in (
+        (purr.losses.CategoricalFocal(0.0), "cross_entropy", y),
+        (purr.losses.Focal(0.0), "binary_cross_entropy", np.eye(2)[y]),
+    ):
+        histories = [
+            purr.Sequential.from_string("3-2:identity", dtype=dtype).fit(x, targets, epochs=2, loss=one).loss
+            for one in (loss, plain)
+        ]
+        assert histories[0] == pytest.approx(histories[1], rel=1e-6)
+
+
 def test_a_gradient_by_layer_is_what_moves_that_layer() -> None:
     x, y = data(purr.losses.CrossEntropy())
     net = network()

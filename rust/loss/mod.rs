@@ -133,7 +133,7 @@ impl Loss {
                 in_range("label_smoothing", share, (0.0..1.0).contains(&share), "at least 0 and below 1")
             }
             Loss::Focal { gamma, .. } | Loss::CategoricalFocal { gamma }
-                if !(gamma >= 0.0 && F::DTYPE.holds(gamma)) =>
+                if !(gamma == 0.0 || gamma > 0.0 && F::DTYPE.holds(gamma)) =>
             {
                 Err(Error::value("gamma", "at least 0 and finite", gamma))
             }
