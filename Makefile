@@ -10,7 +10,11 @@ RUST := $(wildcard rust/*.rs rust/*/*.rs) Cargo.toml Cargo.lock
 TOOLS := .venv/.tools
 BUILT := .venv/.built
 
-.PHONY: help cats test bench lint format wheel clean
+# What is still reachable at the end belongs to threads of a pool, which live as long as the process.
+VALGRIND := valgrind --quiet --trace-children=yes --error-exitcode=9 \
+	--leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
+
+.PHONY: help cats test soak valgrind bench lint format wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
@@ -21,6 +25,11 @@ cats: $(BUILT) ## build the package into .venv and train the cat classifier
 test: $(BUILT) ## build the package and run all tests, Rust and Python
 	cargo test
 	$(BIN)/python -m pytest
+
+valgrind: ## the Rust tests, at small sizes, where every access to memory is checked (needs valgrind; half an hour)
+	PURRCEPTRON_SMALL_TESTS=1 CARGO_PROFILE_TEST_OPT_LEVEL=2 CARGO_PROFILE_TEST_CODEGEN_UNITS=16 \
+		cargo --config 'target."cfg(unix)".runner = "$(VALGRIND)"' \
+		test --target-dir target/valgrind --lib --tests -- --test-threads=1
 
 bench: $(BUILT) ## time it beside NumPy, scikit-learn and JAX, into target/benchmarks (up to ten minutes)
 	PIP_QUIET=1 $(BIN)/maturin develop --release --extras bench

@@ -68,11 +68,12 @@ fn no_mode_of_the_thread_changes_a_bit_and_the_thread_keeps_its_mode() {
     for (other, name) in MODES {
         for threads in [1, 2, 3] {
             set_mode(other);
+            let set = mode(); // valgrind's processor can round, and flushes nothing
             let weights = subnormal_training(threads, &x, &mut Meddler(other));
             let after = mode();
             set_mode(STANDARD);
             assert!(weights == expected, "{name}, {threads} threads");
-            assert_eq!(after, other, "{name}: the thread has another mode afterwards");
+            assert_eq!(after, set, "{name}: the thread has another mode afterwards");
             let meddled = subnormal_training(threads, &x, &mut Meddler(other));
             set_mode(STANDARD);
             assert!(meddled == expected, "{name} from the second epoch on, {threads} threads");

@@ -4,7 +4,7 @@ mod common;
 
 use common::differences::{assert_close, central_differences, differences_if_smooth, dot};
 use common::training::every_loss;
-use common::{activations, bits, dense, matrix, numbers, spec};
+use common::{activations, bits, dense, matrix, numbers, sized, spec};
 use ndarray::{Array2, ArrayView2, s};
 use purrceptron::activation::Activation;
 use purrceptron::error::Error;
@@ -216,12 +216,12 @@ fn whole_networks_agree_with_central_differences_for_every_pair_of_activation_an
     let mut pairs = 0;
     // One loss for each way to read the last layer: every loss's own gradient is held to the differences above.
     for loss in [Loss::BINARY_CROSS_ENTROPY, Loss::CROSS_ENTROPY, Loss::MeanSquaredError, Loss::GaussianNll] {
-        for last in activations() {
+        for last in activations().into_iter().step_by(sized(1, 4)) {
             if loss.check_activation(last).is_err() {
                 continue;
             }
             pairs += 1;
-            for hidden in activations() {
+            for hidden in activations().into_iter().step_by(sized(1, 9)) {
                 for (outputs, samples) in [(1, 1), (3, 7), (2, 11)] {
                     for (seed, layers) in shapes(hidden, outputs, last).into_iter().enumerate() {
                         let spec = spec(3, layers, DType::Float64, seed as u64);
@@ -234,7 +234,7 @@ fn whole_networks_agree_with_central_differences_for_every_pair_of_activation_an
             }
         }
     }
-    assert!(pairs >= 9, "{pairs} pairs of last activation and loss");
+    assert!(pairs >= sized(9, 3), "{pairs} pairs of last activation and loss");
 }
 
 #[test]

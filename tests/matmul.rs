@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{bits, bytes, digest, matrix, same_at_every_level};
+use common::{bits, bytes, cases, digest, matrix, same_at_every_level, sized};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use proptest::prelude::*;
 use purrceptron::error::Error;
@@ -86,7 +86,7 @@ fn layout() -> impl Strategy<Value = Layout> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(sized(3000, 60)))]
 
     #[test]
     fn small_sizes_equal_the_naive_product_in_every_layout(
@@ -107,7 +107,7 @@ fn sizes_around_blocks_tiles_and_groups_equal_the_naive_product() {
     // Large enough for threads: cut along rows, along lanes, and along the lanes of the other operand.
     sizes.extend([(20, 600, 700), (33, 257, 1001), (1001, 257, 33), (700, 600, 20), (130, 300, 130), (5, 1000, 999)]);
     sizes.extend([(1, 5000, 1), (1, 600, 700), (700, 600, 1), (1100, 40, 150), (150, 40, 1100), (600, 600, 47)]);
-    for (i, size) in sizes.into_iter().enumerate() {
+    for (i, size) in sizes.into_iter().enumerate().step_by(sized(1, 6)) {
         let layouts = [LAYOUTS[i % 9], LAYOUTS[i / 2 % 9]];
         check::<f32>(size, layouts, 1 + i % 3, i as u64);
         check::<f64>(size, layouts, 1 + (i + 1) % 3, i as u64);
@@ -116,7 +116,9 @@ fn sizes_around_blocks_tiles_and_groups_equal_the_naive_product() {
 
 #[test]
 fn the_shapes_of_networks_equal_the_naive_product() {
-    for size in [(20, 12288, 209), (209, 12288, 20), (20, 209, 12288), (128, 784, 512), (20, 209, 209), (32, 64, 32)] {
+    let (photo, digit) = (sized(12288, 300), sized(784, 28));
+    for size in [(20, photo, 209), (209, photo, 20), (20, 209, photo), (128, digit, 512), (20, 209, 209), (32, 64, 32)]
+    {
         let (m, k, n) = size;
         let (a, b) = (matrix::<f32>(1, m, k), matrix::<f32>(2, k, n));
         let expected = bits(&matmul_naive(a.view(), b.view()));
@@ -125,25 +127,26 @@ fn the_shapes_of_networks_equal_the_naive_product() {
             assert!(bits(&c) == expected, "{size:?} {threads} threads");
         }
     }
-    check::<f64>((20, 12288, 20), [Transposed, Plain], 2, 3);
-    check::<f64>((128, 784, 64), [Plain, Transposed], 3, 4);
+    check::<f64>((20, photo, 20), [Transposed, Plain], 2, 3);
+    check::<f64>((128, digit, 64), [Plain, Transposed], 3, 4);
 }
 
 /// The naive twin of the whole would take 10 s: 3,000 elements are drawn.
 #[test]
 fn a_large_product_equals_the_naive_one_at_drawn_elements() {
-    let (a, b) = (matrix::<f32>(1, 2048, 2048), matrix::<f32>(2, 2048, 512));
+    let (m, k, n) = (sized(2048, 300), sized(2048, 600), sized(512, 40));
+    let (a, b) = (matrix::<f32>(1, m, k), matrix::<f32>(2, k, n));
     let c = matmul(a.view(), b.view(), 3).expect("shapes that fit");
     let mut stream = Stream::new(0, "elements", 0);
-    for _ in 0..3000 {
-        let (i, j) = ((stream.uniform() * 2048.0) as usize, (stream.uniform() * 512.0) as usize);
+    for _ in 0..sized(3000, 300) {
+        let (i, j) = ((stream.uniform() * m as f64) as usize, (stream.uniform() * n as f64) as usize);
         let one = matmul_naive(a.slice(s![i..=i, ..]), b.slice(s![.., j..=j]));
         assert_eq!(bits(&one), bits([&c[(i, j)]]), "element {i}, {j}");
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(sized(300, 10)))]
 
     /// Panels and sums of an earlier, larger product lie in the memory when a smaller one is made.
     #[test]
@@ -198,8 +201,9 @@ fn packed<F: Float>((m, k, n): (usize, usize, usize), transposed: bool, threads:
 
 #[test]
 fn photos_packed_as_bytes_equal_the_naive_product() {
-    packed::<f32>((209, 12288, 20), false, 3, 1.0 / 255.0);
-    packed::<f32>((12288, 209, 20), true, 2, 1.0 / 255.0);
+    let photo = sized(12288, 600);
+    packed::<f32>((209, photo, 20), false, 3, 1.0 / 255.0);
+    packed::<f32>((photo, 209, 20), true, 2, 1.0 / 255.0);
 }
 
 /// The sum of products without rounding, nearly: each product and each sum with its error (Ogita, Rump, Oishi, 2005).
@@ -235,7 +239,7 @@ fn share_of_bound<F: Float>(depth: usize, half_spacing: f64, low: f64) -> f64 {
 
 #[test]
 fn the_error_stays_within_the_stated_bound() {
-    for depth in [1, 2, 17, 255, 256, 257, 784, 2048, 12288, 50_000] {
+    for depth in [1, 2, 17, 255, 256, 257, 784, 2048, 12288, 50_000].into_iter().take(sized(10, 7)) {
         for low in [0.0, -1.0] {
             let single = share_of_bound::<f32>(depth, f64::from(f32::EPSILON) / 2.0, low);
             let double = share_of_bound::<f64>(depth, f64::EPSILON / 2.0, low);

@@ -4,7 +4,7 @@
 mod common;
 
 use common::training::{SGD, labels, options};
-use common::{dense, matrix, network, numbers, same_at_every_level};
+use common::{dense, matrix, network, numbers, same_at_every_level, sized};
 use ndarray::{Array2, Axis, concatenate, s};
 use purrceptron::activation::Activation::{Relu, Sigmoid, Tanh};
 use purrceptron::error::{Error, Result};
@@ -38,7 +38,7 @@ fn case(name: &'static str, optimizer: Optimizer) -> Case {
         layers: vec![dense(5, Tanh), dense(3, Tanh), dense(1, Sigmoid)],
         x: matrix(1, 19, 120),
         weights: None,
-        options: options(500, None),
+        options: options(sized(500, 40) as u64, None),
     }
 }
 
@@ -185,6 +185,7 @@ fn decay_reaches_the_part_of_the_kernel_that_no_sample_sees() {
     for case in [l2("a penalty", MOMENTUM), case("decay", decayed(MOMENTUM))] {
         let length = |network: &Network<f64>| network.parameters()[..600].iter().map(|w| w * w).sum::<f64>();
         let mut blind = case.clone();
+        blind.options.epochs = 500;
         blind.x.fill(0.0);
         blind.x[(0, 0)] = 1e-9; // one dimension that carries nothing: the kernel only decays
         blind.optimizer.learning_rate = Schedule::Constant { learning_rate: 0.5 };
@@ -245,8 +246,12 @@ fn in_single_precision_the_reduction_is_as_close_to_double_precision_as_direct_t
     let (mut direct, mut reduced) = (0.0, 0.0);
     for seed in 0..12 {
         let layers = vec![penalized(dense(8, Relu), 0.0, 1e-4), dense(5, Tanh), dense(1, Sigmoid)];
-        let case =
-            Case { layers, x: matrix(seed, 24, 400), options: options(300, None), ..case("", decayed(NESTEROV)) };
+        let case = Case {
+            layers,
+            x: matrix(seed, 24, 400),
+            options: options(sized(300, 30) as u64, None),
+            ..case("", decayed(NESTEROV))
+        };
         let (exact, _) = run(&case, Solver::Direct, std::slice::from_ref(&case.x)).expect("in double precision");
         let rows = [case.x.mapv(|x| x as f32)];
         let far = |solver| {

@@ -5,7 +5,7 @@ mod common;
 use std::collections::HashSet;
 
 use common::training::*;
-use common::{bits, bytes, dense, matrix, network, numbers, same_at_every_level};
+use common::{bits, bytes, dense, matrix, network, numbers, same_at_every_level, sized};
 use ndarray::{Array2, ArrayView2, Axis};
 use purrceptron::activation::Activation::{Identity, Relu, Sigmoid, Softmax, Tanh};
 use purrceptron::error::Result;
@@ -31,14 +31,16 @@ fn every_training(threads: usize) -> Vec<String> {
         let with = (NESTEROV, Loss::CROSS_ENTROPY, threads);
         all.push(fingerprint(trained(&net, with, Samples::Floats(x.view()), &y, &options)));
 
-        let net = network::<f32>(784, vec![PIXELS, dense(128, Relu), dense(10, Identity)], 3);
-        let (x, y) = (bytes(3, 130, 784), classes(130, 10));
+        let digit = sized(784, 100);
+        let net = network::<f32>(digit, vec![PIXELS, dense(128, Relu), dense(10, Identity)], 3);
+        let (x, y) = (bytes(3, 130, digit), classes(130, 10));
         let with = (ADAM, Loss::CROSS_ENTROPY, threads);
         all.push(fingerprint(trained(&net, with, Samples::Bytes(x.view()), &y, &options)));
 
         let layers = vec![PIXELS, dense(20, Relu), dense(7, Relu), dense(5, Relu), dense(1, Sigmoid)];
-        let net = network::<f32>(12288, layers, 4);
-        let (x, y) = (bytes(4, 50, 12288), labels(50));
+        let photo = sized(12288, 1000);
+        let net = network::<f32>(photo, layers, 4);
+        let (x, y) = (bytes(4, 50, photo), labels(50));
         let with = (SGD, Loss::BINARY_CROSS_ENTROPY, threads);
         all.push(fingerprint(trained(&net, with, Samples::Bytes(x.view()), &y, &options)));
     }
@@ -150,10 +152,11 @@ impl Watch<f32> for Onlooker {
 
 #[test]
 fn trainings_side_by_side_and_predictions_in_between_do_not_disturb_each_other() {
-    let start = network::<f32>(300, vec![dense(150, Relu), dense(1, Sigmoid)], 0);
-    let (x, y) = (matrix(0, 60, 300), labels(60));
+    let inputs = sized(300, 40);
+    let start = network::<f32>(inputs, vec![dense(150, Relu), dense(1, Sigmoid)], 0);
+    let (x, y) = (matrix(0, 60, inputs), labels(60));
     let run = |threads| {
-        let (mut network, mut onlooker) = (start.clone(), Onlooker(matrix(1, 600, 300), Vec::new()));
+        let (mut network, mut onlooker) = (start.clone(), Onlooker(matrix(1, 600, inputs), Vec::new()));
         let mut trainer = Trainer::new(&network, ADAM, Loss::BINARY_CROSS_ENTROPY, threads).expect("in range");
         let x = Samples::Floats(x.view());
         fit_arrays(&mut trainer, &mut network, x, y.clone(), None, &options(6, Some(16)), &mut onlooker)

@@ -11,6 +11,7 @@ use std::fmt::Write;
 use std::process::Command;
 
 use ndarray::Array2;
+use proptest::prelude::ProptestConfig;
 use purrceptron::activation::Activation;
 use purrceptron::initializer::Initializer;
 use purrceptron::math::{DType, Float};
@@ -21,6 +22,21 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use strum::VariantNames;
+
+/// A size or a number of cases: `usual`, or `small` where `PURRCEPTRON_SMALL_TESTS` is set, which is for `make valgrind`:
+/// there every instruction takes tens to hundreds of times as long.
+pub fn sized(usual: usize, small: usize) -> usize {
+    if std::env::var_os("PURRCEPTRON_SMALL_TESTS").is_some() { small } else { usual }
+}
+
+/// So many cases of each property, and none written to a file.
+pub fn cases(count: usize) -> ProptestConfig {
+    ProptestConfig {
+        cases: u32::try_from(count).expect("fewer than 2^32 cases"),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
 /// `count` numbers drawn from -1..1.
 pub fn numbers<F: Float>(seed: u64, count: usize) -> Vec<F> {
