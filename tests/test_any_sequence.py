@@ -1,0 +1,369 @@
+"""Operations in any order: a network is what was done to it, and nothing else.
+
+A state machine builds networks, trains, steps, stops, fails, copies, saves, loads, sets, freezes and reads them. Beside
+each network stands its history: the operations that changed it, as functions. Whatever happened in between, doing the
+same to a fresh network, on one thread, must give the same bits, and an operation on one network, or one that was
+refused, must change no other. An operation that is added is one function below and one rule.
+"""
+
+import copy
+import dataclasses
+import pickle
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from strategies import Net, examples, nets, optimizers
+
+import purrceptron as purr
+
+Trainers = dict[int, purr.Trainer]
+Operation = Callable[[purr.Sequential, Trainers, int], purr.Sequential]  # network, its trainers, threads: the network
+
+
+@dataclasses.dataclass(eq=False)
+class Known:
+    """A network, and what is known of it."""
+
+    net: Net
+    model: purr.Sequential
+    done: tuple[Operation, ...] = ()
+    trainers: Trainers = dataclasses.field(default_factory=dict)
+    fingerprint: str = ""
+
+    def note(self, *operations: Operation) -> None:
+        self.done += operations
+        self.fingerprint = self.model.fingerprint()
+
+    def again(self) -> purr.Sequential:
+        """A fresh network to which the same is done."""
+        model, trainers = self.net.build(), Trainers()
+        for operation in self.done:
+            model = operation(model, trainers, 1)
+        return model
+
+
+# Operations: each a function of what it is told alone
+
+
+def fitted(net: Net, optimizer: Any, seed: int, samples: int, **options: Any) -> Operation:
+    def fit(model: purr.Sequential, trainers: Trainers, n_threads: int) -> purr.Sequential:
+        x, y = net.x(samples, seed), net.y(samples, seed)
+        model.fit(x, y, optimizer=optimizer, loss=net.loss, n_threads=n_threads, **options)
+        return model
+
+    return fit
+
+
+def given_trainer(net: Net, number: int, optimizer: Any) -> Operation:
+    def give(model: purr.Sequential, trainers: Trainers, n_threads: int) -> purr.Sequential:
+        trainers[number] = purr.Trainer(model, optimizer=optimizer, loss=net.loss, n_threads=n_threads)
+        return model
+
+    return give
+
+
+def stepped(net: Net, number: int, seed: int, samples: int) -> Operation:
+    def step(model: purr.Sequential, trainers: Trainers, n_threads: int) -> purr.Sequential:
+        trainers[number].step(net.x(samples, seed), net.y(samples, seed), sample_weight=np.arange(1.0, samples + 1))
+        return model
+
+    return step
+
+
+def fitted_in_part(net: Net, number: int, seed: int, samples: int) -> Operation:
+    def partial_fit(model: purr.Sequential, trainers: Trainers, n_threads: int) -> purr.Sequential:
+        trainers[number].partial_fit(net.x(samples, seed), net.y(samples, seed), batch_size=4)
+        return model
+
+    return partial_fit
+
+
+def rated(number: int, learning_rate: float) -> Operation:
+    def rate(model: purr.Sequential, trainers: Trainers, n_threads: int) -> purr.Sequential:
+        trainers[number].learning_rate = learning_rate
+        return model
+
+    return rate
+
+
+def reweighted(seed: int) -> Operation:
+    def set_weights(model: purr.Sequential, trainers: Trainers, n_threads: int) -> purr.Sequential:
+        random = np.random.default_rng(seed)
+        weights = [random.normal(size=weight.shape).astype(model.dtype) for weight in model.get_weights()]
+        model.set_weights(weights)
+        for got, expected in zip(model.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(got, expected, strict=True)
+        return model
+
+    return set_weights
+
+
+def adapted(net: Net, seed: int, samples: int) -> Operation:
+    def adapt(model: purr.Sequential, trainers: Trainers, n_threads: int) -> purr.Sequential:
+        model.adapt(net.x(samples, seed), n_threads=n_threads)
+        return model
+
+    return adapt
+
+
+def frozen(trainable: list[bool]) -> Operation:
+    """The same network of layers some of which can learn."""
+
+    def freeze(model: purr.Sequential, trainers: Trainers, n_threads: int) -> purr.Sequential:
+        layers = [
+            dataclasses.replace(layer, trainable=learns) if hasattr(layer, "trainable") else layer
+            for layer, learns in zip(model.layers, trainable, strict=True)
+        ]
+        again = purr.Sequential(layers, input_shape=model.input_shape, seed=model.seed, dtype=model.dtype)
+        again.set_weights(model.get_weights())
+        again.set_buffers(model.buffers)
+        trainers.clear()  # which train the other
+        return again
+
+    return freeze
+
+
+# What is refused, by what it is refused for
+
+
+def refusals(known: Known, folder: Path) -> dict[str, Callable[[], object]]:
+    net, model = known.net, known.model
+    x, y, weights = net.x(4, 0), net.y(4, 0), model.get_weights()
+    lost = np.full(x.shape, np.nan)
+    calls: dict[str, Callable[[], object]] = {
+        "a shape of samples": lambda: model.fit(x[:, :0], y, loss=net.loss),
+        "samples without targets": lambda: model.fit(x, y[:3], loss=net.loss),
+        "what is not finite": lambda: model.fit(lost, y, loss=net.loss),
+        "weights of samples": lambda: model.fit(x, y, loss=net.loss, sample_weight=[1, 2, -3, 4]),
+        "validation data": lambda: model.fit(x, y, loss=net.loss, validation_data=(lost, y)),
+        "a loss": lambda: model.fit(x, y, loss="love"),
+        "an optimizer": lambda: model.fit(x, y, loss=net.loss, optimizer=purr.SGD(-1.0)),
+        "a batch size": lambda: model.fit(x, y, loss=net.loss, batch_size=0),
+        "a metric": lambda: model.fit(x, y, loss=net.loss, metrics=["purr"]),
+        "a callback": lambda: model.fit(x, y, loss=net.loss, callbacks=[print]),  # type: ignore[list-item]
+        "an array too many": lambda: model.set_weights([*weights, np.zeros(1)]),
+        "the last array's shape": lambda: model.set_weights([*weights[:-1], np.zeros(99)]),
+        "the last array's numbers": lambda: model.set_weights([*weights[:-1], np.full(weights[-1].shape, "x")]),
+        "a buffer": lambda: model.set_buffers({**model.buffers, "layers.9.mean": [0.0]}),
+        "samples to predict from": lambda: model.predict(lost),
+        "a step": lambda: purr.Trainer(model, loss=net.loss).step(lost, y),
+        "a folder": lambda: model.save(folder / "none" / "net.safetensors"),
+    }
+    if any(isinstance(layer, purr.Normalize) for layer in net.layers):
+        calls["samples to adapt to"] = lambda: model.adapt(lost)
+        calls["no samples to adapt to"] = lambda: model.adapt(x[:0])
+    for number, trainer in known.trainers.items():
+        calls[f"a step of trainer {number}"] = lambda trainer=trainer: trainer.step(lost, y)  # type: ignore[misc]
+    return calls
+
+
+class Seen(purr.Callback):
+    """Ends a training after an epoch, by word or by an error, and counts what it has seen."""
+
+    def __init__(self, last: int, by_error: bool) -> None:
+        self.last, self.by_error, self.epochs = last, by_error, 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
+        self.epochs += 1
+        if epoch == self.last and self.by_error:
+            raise ArithmeticError
+        return epoch == self.last
+
+
+SEEDS = st.integers(0, 1000)
+SAMPLES = st.integers(1, 12)
+THREADS = st.integers(1, 3)
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "epochs": st.integers(0, 3),
+        "batch_size": st.none() | st.integers(1, 12),
+        "shuffle": st.booleans(),
+        "accumulate": st.integers(1, 3),
+        "mixup": st.none() | st.just(0.2),
+        "validation_split": st.none() | st.just(0.25),
+        "class_weight": st.none() | st.just("balanced"),
+        "solver": st.sampled_from(["auto", "direct", "reduced"]),
+    },
+)
+
+
+class Sequences(RuleBasedStateMachine):
+    known = Bundle("known")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[Known] = []
+        self.folder = tempfile.TemporaryDirectory()
+
+    def add(self, known: Known) -> Known:
+        known.fingerprint = known.model.fingerprint()
+        self.all.append(known)
+        return known
+
+    def change(self, known: Known, operation: Operation, n_threads: int = 1) -> None:
+        """Does something to a network, which is noted, or else refused."""
+        try:
+            known.model = operation(known.model, known.trainers, n_threads)
+        except (ValueError, purr.DivergedError):
+            return
+        known.note(operation)
+
+    @initialize(target=known, net=nets(most=3))
+    def begin(self, net: Net) -> Known:
+        return self.add(Known(net, net.build()))
+
+    @rule(target=known, net=nets(most=3))
+    def build_later(self, net: Net) -> Known:
+        model = purr.Sequential(net.layers, seed=net.seed, dtype=net.dtype)
+        model.build(net.input_shape)
+        return self.add(Known(net, model))
+
+    # What changes a network
+
+    @rule(known=known, seed=SEEDS, samples=SAMPLES, options=OPTIONS, n_threads=THREADS, aside=st.booleans(), data=st.data())
+    def fit(
+        self, known: Known, seed: int, samples: int, options: dict[str, Any], n_threads: int, aside: bool, data: Any
+    ) -> None:
+        optimizer = data.draw(optimizers(known.net))
+        operation = fitted(known.net, optimizer, seed, samples, **options)
+        if not aside:
+            return self.change(known, operation, n_threads)
+        other = threading.Thread(target=self.change, args=(known, operation, n_threads))
+        other.start()
+        return other.join()
+
+    @rule(
+        known=known, seed=SEEDS, samples=SAMPLES, options=OPTIONS, last=st.integers(0, 2), by_error=st.booleans(),
+        data=st.data(),
+    )  # fmt: skip
+    def fit_until_a_callback_ends_it(
+        self, known: Known, seed: int, samples: int, options: dict[str, Any], last: int, by_error: bool, data: Any
+    ) -> None:
+        """The network is that of a training of as many epochs as the callback has seen."""
+        optimizer, seen = data.draw(optimizers(known.net)), Seen(last, by_error)
+        try:
+            fitted(known.net, optimizer, seed, samples, **options, callbacks=[seen])(known.model, {}, 1)
+        except (ArithmeticError, purr.DivergedError):
+            pass
+        except ValueError:
+            return
+        known.note(fitted(known.net, optimizer, seed, samples, **{**options, "epochs": seen.epochs}))
+
+    @rule(known=known, data=st.data())
+    def make_a_trainer(self, known: Known, data: Any) -> None:
+        self.change(known, given_trainer(known.net, len(known.trainers), data.draw(optimizers(known.net))))
+
+    @rule(known=known, seed=SEEDS, samples=SAMPLES, whole=st.booleans(), data=st.data())
+    def step(self, known: Known, seed: int, samples: int, whole: bool, data: Any) -> None:
+        assume(known.trainers)
+        number = data.draw(st.sampled_from(sorted(known.trainers)))
+        before = known.trainers[number].steps
+        self.change(known, (fitted_in_part if whole else stepped)(known.net, number, seed, samples))
+        assert 0 <= known.trainers[number].steps - before <= (3 if whole else 1)
+
+    @rule(known=known, learning_rate=st.sampled_from([0.0, 0.01, 0.1]), data=st.data())
+    def set_a_learning_rate(self, known: Known, learning_rate: float, data: Any) -> None:
+        assume(known.trainers)
+        number = data.draw(st.sampled_from(sorted(known.trainers)))
+        self.change(known, rated(number, learning_rate))
+        assert known.trainers[number].learning_rate == learning_rate
+
+    @rule(known=known, seed=SEEDS)
+    def set_weights(self, known: Known, seed: int) -> None:
+        self.change(known, reweighted(seed))
+
+    @rule(known=known, seed=SEEDS, samples=SAMPLES, n_threads=THREADS)
+    def adapt(self, known: Known, seed: int, samples: int, n_threads: int) -> None:
+        self.change(known, adapted(known.net, seed, samples), n_threads)
+
+    @rule(known=known, data=st.data())
+    def freeze_and_unfreeze(self, known: Known, data: Any) -> None:
+        layers = known.model.layers
+        trainable = data.draw(st.lists(st.booleans(), min_size=len(layers), max_size=len(layers)))
+        before = known.model
+        self.change(known, frozen(trainable))
+        assert known.model is not before
+        assert known.model.fingerprint() == before.fingerprint()
+
+    # What makes another of it
+
+    @rule(target=known, known=known, way=st.sampled_from(["save and load", "copy", "deepcopy", "pickle"]))
+    def keep(self, known: Known, way: str) -> Known:
+        path = Path(self.folder.name, "net.safetensors")  # over that of before
+        if way == "save and load":
+            known.model.save(path)
+            loaded = purr.load(path)
+            assert isinstance(loaded, purr.Sequential)
+        ways: dict[str, Callable[[], Any]] = {
+            "save and load": lambda: loaded,
+            "copy": lambda: copy.copy(known.model),
+            "deepcopy": lambda: copy.deepcopy(known.model),
+            "pickle": lambda: pickle.loads(pickle.dumps(known.model)),
+        }
+        again = ways[way]()
+        assert again == known.model
+        assert again.layers == known.model.layers
+        again = Known(known.net, again, known.done)
+        if known.trainers:  # which train the other: the history goes on without them
+            again.done += (frozen([getattr(layer, "trainable", True) for layer in known.model.layers]),)
+        return self.add(again)
+
+    # What changes nothing
+
+    @rule(known=known, seed=SEEDS, samples=SAMPLES, n_threads=THREADS)
+    def read(self, known: Known, seed: int, samples: int, n_threads: int) -> None:
+        net, model = known.net, known.model
+        x, y = net.x(samples, seed), net.y(samples, seed)
+        try:
+            answers = model.predict(x, n_threads=n_threads)
+            assert model.predict(x).tobytes() == answers.tobytes()
+            model.predict_proba(x)
+            model.forward(x, training=True, step=seed)
+            model.evaluate(x, y, loss=net.loss)
+            model.loss_and_gradient(x, y, loss=net.loss)
+            model.backward(x, np.ones_like(model.forward(x)[-1]))
+        except purr.DataError as error:
+            assert "normalize" in str(error) or "not finite" in str(error)
+        model.set_buffers(model.buffers)
+        model.set_weights(model.get_weights())
+        assert model.summary()
+        assert repr(model)
+
+    @rule(known=known, data=st.data())
+    def refuse(self, known: Known, data: Any) -> None:
+        calls = refusals(known, Path(self.folder.name))
+        before, steps = known.model.__getstate__(), [trainer.steps for trainer in known.trainers.values()]
+        with pytest.raises((ValueError, TypeError, OSError)):
+            calls[data.draw(st.sampled_from(sorted(calls)))]()
+        assert known.model.__getstate__() == before
+        assert [trainer.steps for trainer in known.trainers.values()] == steps
+
+    # What must hold
+
+    @invariant()
+    def no_network_has_changed_but_the_one_that_was_meant(self) -> None:
+        for known in self.all:
+            assert known.model.fingerprint() == known.fingerprint
+
+    def teardown(self) -> None:
+        try:
+            for known in self.all:
+                again = known.again()
+                assert again == known.model
+                x = known.net.x(3, 0)
+                assert again.forward(x, training=True)[-1].tobytes() == known.model.forward(x, training=True)[-1].tobytes()
+        finally:
+            self.folder.cleanup()
+
+
+TestSequences = Sequences.TestCase
+TestSequences.settings = examples(60, stateful_step_count=30)
