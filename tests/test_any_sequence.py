@@ -229,7 +229,15 @@ class Sequences(RuleBasedStateMachine):
 
     # What changes a network
 
-    @rule(known=known, seed=SEEDS, samples=SAMPLES, options=OPTIONS, n_threads=THREADS, aside=st.booleans(), data=st.data())
+    @rule(
+        known=known,
+        seed=SEEDS,
+        samples=SAMPLES,
+        options=OPTIONS,
+        n_threads=THREADS,
+        aside=st.booleans(),
+        data=st.data(),
+    )
     def fit(
         self, known: Known, seed: int, samples: int, options: dict[str, Any], n_threads: int, aside: bool, data: Any
     ) -> None:
@@ -332,7 +340,8 @@ class Sequences(RuleBasedStateMachine):
             model.loss_and_gradient(x, y, loss=net.loss)
             model.backward(x, np.ones_like(model.forward(x)[-1]))
         except purr.DataError as error:
-            assert "normalize" in str(error) or "not finite" in str(error)
+            if "normalize" not in str(error) and "not finite" not in str(error):
+                raise
         model.set_buffers(model.buffers)
         model.set_weights(model.get_weights())
         assert model.summary()
@@ -360,10 +369,12 @@ class Sequences(RuleBasedStateMachine):
                 again = known.again()
                 assert again == known.model
                 x = known.net.x(3, 0)
-                assert again.forward(x, training=True)[-1].tobytes() == known.model.forward(x, training=True)[-1].tobytes()
+                assert (
+                    again.forward(x, training=True)[-1].tobytes() == known.model.forward(x, training=True)[-1].tobytes()
+                )
         finally:
             self.folder.cleanup()
 
 
 TestSequences = Sequences.TestCase
-TestSequences.settings = examples(60, stateful_step_count=30)
+TestSequences.settings = examples(100, stateful_step_count=30)
