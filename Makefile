@@ -17,7 +17,7 @@ VALGRIND := valgrind --quiet --trace-children=yes --error-exitcode=9 \
 .PHONY: help cats test soak valgrind bench lint format wheel clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
 
 cats: $(BUILT) ## build the package into .venv and train the cat classifier
 	$(BIN)/purr train
@@ -25,6 +25,9 @@ cats: $(BUILT) ## build the package into .venv and train the cat classifier
 test: $(BUILT) ## build the package and run all tests, Rust and Python
 	cargo test
 	$(BIN)/python -m pytest
+
+soak: $(BUILT) ## a day of small trainings in one process: memory, files and threads stay (minutes)
+	$(BIN)/python tests/soak.py --fits 100000
 
 valgrind: ## the Rust tests, at small sizes, where every access to memory is checked (needs valgrind; half an hour)
 	PURRCEPTRON_SMALL_TESTS=1 CARGO_PROFILE_TEST_OPT_LEVEL=2 CARGO_PROFILE_TEST_CODEGEN_UNITS=16 \
