@@ -2,7 +2,8 @@
 
 `python tests/soak.py --fits 100000` (`make soak`) trains, predicts, scores, steps, copies, saves and loads small
 networks of many kinds, one after the other; callbacks fail and interrupt, inputs are refused, losses diverge, files are
-damaged, and threads come and go. Resident memory may grow by 1 % after the first tenth; file handles and threads by none.
+damaged, and threads come and go. Resident memory may grow by 1 % after the first tenth, file handles and threads by
+none.
 """
 
 import argparse
@@ -135,9 +136,8 @@ def soak(fits: int, tell: Callable[[str], object] = lambda text: None) -> dict[s
             if COUNT["fits"] >= next_look * fits / 100:
                 looks.append(in_use())
                 next_look += 1
-                tell(
-                    f"{COUNT['fits']:>7} fits: {looks[-1][0] / 2**20:.2f} MiB, {looks[-1][1]} files, {looks[-1][2]} threads"
-                )
+                memory, files, threads = looks[-1]
+                tell(f"{COUNT['fits']:>7} fits: {memory / 2**20:.2f} MiB, {files} files, {threads} threads")
     looks.append(in_use())
     tenth = len(looks) // 10
     before, after = (
