@@ -342,7 +342,7 @@ class Trainer:
         validation: tuple[Array, Labels] | None,
     ) -> dict[str, Any]:
         """What decides the bits of a training, and of its history, beside the number of epochs."""
-        return {
+        identity = {
             "version": _core.version(),
             "network": json.loads(self._model._built().spec()),
             "optimizer": cast(Optimizer, self._optimizer).to_dict(),
@@ -352,6 +352,7 @@ class Trainer:
             "functions": [function.name for function in functions],
             "data": {"training": digest(*arrays), "validation": None if validation is None else digest(*validation)},
         }
+        return cast(dict[str, Any], json.loads(json.dumps(identity)))  # as it comes back from a file
 
     def _set_aside(self, share: float, x: Array, labels: Labels) -> tuple[tuple[Array, Labels], tuple[Array, Labels]]:
         """Splits arrays into what is trained on and what is validated on, each class by its share."""

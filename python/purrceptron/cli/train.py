@@ -291,5 +291,6 @@ def _learn(
     except DataError as error:
         raise DataError(f"{training.source}: {error}") from error
     except KeyboardInterrupt as interrupt:
-        saved = "; ".join(getattr(interrupt, "__notes__", ())) or "nothing was saved"
+        kept = [f"{note}; --resume goes on from it" for note in getattr(interrupt, "__notes__", ())[-1:]]
+        saved = "".join(kept) or "nothing was saved"
         raise type(interrupt)(saved) from None
