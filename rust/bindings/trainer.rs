@@ -9,11 +9,13 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::checkpoint::{Checkpoint, Plan};
 use super::convert::{ReadonlySamples, callback_error, detach_for_long, labels, loss as loss_from};
 use super::metric::{Scores, metrics as metrics_by_name};
 use super::network::Network;
 use super::own_loss::own_loss as own_loss_from;
 use crate::error::{Error, Result};
+use crate::file::InCheckpoint;
 use crate::float_mode;
 use crate::interrupt::{self, PAUSE};
 use crate::loss::Loss;
@@ -22,8 +24,8 @@ use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
 use crate::optimizer::Optimizer;
 use crate::parallel::{install, stay_on_this_thread, stays_on_this_thread, thread_count};
 use crate::train::{
-    Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, Labels, MiniBatches, Objective, Order,
-    OwnedLabels, Trainer as CoreTrainer, Watch, fit_arrays,
+    Batch, BatchSource, Checkpoint as CoreCheckpoint, EpochReport, Evaluation, FitOptions, Flow, History, Labels,
+    MiniBatches, Objective, Order, OwnedLabels, Trainer as CoreTrainer, Watch, fit_arrays,
 };
 
 /// Trains one network: optimizer with its state, loss, working memory.
@@ -230,10 +232,14 @@ impl Trainer {
     /// epoch if `every_epoch`, else at most 20 times a second and after the last; if it returns True, training stops.
     /// `order(epoch)` is called before every epoch: the indices (uint32) of its samples, or None for the usual order.
     /// `batches(batch, loss)` is called before (loss None) and after every step, with the new weights in place.
+    /// `checkpoints` is a function that takes a `Checkpoint`, and after how many epochs and how many seconds it gets one;
+    /// it gets one at the end and after an interrupt, too. `watch` then has one argument more, whether one comes next.
+    /// `resume` is the checkpoint to go on from.
     ///
     /// The network gets its new weights at the end, when `watch` is called after every epoch, and when something other
     /// than divergence ends the training early.
-    #[pyo3(signature = (x, y, options, validation=None, watch=None, every_epoch=false, batches=None, order=None))]
+    #[pyo3(signature = (x, y, options, validation=None, watch=None, every_epoch=false, batches=None, order=None,
+        checkpoints=None, resume=None))]
     fn fit<'py>(
         &self,
         py: Python<'py>,
@@ -245,6 +251,8 @@ impl Trainer {
         every_epoch: bool,
         batches: Option<Py<PyAny>>,
         order: Option<Py<PyAny>>,
+        checkpoints: Option<(Py<PyAny>, Option<u64>, Option<f64>)>,
+        resume: Option<Py<Checkpoint>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         stay_on_main_thread(py)?;
         let options: FitOptions =
@@ -252,9 +260,12 @@ impl Trainer {
         let shared = self.network.get();
         let (last_report, epochs) = (Instant::now(), options.epochs);
         let (rate, asked_rate) = (&self.rate, &self.asked_rate);
-        let mut watcher = Watcher { shared, rate, asked_rate, watch, every_epoch, batches, order, epochs, last_report };
+        let plan = checkpoints.map(|(take, epochs, seconds)| Plan::new(take, epochs, seconds));
+        let mut watcher =
+            Watcher { shared, rate, asked_rate, watch, every_epoch, batches, order, plan, epochs, last_report };
         let history = with_trainer!(&mut *self.lock()?, trainer => {
             let _training = shared.begin_training()?;
+            let resume = resume.as_ref().map(|checkpoint| checkpoint.get().of()).transpose()?;
             self.rate.store(trainer.learning_rate().to_bits(), Ordering::Relaxed);
             let outputs = trainer.loss().target_width(shared.outputs(py));
             let (x, y) = (ReadonlySamples::new(x)?, labels(y, outputs)?);
@@ -264,7 +275,7 @@ impl Trainer {
             };
             let validation = validation.as_ref().map(|(x, y)| (x.view(), y.view()));
             let x = x.view();
-            detach_for_long(py, || fit_shared(trainer, shared, x, y, validation, &options, &mut watcher))?
+            detach_for_long(py, || fit_shared(trainer, shared, x, y, validation, &options, resume, &mut watcher))?
         });
         history_to_dict(py, history, &options)
     }
@@ -288,13 +299,14 @@ pub(super) fn stay_on_main_thread(py: Python<'_>) -> PyResult<()> {
 }
 
 /// Trains a copy of the shared network, so that others can read it meanwhile, and gives the weights back.
-fn fit_shared<F: InModel>(
+fn fit_shared<F: InCheckpoint>(
     trainer: &mut CoreTrainer<F>,
     shared: &Network,
     x: Samples<F>,
     y: OwnedLabels<F>,
     validation: Option<(Samples<F>, Labels<F>)>,
     options: &FitOptions,
+    resume: Option<CoreCheckpoint<F>>,
     watcher: &mut Watcher,
 ) -> Result<History> {
     let _mode = float_mode::standard(); // also for the way into the span of the data and back
@@ -304,8 +316,12 @@ fn fit_shared<F: InModel>(
         trainer.check_room(network, x, options)?;
         network.clone()
     };
+    if let Some(checkpoint) = resume {
+        trainer.resume_from(checkpoint);
+    }
     let result =
         install_attached(trainer.threads(), || fit_arrays(trainer, &mut network, x, y, validation, options, watcher));
+    trainer.forget_checkpoint(); // a training that was refused has not gone on from it
     if !matches!(result, Err(Error::Diverged { .. })) {
         shared.publish(&network)?;
     }
@@ -343,6 +359,7 @@ struct Watcher<'a> {
     every_epoch: bool,
     batches: Option<Py<PyAny>>,
     order: Option<Py<PyAny>>,
+    plan: Option<Plan>,
     epochs: u64,
     last_report: Instant,
 }
@@ -354,7 +371,7 @@ impl Watcher<'_> {
     }
 }
 
-impl<F: InModel> Watch<F> for Watcher<'_> {
+impl<F: InCheckpoint> Watch<F> for Watcher<'_> {
     fn step(&mut self) -> Result<()> {
         interrupt::check()
     }
@@ -395,6 +412,7 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
 
     fn epoch(&mut self, report: &EpochReport, network: &CoreNetwork<F>) -> Result<Flow> {
         self.rate.store(report.learning_rate.to_bits(), Ordering::Relaxed);
+        let due = self.plan.as_mut().map(|plan| plan.end_epoch(report, self.epochs));
         let Some(watch) = &self.watch else { return Ok(Flow::Continue) };
         if !self.every_epoch && report.epoch + 1 < self.epochs && self.last_report.elapsed() < PAUSE {
             return Ok(Flow::Continue);
@@ -405,9 +423,23 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
         }
         let (loss, metrics) = (report.training.loss, report.training.metrics.clone());
         let (val_loss, val_metrics) = report.validation.as_ref().map(|v| (v.loss, v.metrics.clone())).unzip();
-        let stop =
-            Python::attach(|py| watch.call1(py, (report.epoch, loss, metrics, val_loss, val_metrics))?.is_truthy(py));
+        let stop = Python::attach(|py| match due {
+            None => watch.call1(py, (report.epoch, loss, metrics, val_loss, val_metrics))?.is_truthy(py),
+            Some(due) => watch.call1(py, (report.epoch, loss, metrics, val_loss, val_metrics, due))?.is_truthy(py),
+        });
         Ok(if stop.map_err(callback_error)? { Flow::Stop } else { Flow::Continue })
+    }
+
+    fn wants_checkpoint(&mut self, finished: Option<&EpochReport>) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.is_due(finished.is_some()))
+    }
+
+    fn wants_last_checkpoint(&self) -> bool {
+        self.plan.as_ref().is_some_and(Plan::goes_on)
+    }
+
+    fn checkpoint(&mut self, checkpoint: CoreCheckpoint<F>) -> Result<()> {
+        self.plan.as_mut().map_or(Ok(()), |plan| plan.take(checkpoint))
     }
 }
 
