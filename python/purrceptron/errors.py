@@ -1,6 +1,10 @@
 """The errors that are the library's own; a caller's other mistakes are `ValueError`, `TypeError` or `OSError`."""
 
-__all__ = ["DataError", "DivergedError", "ModelFileError"]
+__all__ = ["CheckpointError", "DataError", "DivergedError", "ModelFileError"]
+
+
+class CheckpointError(ValueError):
+    """A training cannot go on from a checkpoint: it is of another training, and the message says what differs."""
 
 
 class DataError(ValueError):

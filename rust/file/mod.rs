@@ -6,6 +6,8 @@
 //! checked against its size and its spec before memory is taken for it, and the fingerprint after.
 
 mod atomic;
+mod checkpoint;
+mod lock;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -24,6 +26,8 @@ use crate::network::{Model, Network, hexadecimal};
 use crate::spec::NetworkSpec;
 use crate::with_network;
 pub use atomic::write_atomically;
+pub use checkpoint::{AnyCheckpoint, CheckpointFile, InCheckpoint, load_checkpoint, save_checkpoint};
+pub use lock::DirectoryLock;
 
 /// Version of the metadata's layout. Older ones always load; a newer one is refused.
 const FORMAT_VERSION: u32 = 1;
@@ -71,33 +75,54 @@ pub fn save(model: &Model, path: &Path, notes: &BTreeMap<String, String>) -> Res
 
 /// The bytes of a model file; `path` is for messages.
 pub fn to_bytes(model: &Model, notes: &BTreeMap<String, String>, path: &Path) -> Result<Vec<u8>> {
-    with_network!(model, network => {
-        let mut metadata = Metadata {
-            format_version: FORMAT_VERSION,
-            library_version: env!("CARGO_PKG_VERSION").into(),
-            network: network.spec().clone(),
-            fingerprint: network.fingerprint()?,
-            notes: notes.clone(),
-            checksum: String::new(),
-        };
-        metadata.checksum = metadata.sum()?;
-        let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
-        let metadata = serde_json::to_string(&metadata).map_err(|error| fail(error.to_string()))?;
-        let bytes = network.arrays().map(|(_, values)| size_of_val(values)).sum::<usize>();
-        check_room::<u8>("a model file", 2 * bytes)?; // array by array, and put together
-        let data = little_endian(network);
-        let mut tensors = Vec::new();
-        for ((parameter, _), data) in network.arrays().zip(&data) {
-            let view = TensorView::new(file_dtype(network.spec().dtype), parameter.shape.clone(), data);
-            tensors.push((parameter.name.as_str(), view.map_err(|error| fail(error.to_string()))?));
-        }
-        let bytes = serialize(tensors, Some(HashMap::from([(KEY.into(), metadata)])));
-        let bytes = bytes.map_err(|error| fail(error.to_string()))?;
-        match header_length(&bytes) {
-            Some(length) if length <= MOST_HEADER => Ok(bytes),
-            _ => Err(fail("the description of the network and the notes are longer than 1 MiB".into())),
-        }
-    })
+    with_network!(model, network => assemble(network, notes, &[], path))
+}
+
+/// The bytes of a model file with some tensors more.
+fn assemble<F: Float>(
+    network: &Network<F>,
+    notes: &BTreeMap<String, String>,
+    more: &[Tensor],
+    path: &Path,
+) -> Result<Vec<u8>> {
+    let mut metadata = Metadata {
+        format_version: FORMAT_VERSION,
+        library_version: env!("CARGO_PKG_VERSION").into(),
+        network: network.spec().clone(),
+        fingerprint: network.fingerprint()?,
+        notes: notes.clone(),
+        checksum: String::new(),
+    };
+    metadata.checksum = metadata.sum()?;
+    let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
+    let metadata = serde_json::to_string(&metadata).map_err(|error| fail(error.to_string()))?;
+    let bytes = network.arrays().map(|(_, values)| size_of_val(values)).sum::<usize>();
+    let additional = more.iter().map(|tensor| tensor.data.len()).sum::<usize>();
+    check_room::<u8>("a model file", 2 * bytes + additional)?; // array by array, and put together
+    let data = little_endian(network);
+    let mut tensors = Vec::new();
+    for ((parameter, _), data) in network.arrays().zip(&data) {
+        let view = TensorView::new(file_dtype(network.spec().dtype), parameter.shape.clone(), data);
+        tensors.push((parameter.name.as_str(), view.map_err(|error| fail(error.to_string()))?));
+    }
+    for Tensor { name, dtype, shape, data } in more {
+        let view = TensorView::new(*dtype, shape.clone(), data);
+        tensors.push((name.as_str(), view.map_err(|error| fail(error.to_string()))?));
+    }
+    let bytes = serialize(tensors, Some(HashMap::from([(KEY.into(), metadata)])));
+    let bytes = bytes.map_err(|error| fail(error.to_string()))?;
+    match header_length(&bytes) {
+        Some(length) if length <= MOST_HEADER => Ok(bytes),
+        _ => Err(fail("the description of the network and the notes are longer than 1 MiB".into())),
+    }
+}
+
+/// A tensor beside those of the network.
+struct Tensor {
+    name: String,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    data: Vec<u8>,
 }
 
 fn little_endian<F: Float>(network: &Network<F>) -> Vec<Vec<u8>> {
@@ -125,6 +150,11 @@ fn header_length(bytes: &[u8]) -> Option<u64> {
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::ModelFile`] if it is truncated, foreign, damaged, or too new.
 pub fn load(path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
+    from_bytes(&read(path)?, path)
+}
+
+/// The bytes of a file that says it is a model file.
+fn read(path: &Path) -> Result<Vec<u8>> {
     let io = |source| Error::Io { path: path.to_path_buf(), source };
     let fail = |reason: &str| Error::ModelFile { path: path.into(), reason: reason.into() };
     // Opening a pipe would wait for its other end.
@@ -141,7 +171,7 @@ pub fn load(path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
     file.by_ref().take(length).read_to_end(&mut bytes).map_err(io)?;
     describe(&bytes, path)?;
     file.read_to_end(&mut bytes).map_err(io)?;
-    from_bytes(&bytes, path)
+    Ok(bytes)
 }
 
 const FOREIGN: &str = "not a purrceptron model file (safetensors)";
@@ -180,10 +210,9 @@ pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Model, BTreeMap<String, 
     let tensors = SafeTensors::deserialize(bytes);
     let tensors = tensors.map_err(|error| fail(format!("truncated or damaged: {error}")))?;
     let explain = |error: Error| fail(error.to_string());
-    let network = metadata.network.clone();
-    let model = match network.dtype {
-        DType::Float32 => Model::F32(read_weights(network, &tensors, &metadata.fingerprint).map_err(explain)?),
-        DType::Float64 => Model::F64(read_weights(network, &tensors, &metadata.fingerprint).map_err(explain)?),
+    let model = match metadata.network.dtype {
+        DType::Float32 => Model::F32(read_weights(&metadata, &tensors).map_err(explain)?),
+        DType::Float64 => Model::F64(read_weights(&metadata, &tensors).map_err(explain)?),
     };
     if metadata.sum()? != metadata.checksum {
         return Err(fail("damaged: the description of the network does not have the checksum saved with it".into()));
@@ -191,13 +220,15 @@ pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Model, BTreeMap<String, 
     Ok((model, metadata.notes))
 }
 
-/// The network of `spec` with the weights in `tensors`.
-fn read_weights<F: Float>(spec: NetworkSpec, tensors: &SafeTensors, fingerprint: &str) -> Result<Network<F>> {
-    let mut network = Network::<F>::without_weights(spec)?;
+/// The network of a description with the weights in `tensors`. A checkpoint is a model file with some tensors more.
+fn read_weights<F: Float>(metadata: &Metadata, tensors: &SafeTensors) -> Result<Network<F>> {
+    let mut network = Network::<F>::without_weights(metadata.network.clone())?;
     let arrays = network.named_parameters().len() + network.named_buffers().len();
-    if tensors.len() != arrays {
+    let of_checkpoint = |name: &&str| metadata.notes.contains_key(checkpoint::KEY) && checkpoint::owns(name);
+    let got = tensors.len() - tensors.names().into_iter().filter(of_checkpoint).count();
+    if got != arrays {
         let expected = format!("{arrays} as the network has");
-        return Err(Error::shape("number of tensors", expected, tensors.len().to_string()));
+        return Err(Error::shape("number of tensors", expected, got.to_string()));
     }
     let read = |arrays: &[Parameter]| {
         let mut values = Vec::new();
@@ -217,7 +248,7 @@ fn read_weights<F: Float>(spec: NetworkSpec, tensors: &SafeTensors, fingerprint:
     let (parameters, buffers) = (read(network.named_parameters())?, read(network.named_buffers())?);
     network.set_parameters(parameters)?;
     network.set_buffers(buffers)?;
-    if network.fingerprint()? != fingerprint {
+    if network.fingerprint()? != metadata.fingerprint {
         return Err(Error::Data("damaged: the weights do not have the fingerprint that was saved with them".into()));
     }
     Ok(network)
