@@ -1,9 +1,9 @@
 """A day of small trainings in one process, pressed into minutes: what is in use at the end is what was after a while.
 
-`python tests/soak.py --fits 100000` (`make soak`) trains, predicts, scores, steps, copies, saves and loads small
-networks of many kinds, one after the other; callbacks fail and interrupt, inputs are refused, losses diverge, files are
-damaged, and threads come and go. Resident memory may grow by 1 % after the first tenth, file handles and threads by
-none.
+`python tests/soak.py --fits 100000` (`make soak`) trains, predicts, scores, steps, copies, saves, loads and resumes
+small networks of many kinds, one after the other; callbacks fail and interrupt, inputs are refused, losses diverge,
+files are damaged, and threads come and go. Resident memory may grow by 1 % after the first tenth, file handles and
+threads by none.
 """
 
 import argparse
@@ -107,6 +107,13 @@ def turn_of_all(turn: int, folder: Path) -> None:
         expect(KeyboardInterrupt, lambda: fit(net, turn, epochs=10**9, callbacks=[failing(KeyboardInterrupt)]))
         purr.fit_many([network(4 * place) for place in (1, 2, 3)], X[200], Y, epochs=1)
         COUNT["fits"] += 3
+    if turn % 20 == 6:
+        with tempfile.TemporaryDirectory() as kept:
+            again = pickle.loads(pickle.dumps(net))
+            fit(net, turn, epochs=1, checkpoint=kept)
+            fit(again, turn, epochs=2, checkpoint=kept, resume=True)
+            expect(purr.CheckpointError, lambda: fit(net, turn, epochs=3, checkpoint=kept))
+        COUNT["checkpoints"] += 2
     if turn % 100 == 5:
         with ThreadPoolExecutor(4) as pool:  # threads that are new each time
             jobs = [pool.submit(fit, network(turn + place), turn + place) for place in range(3)]

@@ -1,7 +1,7 @@
 """Operations in any order: a network is what was done to it, and nothing else.
 
-A state machine builds networks, trains, steps, stops, fails, copies, saves, loads, sets, freezes and reads them. Beside
-each network stands its history: the operations that changed it, as functions. Whatever happened in between, doing the
+A state machine builds networks, trains, stops and resumes them, steps, sets, freezes, copies, saves, loads and reads.
+Beside each stands its history: the operations that changed it, as functions. Whatever happened in between, doing the
 same to a fresh network, on one thread, must give the same bits, and an operation on one network, or one that was
 refused, must change no other. An operation that is added is one function below and one rule.
 """
@@ -265,6 +265,29 @@ class Sequences(RuleBasedStateMachine):
         except ValueError:
             return
         known.note(fitted(known.net, optimizer, seed, samples, **{**options, "epochs": seen.epochs}))
+
+    @rule(
+        known=known, seed=SEEDS, samples=SAMPLES, options=OPTIONS, first=st.integers(0, 3), n_threads=THREADS,
+        data=st.data(),
+    )  # fmt: skip
+    def fit_in_two_goes(
+        self, known: Known, seed: int, samples: int, options: dict[str, Any], first: int, n_threads: int, data: Any
+    ) -> None:
+        """A copy begins and keeps a checkpoint, and the network goes on from it: that is one training."""
+        optimizer, begun = data.draw(optimizers(known.net)), copy.deepcopy(known.model)
+        options = {**options, "epochs": max(first, options.get("epochs", 0))}
+        with tempfile.TemporaryDirectory() as folder:
+            kept = {"checkpoint": purr.Checkpoint(folder, every_epochs=1)}
+            try:
+                fitted(known.net, optimizer, seed, samples, **{**options, "epochs": first}, **kept)(begun, {}, 1)
+            except (ValueError, purr.DivergedError):
+                return
+            resumed = fitted(known.net, optimizer, seed, samples, **options, **kept, resume=True)
+            try:
+                resumed(known.model, {}, n_threads)
+            except purr.DivergedError:
+                return
+        known.note(fitted(known.net, optimizer, seed, samples, **options))
 
     @rule(known=known, data=st.data())
     def make_a_trainer(self, known: Known, data: Any) -> None:

@@ -19,4 +19,6 @@ def test_thousands_of_trainings_in_one_process_leave_memory_files_and_threads_as
     counts = json.loads(done.stdout)["counts"]
     assert counts["fits"] >= 3000
     # Everything took place.
-    assert {"steps", "files", "threads", "DivergedError", "KeyboardInterrupt", "ModelFileError"} <= set(counts)
+    assert {"steps", "files", "checkpoints", "threads", "DivergedError", "KeyboardInterrupt", "ModelFileError"} <= set(
+        counts
+    )
