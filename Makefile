@@ -32,7 +32,7 @@ soak: $(BUILT) ## a day of small trainings in one process: memory, files and thr
 valgrind: ## the Rust tests, at small sizes, where every access to memory is checked (needs valgrind; half an hour)
 	PURRCEPTRON_SMALL_TESTS=1 CARGO_PROFILE_TEST_OPT_LEVEL=2 CARGO_PROFILE_TEST_CODEGEN_UNITS=16 \
 		cargo --config 'target."cfg(unix)".runner = "$(VALGRIND)"' \
-		test --target-dir target/valgrind --lib --tests -- --test-threads=1
+		test --no-fail-fast --target-dir target/valgrind --lib --tests -- --test-threads=1
 
 bench: $(BUILT) ## time it beside NumPy, scikit-learn and JAX, into target/benchmarks (up to ten minutes)
 	PIP_QUIET=1 $(BIN)/maturin develop --release --extras bench

@@ -256,8 +256,10 @@ class Sequences(RuleBasedStateMachine):
     def fit_until_a_callback_ends_it(
         self, known: Known, seed: int, samples: int, options: dict[str, Any], last: int, by_error: bool, data: Any
     ) -> None:
-        """The network is that of a training of as many epochs as the callback has seen."""
+        """The network is that of a training of as many epochs as the callback has seen, by the same solver."""
         optimizer, seen = data.draw(optimizers(known.net)), Seen(last, by_error)
+        if options.get("solver", "auto") == "auto":  # which goes by the number of epochs, too
+            options = {**options, "solver": "direct"}
         try:
             fitted(known.net, optimizer, seed, samples, **options, callbacks=[seen])(known.model, {}, 1)
         except (ArithmeticError, purr.DivergedError):
@@ -286,6 +288,10 @@ class Sequences(RuleBasedStateMachine):
             try:
                 resumed(known.model, {}, n_threads)
             except purr.DivergedError:
+                return
+            except ValueError as error:
+                if "solver" not in str(error):  # "auto" takes another one for so many epochs
+                    raise
                 return
         known.note(fitted(known.net, optimizer, seed, samples, **options))
 

@@ -266,7 +266,7 @@ class Sequential:
             n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
                 result is the same bit for bit.
             solver: "direct"; "reduced", which trains a wide first layer on few samples in the span of the data, for
-                optimizers that allow it (SGD); or "auto", which picks one from network, optimizer and shapes.
+                optimizers that allow it (SGD); or "auto", which picks one from network, optimizer, shapes and epochs.
             verbose: 1 shows a progress bar.
             checkpoint: A directory for checkpoints, or a `purr.Checkpoint` that says how often and how many, too.
             resume: Whether to go on from the last checkpoint there, with its weights, instead of from the present ones.

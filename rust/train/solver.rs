@@ -107,7 +107,7 @@ pub(super) fn fit_prepared<F: Float>(
 /// Most samples that "auto" reduces: the square of their number is held several times.
 const MOST_SAMPLES: usize = 4096;
 
-/// Direct or reduced, and why: from network, optimizer and shapes alone, so that the choice is the same everywhere.
+/// Direct or reduced, and why: by network, optimizer, shapes and epochs alone, so that the choice is the same everywhere.
 fn choose_solver<F: Float>(
     trainer: &Trainer<F>,
     network: &Network<F>,
