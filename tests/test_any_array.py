@@ -1,6 +1,7 @@
 """Arrays of any layout, type and byte order: equal numbers give equal bits, and what comes in stays as it is."""
 
 import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,25 +106,42 @@ SIZES = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6))
 def test_kernels_give_equal_bits_whatever_form_arrays_come_in(arrays: tuple[Array, ...]) -> None:
     dtype = np.result_type(*arrays)
     x, kernel, bias, dz = (array.astype(dtype) for array in arrays)
-    calls: list[tuple[Any, list[Array]]] = [
-        (kernels.matmul, [x, kernel]),
-        (kernels.dense_forward, [x, kernel, bias]),
-        (kernels.dense_backward, [dz, x, kernel]),
-        *((lambda z, name=name: kernels.activation_forward(name, z), [dz]) for name in _core.names("activation")
-          if dz.shape[1] > 1 or "softmax" not in name),
-        (kernels.softmax, [dz]),
-    ]  # fmt: skip
-    for call, given_ in calls:
-        expected = call(*given_)
-        for place, array in enumerate(given_):
-            for name, form in forms(array).items():
-                if not isinstance(form, np.ndarray) or form.dtype.newbyteorder("=") != dtype:
-                    continue  # kernels compute in the type that NumPy would
-                held = told(form)
-                got = call(*given_[:place], form, *given_[place + 1 :])
-                for one, other in zip(parts(got), parts(expected), strict=True):
-                    np.testing.assert_array_equal(one, other, err_msg=f"{call} {name}", strict=True)
-                assert told(form) == held
+    a, y, shares = kernels.sigmoid(dz), (dz > 0).astype(dtype), kernels.softmax(dz)
+    several = [name for name in _core.names("activation") if dz.shape[1] > 1 or "softmax" not in name]
+    calls: dict[str, tuple[list[Any], list[Array]]] = {
+        "matmul": ([kernels.matmul], [x, kernel]),
+        "dense_forward": ([kernels.dense_forward], [x, kernel, bias]),
+        "dense_backward": ([kernels.dense_backward], [dz, x, kernel]),
+        "activation_forward": ([partial(kernels.activation_forward, name) for name in several], [dz]),
+        "activation_backward": (
+            [lambda a, da, z, name=name: kernels.activation_backward(name, a, da, z=z) for name in several],
+            [a, dz, x @ kernel],
+        ),
+        "relu": ([kernels.relu], [dz]),
+        "relu_backward": ([kernels.relu_backward], [a, dz]),
+        "sigmoid": ([kernels.sigmoid], [dz]),
+        "sigmoid_backward": ([kernels.sigmoid_backward], [a, dz]),
+        "softmax": ([kernels.softmax], [dz]),
+        "softmax_backward": ([kernels.softmax_backward], [shares, dz]),
+        "binary_cross_entropy": ([kernels.binary_cross_entropy], [dz, y]),
+        "cross_entropy": ([kernels.cross_entropy], [dz, shares]),
+        "mean_squared_error": ([kernels.mean_squared_error], [dz, x @ kernel]),
+        "loss": ([partial(kernels.loss, name) for name in ("huber", "log_cosh")], [dz, x @ kernel]),
+        "sgd": ([partial(kernels.sgd, learning_rate=0.1)], [dz, x @ kernel]),
+    }
+    assert {*calls, "initialize"} == {*kernels.__all__}  # which takes none
+    for kind, (functions, operands) in calls.items():
+        for function in functions:
+            expected = parts(function(*operands))
+            for place, array in enumerate(operands):
+                for name, form in forms(array).items():
+                    if not isinstance(form, np.ndarray) or form.dtype.newbyteorder("=") != dtype:
+                        continue  # kernels compute in the type that NumPy would
+                    held = told(form)
+                    got = parts(function(*operands[:place], form, *operands[place + 1 :]))
+                    for one, other in zip(got, expected, strict=True):
+                        np.testing.assert_array_equal(one, other, err_msg=f"{kind} {name}", strict=True)
+                    assert told(form) == held
 
 
 @given(nets(most=3), st.sampled_from(["complex64", "datetime64[s]", "U3", "object"]))
