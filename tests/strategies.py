@@ -229,7 +229,7 @@ def nets(draw: Any, most: int = 4, **fixed: Any) -> Net:
 @st.composite
 def optimizers(draw: Any, net: Net) -> Any:
     """Any optimizer, at a rate or by a schedule, with rates of its own for the last layer at times."""
-    kind = draw(st.sampled_from(purr.Optimizer.__subclasses__()))
+    kind = draw(st.sampled_from([purr.SGD, purr.SGD, *purr.Optimizer.__subclasses__()]))  # it alone can be reduced
     given: dict[str, Any] = {"layer_rates": st.sampled_from([{}, {len(net.layers) - 1: 0.5}])}
     if kind is purr.SGD:  # Nesterov's look-ahead is one of momentum
         momentum = draw(share)
@@ -237,6 +237,12 @@ def optimizers(draw: Any, net: Net) -> Any:
     if draw(st.booleans()) and kind is not purr.RPROP:
         given["learning_rate"] = schedules()
     return draw(described(kind, **given))
+
+
+def solvers(net: Net, optimizer: Any) -> st.SearchStrategy[str]:
+    """The solvers that may be asked for; of "reduced" there are further conditions."""
+    reducible = isinstance(net.layers[0], purr.Dense) and isinstance(optimizer, purr.SGD)
+    return st.sampled_from(["reduced", "direct", "auto"] if reducible else ["direct", "auto"])
 
 
 def trainings(most: int = 4) -> st.SearchStrategy[tuple[Net, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import Array, Net, examples, nets, trainings
+from strategies import Array, Net, examples, nets, solvers, trainings
 
 import purrceptron as purr
 from purrceptron import _core
@@ -126,6 +126,7 @@ def test_a_training_has_the_same_bits_on_any_threads_or_is_refused_alike(
         "mixup": data.draw(st.sampled_from([None, 0.2]), "mixup"),
         "sample_weight": data.draw(st.sampled_from([None, np.arange(1.0, samples + 1)]), "sample_weight"),
         "validation_split": data.draw(st.sampled_from([None, 0.25]), "validation_split"),
+        "solver": data.draw(solvers(net, optimizer), "solver"),
     }
 
     def train(n_threads: int) -> tuple[str, Any]:
