@@ -20,10 +20,12 @@ from purrceptron import _core
 
 
 def drawn(net: Net, seed: int) -> purr.Sequential:
-    """The network with other weights than its first, biases too."""
+    """The network with other weights than its first, biases too, and with running statistics as of a training."""
     model, random = net.build(), np.random.default_rng(seed)
     model.adapt(net.x(5, seed))
     model.set_weights([weight + 0.1 * random.normal(size=weight.shape) for weight in model.get_weights()])
+    running = {name: array for name, array in model.buffers.items() if not name.endswith("count")}
+    model.set_buffers({**model.buffers, **{name: x + 0.1 * random.random(x.shape) for name, x in running.items()}})
     return model
 
 
