@@ -131,6 +131,8 @@ pub fn same_at_every_level(name: &str, result: impl FnOnce() -> String) {
             .env(CHILD, "1")
             .output()
             .expect("this test can be started again");
+        let said = String::from_utf8_lossy(&output.stderr); // by valgrind, too, which ends it with an error of its own
+        assert!(output.status.success(), "{level}: {}: {said}", output.status);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let line = text.lines().find_map(|line| line.strip_prefix("result ")).unwrap_or_else(|| panic!("{text}"));
         println!("{level}: {line}");
