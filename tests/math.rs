@@ -272,7 +272,9 @@ fn special_values<F: Float>(infinity: F, nan: F, smallest: F, huge: F, log_huge:
         (-huge, zero, nan, -one, zero, zero),
         (-smallest, one, nan, -smallest, half, ln_2),
     ] {
-        same("erf", x, x.erf(), tanh);
+        if sized(1, 0) == 1 || x != zero {
+            same("erf", x, x.erf(), tanh); // valgrind's fused multiply-add loses the sign of zero in double precision
+        }
         same("exp", x, Float::exp(x), exp);
         same("ln", x, x.ln(), ln);
         same("tanh", x, x.tanh(), tanh);
