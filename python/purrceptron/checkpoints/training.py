@@ -139,7 +139,12 @@ class Checkpoints:
     ) -> None:
         """Write what waits, and let go of the directory."""
         try:
-            self._writer.close()
+            try:
+                self._writer.close()
+            except KeyboardInterrupt as interrupt:
+                self._writer.close()  # what is being written is whole soon; a second interrupt comes through
+                self._note(interrupt)
+                raise
             if error is None:
                 self._writer.check()
             else:
