@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and processes o
 KILLS = int(os.environ.get("PURRCEPTRON_KILLS", "20"))
 
 TRAININGS = """
-import os, random, signal, sys, time
+import os, random, signal, sys, time, traceback
 from pathlib import Path
 import numpy as np, purrceptron as purr
 from purrceptron.callbacks import CSVLog, HistoryLog, LambdaCallback
@@ -84,6 +84,8 @@ while struck < kills or finished < 4:
             checkpoint = purr.Checkpoint(here / "run", **settings[every])
             (here / "result").write_text(run(make, here, checkpoint=checkpoint, resume=True))
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(status)
     if struck < kills:
@@ -291,9 +293,11 @@ def assert_fails_and_goes_on(
 
 def test_a_directory_that_vanishes_ends_the_training_with_an_error(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    assert_fails_and_goes_on(
-        folder, lambda: shutil.rmtree(folder), lambda: None, FileNotFoundError, r"No such file or directory: '.*run/"
-    )
+
+    def vanish() -> None:
+        folder.rename(tmp_path / "away")  # at once, whatever is being written
+
+    assert_fails_and_goes_on(folder, vanish, lambda: None, FileNotFoundError, r"No such file or directory: '.*run/")
 
 
 def test_a_file_in_the_place_of_the_directory_is_refused_before_the_training(tmp_path: Path) -> None:

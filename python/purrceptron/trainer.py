@@ -305,11 +305,12 @@ class Trainer:
                 identity = self._identity(options, functions, arrays, validation)
                 checkpoints = Checkpoints(Checkpoint.of(checkpoint), identity, watch, resume)
                 first_epoch = ends.enter_context(checkpoints).first_epoch
+                ends.enter_context(watch.hold())
             for callback in callbacks:
                 callback.trainer = self
             for callback in reversed(callbacks):
                 ends.callback(setattr, callback, "trainer", None)
-            watch.begin(self._model, ends, first_epoch)
+            watch.begin(self._model, ends, first_epoch, checkpoints and checkpoints.resumed)
             told: Callable[..., bool] | None = watch.epoch if callbacks or functions else None
             of_batches = watch.batch if watch.asked_for_batches else None
             if arrays is None:

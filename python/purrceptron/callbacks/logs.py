@@ -118,11 +118,13 @@ class CSVLog(Callback):
         kept: list[list[str]] = []
         if self._epoch is not None:
             with open(self._path, newline="", encoding="utf-8") as file:
-                header, *lines = csv.reader(file)
-            kept = [header, *(line for line in lines if int(line[0]) <= self._epoch)]
-            self._columns = header
-        self._file = open(self._path, "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed in on_train_end
+                kept = list(csv.reader(file))[: self._epoch + 2]  # a kill may have cut the line after them short
+            self._columns = kept[0] if kept else ()
+        # Beside it and then in its place: a kill at this moment must not cost the lines of earlier epochs.
+        written = f"{self._path}.new"
+        self._file = open(written, "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed in on_train_end
         self._write(*kept)
+        os.replace(written, self._path)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Write a line."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.plain import pack
@@ -42,7 +43,9 @@ class Watch:
         self._batch_ends = [callback for callback in callbacks if _overrides(callback, "on_batch_end")]
         self._remembering = [callback for callback in callbacks if _overrides(callback, "state")]
         self.scores: dict[str, list[float]] = {}
+        self._heard = (0, 0)  # epochs, and batches of the next, that all callbacks have been told of
         self._telling = False
+        self._held = Held(self._holds)
         self._kept: bytes | None = None
 
     @property
@@ -50,13 +53,28 @@ class Watch:
         """Whether a callback wants to hear of every batch."""
         return bool(self._batch_begins or self._batch_ends)
 
-    @property
-    def settled(self) -> bool:
-        """Whether all callbacks have heard of all that happened, so that their states belong together."""
-        return not (self._telling and (self._remembering or self.scores))
+    def is_settled(self, epochs: int, batches: int | None) -> bool:
+        """Whether all callbacks have heard of all that happened until then, so that their states belong to it."""
+        if not (self._remembering or self.scores):
+            return True
+        then = (epochs, batches or 0) if self.asked_for_batches else (epochs, 0)
+        return not self._telling and self._heard == then
 
-    def begin(self, model: Sequential, ends: ExitStack, first_epoch: int = 0) -> None:
+    def _holds(self, frame: FrameType | None) -> bool:
+        """Whether a signal comes in the midst of telling an epoch's end, or just before it, to those who remember."""
+        while frame is not None and (self._remembering or self.scores):
+            if frame.f_code is Watch.epoch_with_checkpoints.__code__ and frame.f_locals.get("self") is self:
+                return bool(self._heard[0] <= frame.f_locals["epoch"])
+            frame = frame.f_back
+        return False
+
+    def begin(
+        self, model: Sequential, ends: ExitStack, first_epoch: int = 0, resumed: _core.Checkpoint | None = None
+    ) -> None:
         """Tell that the training begins; `ends` tells those who heard of it that it has ended, whatever happens."""
+        if resumed is not None:
+            epochs, batches, _ = resumed.place()
+            self._heard = epochs, (batches or 0) if self.asked_for_batches else 0
         heard: list[Callback] = []
         ends.callback(_end, heard)
         for callback in self._callbacks:
@@ -85,12 +103,13 @@ class Watch:
         one state, which belongs to the end of this epoch.
         """
         *scores_, due = scores
-        with Held(active=bool(self._remembering or self.scores)) as held:
-            self._telling = True
-            stops = self._epoch_end(epoch, self._logs(*scores_))
-            if due or stops or held.interrupted:
-                self._kept = self._pack()
-            self._telling = False
+        self._telling = True
+        stops = self._epoch_end(epoch, self._logs(*scores_))
+        if due or stops or self._held.interrupted:
+            self._kept = self._pack()
+        self._telling = False
+        self._heard = epoch + 1, 0
+        self._held.release()
         if not stops:
             self._epoch_begin(epoch + 1)
         return stops
@@ -119,7 +138,12 @@ class Watch:
         else:
             for callback in self._batch_ends:
                 callback.on_batch_end(batch, {"loss": loss})
+            self._heard = self._heard[0], batch + 1
         self._telling = False
+
+    def hold(self) -> Held:
+        """Within it an interrupt lets callbacks that remember something be told to the end of an epoch."""
+        return self._held
 
     def logs_of(self, checkpoint: _core.Checkpoint) -> dict[str, float]:
         """The scores of the last finished epoch, as callbacks hear them."""

@@ -110,9 +110,9 @@ class Checkpoints:
     def take(self, core: _core.Checkpoint, due: bool) -> None:
         """Hand a checkpoint to the writer: the core calls it. `due`: one that was due at the end of an epoch."""
         self._writer.check()
-        if not self._watch.settled:  # an error in the midst of callbacks: some have heard of the epoch, others have not
-            return
         epochs, batches, stopped = core.place()
+        if not self._watch.is_settled(epochs, batches):  # an error in their midst: some have heard, others have not
+            return
         is_best = batches is None and (due or stopped) and self._is_best(core)
         notes = {_NOTE: json.dumps({"identity": self._identity, "best": self._best})}
         self._writer.put(Snapshot(name_of(epochs, batches), core, notes, self._watch.state()), is_best)
