@@ -41,13 +41,6 @@ fn layers(units: usize, l2: f64) -> Vec<LayerSpec> {
     ]
 }
 
-fn view<'a, F: Float>(x: &'a Samples<F>) -> Samples<'a, F> {
-    match x {
-        Samples::Floats(x) => Samples::Floats(x.view()),
-        Samples::Bytes(x) => Samples::Bytes(x.view()),
-    }
-}
-
 /// Takes a checkpoint after every step and every epoch, through a file.
 struct TakeAll<'a, F: Float> {
     folder: &'a Path,
@@ -82,22 +75,21 @@ impl<F: InCheckpoint> Training<'_, F> {
     /// What it comes to, from a checkpoint or from the start, and what the trainer makes of three more epochs.
     fn run(&self, from: Option<Checkpoint<F>>, watch: &mut (impl Watch<F> + Send)) -> (Vec<String>, Vec<EpochReport>) {
         let y: OwnedLabels<F> = labels(self.x.len()).into();
-        let validation = || Some((view(&self.x), y.view()));
+        let validation = || Some((self.x, y.view()));
         let mut network = self.network.clone();
         let mut trainer = Trainer::new(&network, self.optimizer.clone(), Loss::BINARY_CROSS_ENTROPY, 1).expect("ok");
         let once = FitOptions { epochs: 1, ..self.options.clone() };
         if self.earlier && from.is_none() {
-            fit_arrays(&mut trainer, &mut network, view(&self.x), y.clone(), None, &once, &mut ()).expect("trains");
+            fit_arrays(&mut trainer, &mut network, self.x, y.clone(), None, &once, &mut ()).expect("trains");
         }
         if let Some(checkpoint) = from {
             trainer.resume_from(checkpoint);
         }
-        let history =
-            fit_arrays(&mut trainer, &mut network, view(&self.x), y.clone(), validation(), &self.options, watch);
+        let history = fit_arrays(&mut trainer, &mut network, self.x, y.clone(), validation(), &self.options, watch);
         let history = history.expect("trains");
         let mut prints = vec![network.fingerprint().expect("finite")];
         let more = FitOptions { epochs: 3, solver: Solver::Direct, ..self.options.clone() };
-        fit_arrays(&mut trainer, &mut network, view(&self.x), y.clone(), None, &more, &mut ()).expect("trains");
+        fit_arrays(&mut trainer, &mut network, self.x, y.clone(), None, &more, &mut ()).expect("trains");
         prints.push(network.fingerprint().expect("finite"));
         (prints, history.epochs)
     }
@@ -124,7 +116,7 @@ fn every_training<F: InCheckpoint>() {
         |epochs, batch_size| FitOptions { metrics: vec![Metric::Accuracy, Metric::R2], ..options(epochs, batch_size) };
     let direct = |optimizer: Optimizer, options: FitOptions, name: &str| {
         let network = network(6, layers(4, 0.0), 1);
-        Training { network, optimizer, x: view(&narrow), options, earlier: name.contains("earlier") }.check(name);
+        Training { network, optimizer, x: narrow, options, earlier: name.contains("earlier") }.check(name);
     };
     direct(ADAM, all(3, Some(5)), "batches");
     direct(ADAM, all(3, None), "all samples");
@@ -142,7 +134,7 @@ fn every_training<F: InCheckpoint>() {
                 let options = FitOptions { solver: Solver::Reduced, ..all(3, batch_size) };
                 let first = if name == "bytes" { vec![PIXELS] } else { vec![] };
                 let network = network(40, [first, layers(3, l2)].concat(), 2);
-                let training = Training { network, optimizer: optimizer.clone(), x: view(&x), options, earlier };
+                let training = Training { network, optimizer: optimizer.clone(), x, options, earlier };
                 training.check(&format!("reduced, {name}, l2 {l2}, earlier {earlier}"));
             }
         }

@@ -7,6 +7,7 @@ mod many;
 mod metric;
 mod network;
 mod own_loss;
+mod shared;
 mod trainer;
 
 use pyo3::prelude::*;

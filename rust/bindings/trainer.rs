@@ -1,5 +1,6 @@
 //! `_core.Trainer`: one step, the loop, and the way back to Python for those who watch.
 
+use std::borrow::Borrow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
@@ -158,15 +159,33 @@ impl Trainer {
     ) -> PyResult<f64> {
         let scores = scores.as_ref().map(Py::get);
         with_trainer!(&mut *self.lock()?, trainer => {
-            self.network.get().refuse_in_training()?;
-            on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| {
-                let Some(scores) = scores else { return trainer.careful_step(network, batch) };
-                trainer.check_metrics(&scores.metrics, network, batch.targets)?;
-                let loss = trainer.careful_step(network, batch)?;
-                let mut tallies = scores.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-                trainer.count(&mut tallies, network, batch.targets);
-                Ok(loss)
-            })
+            let shared = self.network.get();
+            shared.refuse_in_training()?;
+            let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);
+            let x = x.view();
+            // A function of the caller's may change the network that it judges: then the turn is taken for the end alone.
+            let judged_by_caller = trainer.own_loss_mut().is_some();
+            let step = |network: &mut _| {
+                let work = |trainer: &mut CoreTrainer<_>, network: &mut _, batch: Batch<_>| {
+                    let Some(scores) = scores else { return trainer.careful_step(network, batch) };
+                    trainer.check_metrics(&scores.metrics, network, batch.targets)?;
+                    let loss = trainer.careful_step(network, batch)?;
+                    let mut tallies = scores.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+                    trainer.count(&mut tallies, network, batch.targets);
+                    Ok(loss)
+                };
+                on_batch(trainer, network, x, y, work)
+            };
+            let loss = py.detach(|| {
+                if !judged_by_caller {
+                    return shared.change(|network| Ok(step(network)));
+                }
+                let mut network = InModel::network(&shared.read())?.clone();
+                let loss = step(&mut network);
+                shared.publish(network)?;
+                Result::Ok(loss)
+            })?;
+            Ok(loss?)
         })
     }
 
@@ -178,8 +197,14 @@ impl Trainer {
         y: &Bound<'py, PyAny>,
     ) -> PyResult<(f64, Bound<'py, PyAny>)> {
         with_trainer!(&mut *self.lock()?, trainer => {
-            let loss = on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| {
-                trainer.loss_and_gradient(network, batch)
+            let shared = self.network.get();
+            let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);
+            let x = x.view();
+            let loss = py.detach(|| {
+                let model = shared.read();
+                on_batch(trainer, InModel::network(&model)?, x, y, |trainer, network, batch| {
+                    trainer.loss_and_gradient(network, batch)
+                })
             })?;
             Ok((loss, trainer.gradient().to_vec().into_pyarray(py).into_any()))
         })
@@ -295,46 +320,30 @@ fn fit_shared<F: InCheckpoint>(
     if let Some(checkpoint) = resume {
         trainer.resume_from(checkpoint);
     }
-    let result = fit_arrays(trainer, &mut network, x, y, validation, options, watcher);
+    let result =
+        install_attached(trainer.threads(), || fit_arrays(trainer, &mut network, x, y, validation, options, watcher));
     trainer.forget_checkpoint(); // a training that was refused has not gone on from it
     if !matches!(result, Err(Error::Diverged { .. })) {
-        shared.publish(&network)?;
+        shared.publish(network)?;
     }
     result
 }
 
-/// Borrows a batch, and calls `work` on it and the shared network with the interpreter released.
-fn on_batch<F: InModel + Element>(
-    py: Python<'_>,
-    shared: &Network,
-    trainer: &mut CoreTrainer<F>,
-    x: &Bound<'_, PyAny>,
-    y: &Bound<'_, PyAny>,
-    work: impl FnOnce(&mut CoreTrainer<F>, &mut CoreNetwork<F>, Batch<F>) -> Result<f64> + Send,
-) -> PyResult<f64> {
-    let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);
-    let x = x.view();
-    if trainer.own_loss_mut().is_some() {
-        // A function of the caller's may ask the network that it judges: no lock is held while it runs.
-        return Ok(py.detach(|| {
-            let mut network = F::network(&shared.read())?.clone();
-            let loss = run(trainer, &mut network, x, y, work)?;
-            shared.publish(&network)?;
-            Result::Ok(loss)
-        })?);
-    }
-    Ok(py.detach(|| shared.write(|model| run(trainer, F::network_mut(model)?, x, y, work)))?)
+/// [`install`], on a thread that the interpreter knows all the while. It would else get to know it anew with every callback,
+/// under a lock that stays closed in a child forked meanwhile.
+fn install_attached<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    install(threads, || Python::attach(|py| py.detach(work)))
 }
 
 /// Calls `work` on all samples as one batch.
-fn run<F: InModel>(
+fn on_batch<F: Float, N: Borrow<CoreNetwork<F>> + Send>(
     trainer: &mut CoreTrainer<F>,
-    network: &mut CoreNetwork<F>,
+    network: N,
     x: Samples<F>,
     y: OwnedLabels<F>,
-    work: impl FnOnce(&mut CoreTrainer<F>, &mut CoreNetwork<F>, Batch<F>) -> Result<f64> + Send,
+    work: impl FnOnce(&mut CoreTrainer<F>, N, Batch<F>) -> Result<f64> + Send,
 ) -> Result<f64> {
-    let mut batch = MiniBatches::new(network, trainer.loss(), x, y, x.len().max(1), Order::Sequential)?;
+    let mut batch = MiniBatches::new(network.borrow(), trainer.loss(), x, y, x.len().max(1), Order::Sequential)?;
     batch.begin_epoch(0);
     match batch.next_batch() {
         Some(batch) => install(trainer.threads(), || work(trainer, network, batch)),
@@ -377,7 +386,7 @@ impl<F: InCheckpoint> Watch<F> for Watcher<'_> {
     }
 
     fn batch_end(&mut self, batch: u64, loss: f64, network: &CoreNetwork<F>) -> Result<()> {
-        self.shared.publish(network)?;
+        self.shared.publish(network.clone())?;
         self.tell_batch(batch, Some(loss))
     }
 
@@ -411,7 +420,7 @@ impl<F: InCheckpoint> Watch<F> for Watcher<'_> {
         }
         self.last_report = Instant::now();
         if self.every_epoch {
-            self.shared.publish(network)?;
+            self.shared.publish(network.clone())?;
         }
         let (loss, metrics) = (report.training.loss, report.training.metrics.clone());
         let (val_loss, val_metrics) = report.validation.as_ref().map(|v| (v.loss, v.metrics.clone())).unzip();
