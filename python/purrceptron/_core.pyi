@@ -135,4 +135,5 @@ class Trainer:
         order: Any = None,
         checkpoints: tuple[Any, int | None, float | None] | None = None,
         resume: Checkpoint | None = None,
+        ask: Callable[[], object] | None = None,
     ) -> dict[str, Any]: ...

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
-from types import FrameType, TracebackType
-from typing import Any, Self
+from types import FrameType, FunctionType, TracebackType
+from typing import Any, Self, cast
 
 __all__ = ["Held"]
 
@@ -14,23 +15,21 @@ _Handler = Callable[[int, FrameType | None], Any]
 
 
 class Held:
-    """Within it a SIGINT or SIGTERM waits while `holds` says so of what it interrupts; a second one comes through.
+    """Within it a SIGINT or SIGTERM in the midst of some functions waits for `release`; a second one comes through.
 
-    Signals reach the main thread alone: in another one it does nothing.
+    Signals reach the main thread alone: in another one it does nothing. Whoever has forked a child in such a function
+    holds what is sent to that child no more.
 
     Args:
-        holds: Gets the frame that was interrupted.
+        functions: What must not be cut short: from its very first instruction, where a signal comes that arrived while
+            Python was waiting, to its last.
     """
 
-    def __init__(self, holds: Callable[[FrameType | None], bool]) -> None:
-        self._holds, self._handler = holds, self._handle
+    def __init__(self, *functions: Callable[..., Any]) -> None:
+        self._codes = {cast(FunctionType, function).__code__ for function in functions}
+        self._process, self._handler = os.getpid(), self._handle
         self._before: dict[int, _Handler] = {}
         self._waiting: tuple[int, FrameType | None] | None = None
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether a signal waits."""
-        return self._waiting is not None
 
     def release(self) -> None:
         """Let the signal through that waits, if one does."""
@@ -48,7 +47,7 @@ class Held:
                         self._before[number] = handler
                         signal.signal(number, self._handler)
             except BaseException:
-                self.__exit__(None, None, None)
+                self._give_back()
                 raise
         return self
 
@@ -58,10 +57,21 @@ class Held:
         else:
             self._before[number](number, frame)
 
+    def _holds(self, frame: FrameType | None) -> bool:
+        while frame is not None and os.getpid() == self._process:
+            if frame.f_code in self._codes:
+                return True
+            frame = frame.f_back
+        return False
+
+    def _give_back(self) -> None:
+        for number, handler in self._before.items():
+            if signal.getsignal(number) is self._handler:  # else somebody has begun to listen meanwhile
+                signal.signal(number, handler)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give the signals back to those who listened, unless somebody else has begun to."""
-        for number, handler in self._before.items():
-            if signal.getsignal(number) is self._handler:
-                signal.signal(number, handler)
+        """Give the signals back to those who listened, and the one that waits."""
+        self._give_back()
+        self.release()

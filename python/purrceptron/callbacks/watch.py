@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.plain import pack
 from ..errors import CheckpointError, ModelFileError
 from .callback import Callback
-from .held import Held
 
 if TYPE_CHECKING:
     from .. import _core
@@ -26,7 +24,8 @@ class Watch:
     Args:
         callbacks: In the order in which they are called.
         options: The core's options of the training.
-        more_scores: Scores by name besides the core's, of the network as it is; called at the end of an epoch.
+        more_scores: Scores by name besides the core's, of the network as it is; called at the end of an epoch. None if
+            there are no such.
 
     Attributes:
         epochs: Of the training.
@@ -34,7 +33,10 @@ class Watch:
     """
 
     def __init__(
-        self, callbacks: Sequence[Callback], options: dict[str, Any], more_scores: Callable[[], dict[str, float]]
+        self,
+        callbacks: Sequence[Callback],
+        options: dict[str, Any],
+        more_scores: Callable[[], dict[str, float]] | None = None,
     ) -> None:
         self._callbacks, self._more_scores = callbacks, more_scores
         self.epochs: int = options["epochs"]
@@ -43,38 +45,23 @@ class Watch:
         self._batch_ends = [callback for callback in callbacks if _overrides(callback, "on_batch_end")]
         self._remembering = [callback for callback in callbacks if _overrides(callback, "state")]
         self.scores: dict[str, list[float]] = {}
-        self._heard = (0, 0)  # epochs, and batches of the next, that all callbacks have been told of
+        # Epochs, and batches of the next, that all callbacks have been told of; and whether of its beginning, too.
+        self._heard, self._begun = (0, 0), False
         self._telling = False
-        self._held = Held(self._holds)
-        self._kept: bytes | None = None
+        self._kept: tuple[int, bytes] | None = None  # what they had come to after so many epochs
 
     @property
     def asked_for_batches(self) -> bool:
         """Whether a callback wants to hear of every batch."""
         return bool(self._batch_begins or self._batch_ends)
 
-    def is_settled(self, epochs: int, batches: int | None) -> bool:
-        """Whether all callbacks have heard of all that happened until then, so that their states belong to it."""
-        if not (self._remembering or self.scores):
-            return True
-        then = (epochs, batches or 0) if self.asked_for_batches else (epochs, 0)
-        return not self._telling and self._heard == then
+    @property
+    def remembers(self) -> bool:
+        """Whether somebody comes to something, epoch by epoch, that belongs into a checkpoint."""
+        return bool(self._remembering or self._more_scores)
 
-    def _holds(self, frame: FrameType | None) -> bool:
-        """Whether a signal comes in the midst of telling an epoch's end, or just before it, to those who remember."""
-        while frame is not None and (self._remembering or self.scores):
-            if frame.f_code is Watch.epoch_with_checkpoints.__code__ and frame.f_locals.get("self") is self:
-                return bool(self._heard[0] <= frame.f_locals["epoch"])
-            frame = frame.f_back
-        return False
-
-    def begin(
-        self, model: Sequential, ends: ExitStack, first_epoch: int = 0, resumed: _core.Checkpoint | None = None
-    ) -> None:
+    def begin(self, model: Sequential, ends: ExitStack, first_epoch: int = 0) -> None:
         """Tell that the training begins; `ends` tells those who heard of it that it has ended, whatever happens."""
-        if resumed is not None:
-            epochs, batches, _ = resumed.place()
-            self._heard = epochs, (batches or 0) if self.asked_for_batches else 0
         heard: list[Callback] = []
         ends.callback(_end, heard)
         for callback in self._callbacks:
@@ -84,8 +71,11 @@ class Watch:
 
     def _epoch_begin(self, epoch: int) -> None:
         if epoch < self.epochs:
+            remember = self._remembering if self._begun else []  # they know, from a checkpoint within the epoch
             for callback in self._callbacks:
-                callback.on_epoch_begin(epoch)
+                if not any(callback is knows for knows in remember):
+                    callback.on_epoch_begin(epoch)
+            self._begun = True
 
     def epoch(
         self, epoch: int, loss: float, metrics: list[float], val_loss: float | None, val_metrics: list[float] | None
@@ -99,26 +89,24 @@ class Watch:
     def epoch_with_checkpoints(self, epoch: int, *scores: Any) -> bool:
         """The same where checkpoints are taken; the last of the scores says whether one comes next.
 
-        An interrupt waits until the callbacks have been told, and comes before the next epoch's beginning: so they have
-        one state, which belongs to the end of this epoch.
+        That one has the state from before the next epoch's beginning, of which the training that goes on tells again.
         """
         *scores_, due = scores
         self._telling = True
         stops = self._epoch_end(epoch, self._logs(*scores_))
-        if due or stops or self._held.interrupted:
-            self._kept = self._pack()
-        self._telling = False
-        self._heard = epoch + 1, 0
-        self._held.release()
+        if due or stops:
+            self._kept = epoch + 1, self._pack()
         if not stops:
             self._epoch_begin(epoch + 1)
+        self._telling = False
         return stops
 
     def _epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
-        for name, value in self._more_scores().items():
+        for name, value in self._more_scores().items() if self._more_scores else ():
             logs[name] = value
             self.scores.setdefault(name, []).append(value)
         stops = [callback.on_epoch_end(epoch, logs) for callback in self._callbacks]  # all of them, whoever stops
+        self._heard, self._begun = (epoch + 1, 0), False
         return any(stops)
 
     def _logs(
@@ -141,20 +129,24 @@ class Watch:
             self._heard = self._heard[0], batch + 1
         self._telling = False
 
-    def hold(self) -> Held:
-        """Within it an interrupt lets callbacks that remember something be told to the end of an epoch."""
-        return self._held
-
     def logs_of(self, checkpoint: _core.Checkpoint) -> dict[str, float]:
         """The scores of the last finished epoch, as callbacks hear them."""
         scores = checkpoint.scores(len(self._names))
         logs = {} if scores is None else self._logs(*scores)
         return {**logs, **{name: values[-1] for name, values in self.scores.items() if values}}
 
-    def state(self) -> bytes:
-        """What callbacks and functions have come to, for a checkpoint: that of the epoch's end where one was due."""
+    def state(self, epochs: int = 0, batches: int | None = None) -> bytes | None:
+        """What callbacks and functions have come to, for a checkpoint of that place.
+
+        None where there is no such thing: after an error in their midst, of which some have heard and others have not.
+        """
         kept, self._kept = self._kept, None
-        return self._pack() if kept is None else kept
+        if kept is not None and (kept[0], None) == (epochs, batches):
+            return kept[1]
+        place = epochs, (batches or 0) if self.asked_for_batches else 0
+        if self.remembers and (self._telling or self._heard != place):
+            return None
+        return self._pack()
 
     def _pack(self) -> bytes:
         states = []
@@ -165,17 +157,17 @@ class Watch:
             except (AttributeError, TypeError) as error:
                 raise TypeError(f"callbacks: {name}.state() is no plain data: {error}") from None
             states.append([name, state])
-        return pack({"callbacks": states, "scores": self.scores})
+        return pack({"callbacks": states, "scores": self.scores, "begun": self._begun})
 
-    def restore(self, state: dict[str, Any], path: Path) -> None:
-        """Give every callback its state from a checkpoint.
+    def restore(self, state: dict[str, Any], path: Path, epochs: int, batches: int | None) -> None:
+        """Give every callback its state from a checkpoint of that place.
 
         Raises:
             CheckpointError: It is of other callbacks.
             ModelFileError: It is no state of theirs.
         """
         try:
-            states, scores = state["callbacks"], state["scores"]
+            states, scores, begun = state["callbacks"], state["scores"], bool(state["begun"])
             then, now = [name for name, _ in states], [type(callback).__name__ for callback in self._remembering]
             lists = all(isinstance(values, list) for values in scores.values())
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -188,7 +180,8 @@ class Watch:
                 raise ModelFileError(f"{path}: not a checkpoint of fit: no state of {name}")
         for callback, (_, kept) in zip(self._remembering, states, strict=True):
             callback.restore(kept)
-        self.scores = scores
+        self.scores, self._begun = scores, begun
+        self._heard = epochs, (batches or 0) if self.asked_for_batches else 0
 
 
 def _overrides(callback: Callback, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from pathlib import Path
 from types import TracebackType
@@ -40,7 +41,7 @@ class Checkpoints:
 
     def __init__(self, settings: Checkpoint, identity: dict[str, Any], watch: Watch, resume: bool) -> None:
         self._settings, self._identity, self._watch, self._resume = settings, identity, watch, resume
-        self._directory = Path(settings.directory)
+        self._directory = Path(os.path.abspath(settings.directory))  # wherever a callback goes meanwhile
         self._last: Path | None = None
         self._best: float | None = None
         self.resumed: _core.Checkpoint | None = None
@@ -83,8 +84,8 @@ class Checkpoints:
         if refused is not None:
             warnings.warn(f"{refused}; going on from {path.name}", stacklevel=5)
         self._check(path, note["identity"])
-        self._watch.restore(state, path)
-        epochs, _, stopped = core.place()
+        epochs, batches, stopped = core.place()
+        self._watch.restore(state, path, epochs, batches)
         self._best = note["best"]
         self._last, self.resumed = path, core
         self.first_epoch = self._watch.epochs if stopped else epochs
@@ -111,11 +112,11 @@ class Checkpoints:
         """Hand a checkpoint to the writer: the core calls it. `due`: one that was due at the end of an epoch."""
         self._writer.check()
         epochs, batches, stopped = core.place()
-        if not self._watch.is_settled(epochs, batches):  # an error in their midst: some have heard, others have not
+        if (state := self._watch.state(epochs, batches)) is None:
             return
         is_best = batches is None and (due or stopped) and self._is_best(core)
         notes = {_NOTE: json.dumps({"identity": self._identity, "best": self._best})}
-        self._writer.put(Snapshot(name_of(epochs, batches), core, notes, self._watch.state()), is_best)
+        self._writer.put(Snapshot(name_of(epochs, batches), core, notes, state), is_best)
 
     def _is_best(self, core: _core.Checkpoint) -> bool:
         name = self._settings.best
@@ -158,7 +159,7 @@ class Checkpoints:
             self._writer.check()
         except Exception as failed:
             error.add_note(f"the last checkpoint could not be written: {failed}")
-        if self._last is not None:
+        if self._last is not None and self._last.exists():
             error.add_note(f"the last checkpoint is {self._last}")
 
 

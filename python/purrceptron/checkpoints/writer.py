@@ -76,6 +76,8 @@ class Writer:
             try:
                 self._write(waiting)
             except BaseException as error:  # also of a callback of the interpreter's: the training must hear of it
+                if isinstance(error, OSError) and error.strerror:
+                    error.strerror += "; the checkpoint could not be written"
                 with self._changed:
                     self._error = error
 
