@@ -340,6 +340,22 @@ fn a_model_file_is_no_checkpoint() {
     assert!(error.to_string().contains("no checkpoint of a training"), "{error}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_directory_that_is_another_is_not_held_any_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = folder.path().join("run");
+    fs::create_dir(&directory).expect("created");
+    let lock = DirectoryLock::take(&directory).expect("free");
+    lock.check().expect("as it was");
+    fs::rename(&directory, folder.path().join("away")).expect("moved");
+    assert!(matches!(lock.check(), Err(Error::Io { .. })));
+    fs::create_dir(&directory).expect("created");
+    let _other = DirectoryLock::take(&directory).expect("free");
+    let error = lock.check().expect_err("another").to_string();
+    assert!(error.ends_with("run/lock: is no longer the one that this training has locked"), "{error}");
+}
+
 #[test]
 fn a_directory_has_one_holder_at_a_time() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import purrceptron as purr
+from purrceptron.checkpoints.files import newest_first
 from purrceptron.checkpoints.writer import Snapshot, Writer
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and processes of POSIX")
@@ -44,12 +46,39 @@ def reduced(folder, epochs=2000, **options):
     optimizer = purr.SGD(0.01, momentum=0.9, weight_decay=1e-3)
     return net, dict(x=wide, y=y[:60], epochs=epochs, batch_size=13, optimizer=optimizer, solver="reduced", **options)
 
+class Batches(purr.Callback):
+    # Remembers what it hears, and takes most of the time.
+    def __init__(self):
+        self.heard = np.zeros(3, int)
+
+    def state(self):
+        return {"heard": self.heard}
+
+    def restore(self, state):
+        self.heard = state["heard"]
+
+    def on_epoch_begin(self, epoch):
+        self.heard += [1, 0, 0]
+
+    def on_batch_begin(self, batch):
+        self.heard += [0, 1, 0]
+
+    def on_batch_end(self, batch, logs):
+        begun, self.heard = time.monotonic(), self.heard + [0, 0, 1]
+        while time.monotonic() < begun + 5e-4:
+            pass
+
+def batched(folder, epochs=60, **options):
+    net, settings = direct(folder, epochs, **options)
+    settings["callbacks"].insert(1, Batches())
+    return net, settings
+
 def run(make, folder, *more, **options):
     net, settings = make(folder, **options)
     settings["callbacks"] = [*settings.get("callbacks", ()), *more]
     history = net.fit(**settings)
     scores = history.loss, history.val_loss, history.metrics, history.learning_rate
-    logs = [callback.state() for callback in settings.get("callbacks", ())[1:2]]
+    logs = [callback.state() for callback in settings.get("callbacks", ())[1:-1]]
     csv = (folder / "log.csv").read_text() if logs else ""
     return repr((net.fingerprint(), scores, logs, csv))
 """
@@ -61,7 +90,8 @@ folder, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 chance = random.Random(seed)
 settings = {"seconds": {"every_seconds": 0.002}, "epochs": {"every_epochs": 1, "best": "loss"}}
 expected = {}
-for make in (direct, reduced):  # in a child: whoever forks has no threads yet
+trainings = direct, reduced, batched
+for make in trainings:  # in a child: whoever forks has no threads yet
     whole = folder / make.__name__
     whole.mkdir()
     if os.fork() == 0:
@@ -71,12 +101,11 @@ for make in (direct, reduced):  # in a child: whoever forks has no threads yet
     assert os.wait()[1] == 0
     expected[make] = (whole / "result").read_text(), purr.load(whole / "run" / "best.safetensors").fingerprint()
 
-struck = finished = 0
-while struck < kills or finished < 4:
-    make, every = (direct, reduced)[finished % 2], list(settings)[finished // 2 % 2]
+struck = torn = finished = 0
+while struck < kills or finished < 6:
+    make, every = trainings[finished % 3], list(settings)[finished // 3 % 2]
     here = folder / str(finished)
     here.mkdir(exist_ok=True)
-    begun = time.monotonic()
     child = os.fork()
     if child == 0:
         status = 1
@@ -94,7 +123,7 @@ while struck < kills or finished < 4:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        struck += 1
+        struck, torn = struck + 1, torn + bool(list(here.glob("run/.purrceptron-*")))
         continue
     assert status == 0, status
     assert (here / "result").read_text() == expected[make][0], (make, every, finished)
@@ -102,7 +131,7 @@ while struck < kills or finished < 4:
         assert purr.load(here / "run" / "best.safetensors").fingerprint() == expected[make][1]
     assert not list((here / "run").glob(".purrceptron-*")), "what a kill left half written is swept away"
     finished += 1
-print(struck, finished)
+print(struck, torn, finished)
 """
 )
 
@@ -110,9 +139,11 @@ print(struck, finished)
 def test_a_training_that_is_killed_at_any_instant_resumes_with_the_same_bits(
     run_python: Callable[..., str], tmp_path: Path
 ) -> None:
-    struck, finished = run_python(TORTURE, tmp_path, str(KILLS), "1", timeout=60 + 3 * KILLS).split()
-    assert int(struck) >= KILLS
-    assert int(finished) >= 4
+    told = run_python(TORTURE, tmp_path, str(KILLS), "1", timeout=60 + 3 * KILLS)
+    struck, torn, finished = map(int, told.split())
+    print(f"{struck} kills, {torn} of them in the midst of a write; {finished} trainings")
+    assert struck >= KILLS
+    assert finished >= 6
 
 
 def test_a_fresh_process_takes_up_what_another_left(run_python: Callable[..., str], tmp_path: Path) -> None:
@@ -133,10 +164,10 @@ INTERRUPTED = (
     + """
 signal.signal(signal.SIGINT, signal.default_int_handler)
 folder, after = Path(sys.argv[1]), [float(seconds) for seconds in sys.argv[2:]]
-for make in (direct, reduced):
+for make in (direct, reduced, batched):
     whole, here = folder / f"whole {make.__name__}", folder / make.__name__
     whole.mkdir(), here.mkdir()
-    epochs = {direct: 600, reduced: 6000}[make]
+    epochs = {direct: 600, reduced: 6000, batched: 60}[make]
     expected = run(make, whole, epochs=epochs)
     for seconds in after:
         signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -187,55 +218,115 @@ except KeyboardInterrupt:
     assert run_python(script, tmp_path) == "['one waits'] []"
 
 
-@pytest.mark.parametrize(("number", "status", "told"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
-def test_the_command_leaves_a_checkpoint_and_goes_on_from_it(
-    number: str, status: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupt_waits_for_callbacks_that_fail_and_comes_then(
+    run_python: Callable[..., str], tmp_path: Path
 ) -> None:
+    script = (
+        TRAININGS
+        + """
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Failing(HistoryLog):
+    def on_epoch_end(self, epoch, logs):
+        signal.raise_signal(signal.SIGINT)
+        raise ValueError("its own")
+net, settings = direct(Path(sys.argv[1]), checkpoint=sys.argv[1])
+try:
+    net.fit(**{**settings, "callbacks": [Failing()]})
+except KeyboardInterrupt as interrupt:
+    print(repr(interrupt.__context__), signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+    )
+    assert run_python(script, tmp_path) == "ValueError('its own') True"
+
+
+def test_a_child_forked_by_a_callback_ends_at_the_first_signal(run_python: Callable[..., str], tmp_path: Path) -> None:
+    script = (
+        TRAININGS
+        + """
+class Forking(HistoryLog):
+    def on_epoch_end(self, epoch, logs):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+            try:
+                signal.raise_signal(signal.SIGTERM)
+                os._exit(1)
+            except SystemExit:
+                os._exit(7)
+        told.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+def end(number, frame):
+    raise SystemExit
+signal.signal(signal.SIGTERM, end)
+told = []
+net, settings = direct(Path(sys.argv[1]), 2, checkpoint=sys.argv[1])
+net.fit(**{**settings, "callbacks": [Forking()]})
+print(told)
+"""
+    )
+    assert run_python(script, tmp_path) == "[7, 7]"
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with photos to train on."""
     monkeypatch.chdir(tmp_path)
     images, labels = purr.datasets.make_cats(30, seed=0)
     np.savez("data.npz", x=images, y=labels)
+    return tmp_path
 
-    def command(epochs: int, output: str, *more: str) -> list[str]:
-        options = ["--epochs", str(epochs), "--output", output, "--batch-size", "8", "--network", "8-1"]
-        arguments = ["purr", "train", "data.npz", *options, *more]
-        listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        return [
-            sys.executable,
-            "-c",
-            f"{listen}import sys; sys.argv = {arguments}\nfrom purrceptron.cli import main; main()",
-        ]
 
-    kept = ["--checkpoint", "run", "--resume"]
-    with subprocess.Popen(
-        command(10**9, "cats.safetensors", *kept), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
+def command(epochs: int, output: str, *more: str, first: str = "") -> list[str]:
+    """`purr train` on them, `first` before it."""
+    options = ["--epochs", str(epochs), "--output", output, "--batch-size", "8", "--network", "8-1"]
+    arguments = ["purr", "train", "data.npz", *options, *more]
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    run = f"import sys; sys.argv = {arguments}\nfrom purrceptron.cli import main; main()"
+    return [sys.executable, "-c", f"{listen}\n{first}\n{run}"]
+
+
+def done(*arguments: Any, **options: Any) -> tuple[int, str, list[str]]:
+    """Status, standard output, and the lines of standard error."""
+    ran = subprocess.run(command(*arguments, **options), check=False, capture_output=True, text=True, timeout=60)
+    return ran.returncode, ran.stdout, ran.stderr.splitlines()
+
+
+@contextlib.contextmanager
+def begun(*arguments: Any, until: Callable[[], object]) -> Iterator[subprocess.Popen[str]]:
+    """A command at work, which does not outlive this."""
+    with subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         try:
-            assert child.stderr is not None
-            assert child.stderr.readline().startswith("reading")
-            for _ in range(600):
-                if Path("run", "lock").exists():
+            for _ in range(1000):
+                if until() or child.poll() is not None:
                     break
                 time.sleep(0.02)
-            time.sleep(0.3)
-            child.send_signal(getattr(signal, number))
-            stdout, stderr = child.communicate(timeout=20)
+            yield child
         finally:
             child.kill()
+
+
+@pytest.mark.parametrize(("number", "status", "told"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+def test_the_command_leaves_a_checkpoint_and_goes_on_from_it(
+    number: str, status: int, told: str, photos: Path
+) -> None:
+    kept = ["--checkpoint", "run", "--resume"]
+    with begun(10**9, "cats.safetensors", *kept, until=Path("run", "lock").exists) as child:
+        time.sleep(0.3)
+        child.send_signal(getattr(signal, number))
+        stdout, stderr = child.communicate(timeout=20)
     assert (child.returncode, stdout) == (status, "")
-    last = max(tmp_path.glob("run/epoch-*"))
+    last = newest_first(photos / "run")[0]
     said = f"purr: {told}; the last checkpoint is {last}; --resume goes on from it"
     assert stderr.splitlines()[-1] == said
     epochs = int(last.stem.split("-")[1]) + 3
     for more, output in ((kept, "resumed.safetensors"), ([], "whole.safetensors")):
-        subprocess.run(command(epochs, output, *more), check=True, capture_output=True, timeout=60)
+        assert done(epochs, output, *more)[0] == 0
     resumed, whole = purr.load("resumed.safetensors"), purr.load("whole.safetensors")
     assert isinstance(resumed, purr.CatClassifier)
     assert resumed == whole
-    other = subprocess.run(command(epochs, "x", *kept, "--seed", "1"), check=False, capture_output=True, timeout=60)
-    assert other.returncode == 1
-    assert b"but this training has" in other.stderr
-    again = subprocess.run(command(epochs, "x", *kept[:2]), check=False, capture_output=True, timeout=60)
-    assert (again.returncode, b"holds checkpoints of an earlier training" in again.stderr) == (1, True)
+    status, _, stderr_of_other = done(epochs, "x", *kept, "--seed", "1")
+    assert (status, "but this training has" in stderr_of_other[-1]) == (1, True)
+    status, _, stderr_of_again = done(epochs, "x", *kept[:2])
+    assert (status, "holds checkpoints of an earlier training" in stderr_of_again[-1]) == (1, True)
 
 
 @pytest.mark.parametrize("options", [["--every", "3"], ["--resume"], ["--checkpoint", "run", "--force-data"]])
@@ -248,7 +339,7 @@ def test_options_of_checkpoints_belong_together(options: list[str], tmp_path: Pa
 
 # Disks that fail
 
-WRITTEN = "the checkpoint could not be written: '.*run/epoch-"
+WRITTEN = "the checkpoint could not be written: '.*run/"
 X = np.random.default_rng(0).normal(size=(40, 6))
 Y = (X[:, 0] > 0).astype(int)
 
@@ -392,6 +483,47 @@ assert fit(40, checkpoint=every, resume=True) == fit(40)
 """
     )
     assert "File too large; the checkpoint could not be written: " in run_python(script, tmp_path)
+
+
+def test_the_command_says_in_one_line_that_a_checkpoint_could_not_be_written(photos: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, -1))"
+    status, stdout, stderr = done(3, "cats.safetensors", "--checkpoint", "run", "--quiet", first=limit)
+    failed = f"{photos}/run/epoch-00000003.safetensors"
+    said = f"purr: {failed}: file too large; the checkpoint could not be written"
+    assert (status, stdout, stderr) == (1, "", [said])
+    assert [path.name for path in Path("run").iterdir()] == ["lock"]
+    (photos / "file").write_text("")
+    for there, what in (("file", "file exists"), ("file/run", "is no folder")):
+        status, stdout, stderr = done(3, "cats.safetensors", "--checkpoint", there, "--quiet")
+        assert (status, stdout, stderr) == (1, "", [f"purr: {photos}/{there}: {what}"])
+    assert not Path("cats.safetensors").exists()
+
+
+def test_the_command_ends_where_its_directory_vanishes(photos: Path) -> None:
+    usual = ["--quiet", "--solver", "direct"]
+    kept = ["--checkpoint", "run", "--resume", "--every", "1", *usual]
+    with begun(10**9, "cats.safetensors", *kept, until=lambda: list(photos.glob("run/epoch-*"))) as child:
+        (photos / "run").rename("away")
+        stdout, stderr = child.communicate(timeout=20)
+    assert (child.returncode, stdout, len(stderr.splitlines())) == (1, "", 1)
+    assert stderr.startswith(f"purr: {photos}/run/")
+    assert stderr.endswith(": no such file or directory; the checkpoint could not be written\n")
+    (photos / "away").rename("run")
+    epochs = int(newest_first(photos / "run")[0].stem.split("-")[1]) + 1
+    for more, output in ((kept, "resumed.safetensors"), (usual, "whole.safetensors")):
+        assert done(epochs, output, *more)[::2] == (0, [])
+    resumed = purr.load("resumed.safetensors")
+    assert isinstance(resumed, purr.CatClassifier)
+    assert resumed == purr.load("whole.safetensors")
+
+
+def test_the_command_ends_where_its_disk_is_full(photos: Path, small_disk: Path) -> None:
+    status, stdout, stderr = done(3, "cats.safetensors", "--checkpoint", str(small_disk / "run"), "--quiet")
+    failed = f"purr: {small_disk}/run/epoch-00000003.safetensors: no space left on device; {WRITTEN.split(':')[0]}"
+    assert (status, stdout, stderr) == (1, "", [failed])
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    status, stdout, stderr = done(3, "cats.safetensors", "--checkpoint", str(small_disk / "other"), "--quiet")
+    assert (status, stdout, stderr) == (1, "", [f"purr: {small_disk}/other: read-only file system"])
 
 
 def test_the_training_does_not_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

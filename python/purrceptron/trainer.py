@@ -347,7 +347,10 @@ class Trainer:
         arrays: Any,
         validation: tuple[Array, Labels] | None,
     ) -> dict[str, Any]:
-        """What decides the bits of a training, and of its history, beside the number of epochs."""
+        """What decides the bits of a training, and of its history, beside the number of epochs, and the solver.
+
+        Which solver that is, "auto" says by the number of epochs; the core knows which one a checkpoint is of.
+        """
         from .checkpoints.identity import digest
 
         identity = {
@@ -356,7 +359,7 @@ class Trainer:
             "optimizer": cast(Optimizer, self._optimizer).to_dict(),
             "loss": self.loss if self._own else self._loss.to_dict(),
             "objective": self._objective,
-            **{name: value for name, value in options.items() if name != "epochs"},
+            **{name: value for name, value in options.items() if name not in ("epochs", "solver")},
             "functions": [function.name for function in functions],
             "data": {"training": digest(*arrays), "validation": None if validation is None else digest(*validation)},
         }

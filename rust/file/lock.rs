@@ -13,7 +13,7 @@ const NAME: &str = "lock";
 #[derive(Debug)]
 pub struct DirectoryLock {
     // Closed, not unlocked: in a forked child this file is the parent's, too.
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
@@ -43,7 +43,26 @@ impl DirectoryLock {
         let process = std::process::id().to_string();
         let noted = file.rewind().and_then(|()| file.write_all(process.as_bytes()));
         noted.and_then(|()| file.set_len(process.len() as u64)).map_err(io)?;
-        Ok(DirectoryLock { _file: file, path })
+        Ok(DirectoryLock { file, path })
+    }
+
+    /// Whether what was locked is still there: whoever moves the directory away, or deletes it, may have let another
+    /// training begin in its place, which must not find two writers.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it is not.
+    pub fn check(&self) -> Result<()> {
+        let io = |source| Error::Io { path: self.path.clone(), source };
+        let there = std::fs::metadata(&self.path).map_err(io)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let held = self.file.metadata().map_err(io)?;
+            if (held.dev(), held.ino()) != (there.dev(), there.ino()) {
+                return Err(io(std::io::Error::other("is no longer the one that this training has locked")));
+            }
+        }
+        Ok(())
     }
 
     /// The file that is locked.

@@ -62,7 +62,8 @@ class Checkpoint:
     force_data: bool = False
 
     def __post_init__(self) -> None:
-        os.fspath(self.directory)
+        if not os.fspath(self.directory):
+            raise ValueError("Checkpoint: directory is empty; expected the name of a folder")
         for name in ("every_epochs", "keep"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, check_whole(f"Checkpoint: {name}", getattr(self, name), 1))

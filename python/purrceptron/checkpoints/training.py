@@ -42,6 +42,7 @@ class Checkpoints:
     def __init__(self, settings: Checkpoint, identity: dict[str, Any], watch: Watch, resume: bool) -> None:
         self._settings, self._identity, self._watch, self._resume = settings, identity, watch, resume
         self._directory = Path(os.path.abspath(settings.directory))  # wherever a callback goes meanwhile
+        self._process = os.getpid()
         self._last: Path | None = None
         self._best: float | None = None
         self.resumed: _core.Checkpoint | None = None
@@ -65,7 +66,7 @@ class Checkpoints:
         except BaseException:
             release(self._lock)
             raise
-        self._writer = Writer(self._directory, self._settings.keep, self._written)
+        self._writer = Writer(self._directory, self._lock, self._settings.keep, self._written)
         return self
 
     def _go_on_from(self, found: list[Path]) -> None:
@@ -110,6 +111,8 @@ class Checkpoints:
 
     def take(self, core: _core.Checkpoint, due: bool) -> None:
         """Hand a checkpoint to the writer: the core calls it. `due`: one that was due at the end of an epoch."""
+        if self._process != os.getpid():
+            raise RuntimeError("a child that was forked in the midst of a training cannot go on with its checkpoints")
         self._writer.check()
         epochs, batches, stopped = core.place()
         if (state := self._watch.state(epochs, batches)) is None:
@@ -139,6 +142,8 @@ class Checkpoints:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Write what waits, and let go of the directory."""
+        if self._process != os.getpid():  # the thread that writes, the lock and the directory are the parent's
+            return
         try:
             try:
                 self._writer.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from typing import Any
@@ -54,7 +55,7 @@ class Purr(click.Group):
 def failure_line(error: Exception) -> str:
     """What went wrong, in one line."""
     match error:
-        case FileNotFoundError(filename=str(name)):
+        case FileNotFoundError(filename=str(name), strerror=str(reason)) if reason == os.strerror(errno.ENOENT):
             text = f"{name}: no such file"
         case IsADirectoryError(filename=str(name)):
             text = f"{name}: is a folder, expected a file"
