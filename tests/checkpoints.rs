@@ -357,6 +357,35 @@ fn a_directory_that_is_another_is_not_held_any_more() {
 }
 
 #[test]
+fn a_file_that_is_no_lock_of_ours_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("lock");
+    for text in ["of another program", "12 ", "1\u{2}", &"1".repeat(100)] {
+        fs::write(&path, text).expect("written");
+        let error = DirectoryLock::take(folder.path()).expect_err("foreign").to_string();
+        assert!(error.ends_with("lock: is no lock of a training; name another directory"), "{error}");
+        assert_eq!(fs::read_to_string(&path).expect("read"), text);
+    }
+    fs::write(&path, "1234567").expect("of a process that is no more");
+    DirectoryLock::take(folder.path()).expect("free");
+    assert_eq!(fs::read_to_string(&path).expect("read"), std::process::id().to_string());
+    fs::remove_file(&path).expect("removed");
+    fs::create_dir(&path).expect("created");
+    assert!(matches!(DirectoryLock::take(folder.path()), Err(Error::Io { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_follows_no_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("target");
+    fs::write(&target, "").expect("written");
+    std::os::unix::fs::symlink(&target, folder.path().join("lock")).expect("linked");
+    assert!(matches!(DirectoryLock::take(folder.path()), Err(Error::Io { .. })));
+    assert_eq!(fs::read_to_string(&target).expect("read"), "");
+}
+
+#[test]
 fn a_directory_has_one_holder_at_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let first = DirectoryLock::take(folder.path()).expect("free");

@@ -474,7 +474,9 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], expected: s
 
 
 def test_checkpoints_change_no_bit_and_leave_none_out_at_the_end(tmp_path: Path) -> None:
-    for number, every in enumerate([{"every_epochs": 1}, {"every_epochs": 4}, {"every_seconds": 1e-9}, {}]):
+    often = [{"every_epochs": 1}, {"every_epochs": 4}, {"every_seconds": 5e-324}]
+    seldom = [{"every_epochs": 10**30}, {"every_seconds": 1e300}, {}]
+    for number, every in enumerate([*often, *seldom]):
         folder = tmp_path / str(number)
         assert run(network, checkpoint=purr.Checkpoint(folder, **every)) == run(network)
         assert (folder / "epoch-00000006.safetensors").exists()

@@ -68,10 +68,13 @@ class Batches(purr.Callback):
         while time.monotonic() < begun + 5e-4:
             pass
 
+def share_right(y, predicted):
+    return float(np.mean((y.ravel() > 0.5) == (predicted.ravel() > 0.5)))
+
 def batched(folder, epochs=60, **options):
     net, settings = direct(folder, epochs, **options)
     settings["callbacks"].insert(1, Batches())
-    return net, settings
+    return net, {**settings, "metrics": ["accuracy", share_right]}
 
 def run(make, folder, *more, **options):
     net, settings = make(folder, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType, FunctionType, TracebackType
@@ -32,7 +33,11 @@ class Held:
         self._waiting: tuple[int, FrameType | None] | None = None
 
     def release(self) -> None:
-        """Let the signal through that waits, if one does."""
+        """Let the signal through that waits, unless one of the functions is at work."""
+        if self._waiting is not None and not self._holds(sys._getframe()):
+            self._let_through()
+
+    def _let_through(self) -> None:
         if self._waiting is not None:
             (number, frame), self._waiting = self._waiting, None
             self._before[number](number, frame)
@@ -74,4 +79,4 @@ class Held:
     ) -> None:
         """Give the signals back to those who listened, and the one that waits."""
         self._give_back()
-        self.release()
+        self._let_through()
