@@ -308,9 +308,7 @@ def begun(*arguments: Any, until: Callable[[], object]) -> Iterator[subprocess.P
 
 
 @pytest.mark.parametrize(("number", "status", "told"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
-def test_the_command_leaves_a_checkpoint_and_goes_on_from_it(
-    number: str, status: int, told: str, photos: Path
-) -> None:
+def test_the_command_leaves_a_checkpoint_and_goes_on_from_it(number: str, status: int, told: str, photos: Path) -> None:
     kept = ["--checkpoint", "run", "--resume"]
     with begun(10**9, "cats.safetensors", *kept, until=Path("run", "lock").exists) as child:
         time.sleep(0.3)

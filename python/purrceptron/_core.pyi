@@ -136,5 +136,5 @@ class Trainer:
         order: Any = None,
         checkpoints: tuple[Any, int | None, float | None] | None = None,
         resume: Checkpoint | None = None,
-        ask: Callable[[], object] | None = None,
+        ask: Any = None,
     ) -> dict[str, Any]: ...

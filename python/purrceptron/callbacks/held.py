@@ -18,8 +18,7 @@ _Handler = Callable[[int, FrameType | None], Any]
 class Held:
     """Within it a SIGINT or SIGTERM in the midst of some functions waits for `release`; a second one comes through.
 
-    Signals reach the main thread alone: in another one it does nothing. Whoever has forked a child in such a function
-    holds what is sent to that child no more.
+    Signals reach the main thread alone: in another one it does nothing, nor in a child that is forked meanwhile.
 
     Args:
         functions: What must not be cut short: from its very first instruction, where a signal comes that arrived while

@@ -99,5 +99,6 @@ class Writer:
         if self._keep is not None:
             found = newest_first(self._directory)
             # Those that are newer were refused, and would otherwise count as the ones that are kept.
-            for old in found[found.index(path) + self._keep :]:
+            newer = found.index(path) if path in found else len(found)
+            for old in found[newer + self._keep :]:
                 old.unlink(missing_ok=True)
