@@ -340,7 +340,7 @@ def test_options_of_checkpoints_belong_together(options: list[str], tmp_path: Pa
 
 # Disks that fail
 
-WRITTEN = "the checkpoint could not be written: '.*run/"
+WRITTEN = "the checkpoint could not be written: '.*run"
 X = np.random.default_rng(0).normal(size=(40, 6))
 Y = (X[:, 0] > 0).astype(int)
 
@@ -507,7 +507,7 @@ def test_the_command_ends_where_its_directory_vanishes(photos: Path) -> None:
         (photos / "run").rename("away")
         stdout, stderr = child.communicate(timeout=120)
     assert (child.returncode, stdout, len(stderr.splitlines())) == (1, "", 1)
-    assert stderr.startswith(f"purr: {photos}/run/")
+    assert stderr.startswith(f"purr: {photos}/run")
     assert stderr.endswith(": no such file or directory; the checkpoint could not be written\n")
     (photos / "away").rename("run")
     epochs = int(newest_first(photos / "run")[0].stem.split("-")[1]) + 1
