@@ -6,30 +6,41 @@
 //! checked against its size and its spec before memory is taken for it, and the fingerprint after.
 
 mod atomic;
+mod header;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::Read;
+use std::io::{Cursor, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
-use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::layer::Parameter;
-use crate::math::{DType, Float, check_room};
+use crate::layer::{Parameter, length};
+use crate::math::{DType, Float, check_room, zeros};
 use crate::network::{Model, Network, hexadecimal};
 use crate::spec::NetworkSpec;
 use crate::with_network;
 pub use atomic::write_atomically;
+use header::{Header, Names};
 
 /// Version of the metadata's layout. Older ones always load; a newer one is refused.
 const FORMAT_VERSION: u32 = 1;
 
 /// Longest header: 8 bytes of length not counted.
 const MOST_HEADER: u64 = 1 << 20;
+
+/// Most values in the description of a network, which is some two thousand layers: JSON that is small in a file can be
+/// large in memory.
+const MOST_VALUES: usize = 1 << 14;
+
+/// Longest reason in an error, in letters: a file must not fill a screen.
+const MOST_REASON: usize = 300;
 
 /// The metadata's one key.
 const KEY: &str = "purrceptron";
@@ -39,8 +50,10 @@ const KEY: &str = "purrceptron";
 struct Metadata {
     format_version: u32,
     library_version: String,
+    #[serde(deserialize_with = "network")]
     network: NetworkSpec,
     fingerprint: String,
+    #[serde(deserialize_with = "notes")]
     notes: BTreeMap<String, String>,
     checksum: String,
 }
@@ -52,6 +65,20 @@ impl Metadata {
         let text = serde_json::to_string(&rest).map_err(|error| Error::Spec(error.to_string()))?;
         Ok(hexadecimal(&Sha256::digest(text)))
     }
+}
+
+/// A network's description, unless it has too many values: each but the first comes after one of these bytes.
+fn network<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<NetworkSpec, D::Error> {
+    let json = <&RawValue>::deserialize(deserializer)?.get();
+    if json.bytes().filter(|byte| b",[{".contains(byte)).count() >= MOST_VALUES {
+        return Err(D::Error::custom(format!("a network of more than {MOST_VALUES} values")));
+    }
+    serde_json::from_str(json).map_err(D::Error::custom)
+}
+
+/// The caller's notes.
+fn notes<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<BTreeMap<String, String>, D::Error> {
+    Ok(Names::deserialize(deserializer)?.0)
 }
 
 /// What is read first, to tell a newer format from a damaged one.
@@ -81,7 +108,7 @@ pub fn to_bytes(model: &Model, notes: &BTreeMap<String, String>, path: &Path) ->
             checksum: String::new(),
         };
         metadata.checksum = metadata.sum()?;
-        let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
+        let fail = |reason: String| refusal(path, &reason);
         let metadata = serde_json::to_string(&metadata).map_err(|error| fail(error.to_string()))?;
         let bytes = network.arrays().map(|(_, values)| size_of_val(values)).sum::<usize>();
         check_room::<u8>("a model file", 2 * bytes)?; // array by array, and put together
@@ -93,10 +120,13 @@ pub fn to_bytes(model: &Model, notes: &BTreeMap<String, String>, path: &Path) ->
         }
         let bytes = serialize(tensors, Some(HashMap::from([(KEY.into(), metadata)])));
         let bytes = bytes.map_err(|error| fail(error.to_string()))?;
-        match header_length(&bytes) {
-            Some(length) if length <= MOST_HEADER => Ok(bytes),
-            _ => Err(fail("the description of the network and the notes are longer than 1 MiB".into())),
-        }
+        let header = bytes.first_chunk().and_then(|length| bytes.get(8..)?.get(..u64::from_le_bytes(*length) as usize));
+        let header = header.filter(|header| header.len() as u64 <= MOST_HEADER);
+        let longer = || fail("the description of the network and the notes are longer than 1 MiB".into());
+        // What is written can be read again: the limits are those of the reader.
+        let mut header = Header::parse(header.ok_or_else(longer)?).map_err(|error| fail(error.to_string()))?;
+        describe(&mut header, path)?;
+        Ok(bytes)
     })
 }
 
@@ -116,49 +146,85 @@ fn file_dtype(dtype: DType) -> Dtype {
     }
 }
 
-fn header_length(bytes: &[u8]) -> Option<u64> {
-    bytes.first_chunk().map(|length| u64::from_le_bytes(*length))
-}
-
 /// Reads a model file, with the notes that were saved with it.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read, [`Error::ModelFile`] if it is truncated, foreign, damaged, or too new.
+/// [`Error::Io`] if it cannot be read, [`Error::ModelFile`] if it is truncated, foreign, damaged, or too new,
+/// [`Error::Memory`] if it is whole and there is no room for it.
 pub fn load(path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
     let io = |source| Error::Io { path: path.to_path_buf(), source };
-    let fail = |reason: &str| Error::ModelFile { path: path.into(), reason: reason.into() };
     // Opening a pipe would wait for its other end.
     let kind = std::fs::metadata(path).map_err(io)?;
     if !kind.is_file() {
-        return Err(fail(if kind.is_dir() { "is a folder, not a model file" } else { "is no regular file" }));
+        let reason = if kind.is_dir() { "is a folder, not a model file" } else { "is no regular file" };
+        return Err(refusal(path, reason));
     }
     let mut file = File::open(path).map_err(io)?;
-    // The header first: a file that is no model is refused before the rest of it is read.
-    let mut bytes = Vec::new();
-    file.by_ref().take(8).read_to_end(&mut bytes).map_err(io)?;
-    let length = header_length(&bytes).filter(|length| *length <= MOST_HEADER);
-    let length = length.ok_or_else(|| fail(&format!("{FOREIGN}: no header of at most 1 MiB")))?;
-    file.by_ref().take(length).read_to_end(&mut bytes).map_err(io)?;
-    describe(&bytes, path)?;
-    file.read_to_end(&mut bytes).map_err(io)?;
-    from_bytes(&bytes, path)
+    let size = file.metadata().map_err(io)?.len();
+    read(&mut file, size, path)
+}
+
+/// Reads the bytes of a model file; `path` is for messages.
+pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
+    read(&mut Cursor::new(bytes), bytes.len() as u64, path)
+}
+
+/// Reads a model from a file of `size` bytes. The header is held against the size, the description against its limits, the
+/// tensors against the description and the size; then memory is taken for the weights, and they are read into it.
+fn read(file: &mut (impl Read + Seek), size: u64, path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
+    let fail = |reason: String| refusal(path, &reason);
+    let io = |error: std::io::Error| match error.kind() {
+        ErrorKind::UnexpectedEof => fail(format!("{FOREIGN}, or truncated: {size} bytes")),
+        _ => Error::Io { path: path.to_path_buf(), source: error },
+    };
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(io)?;
+    let length = u64::from_le_bytes(length);
+    if length > MOST_HEADER {
+        return Err(fail(format!("{FOREIGN}: no header of at most 1 MiB")));
+    }
+    let Some(bytes) = size.checked_sub(8 + length) else { return Err(io(ErrorKind::UnexpectedEof.into())) };
+    let mut header = vec![0; length as usize];
+    file.read_exact(&mut header).map_err(io)?;
+    let mut header = Header::parse(&header).map_err(|error| fail(format!("{FOREIGN}: {error}")))?;
+    let metadata = describe(&mut header, path)?;
+    let whole = metadata.sum()? == metadata.checksum;
+    let Metadata { network: spec, fingerprint, notes, .. } = metadata;
+    let explain = |error: Error| match error {
+        Error::Io { source, .. } => io(source),
+        Error::Memory { .. } => error,
+        _ => fail(error.to_string()),
+    };
+    let weights = Weights { path, header: &header, first: 8 + length, bytes, fingerprint: &fingerprint };
+    let model = match spec.dtype {
+        DType::Float32 => Model::F32(weights.read(spec, file).map_err(explain)?),
+        DType::Float64 => Model::F64(weights.read(spec, file).map_err(explain)?),
+    };
+    if !whole {
+        return Err(fail("damaged: the description of the network does not have the checksum saved with it".into()));
+    }
+    Ok((model, notes))
 }
 
 const FOREIGN: &str = "not a purrceptron model file (safetensors)";
 
-/// The metadata of a file that begins with `bytes`.
-fn describe(bytes: &[u8], path: &Path) -> Result<Metadata> {
-    /// A safetensors header, of which only this counts here.
-    #[derive(Deserialize)]
-    struct Header {
-        #[serde(rename = "__metadata__")]
-        metadata: Option<HashMap<String, String>>,
+/// A file may speak through the reason: what a terminal would obey is spelled out, and what is long is cut.
+fn refusal(path: &Path, reason: &str) -> Error {
+    let plain = |letter: char| match letter {
+        '"' | '\'' | '\\' => letter.to_string(),
+        _ => letter.escape_debug().to_string(),
+    };
+    let mut short: String = reason.chars().take(MOST_REASON).map(plain).collect();
+    if reason.chars().nth(MOST_REASON).is_some() {
+        short.push('…');
     }
-    let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
-    let header = header_length(bytes).and_then(|length| bytes.get(8..)?.get(..usize::try_from(length).ok()?));
-    let header = header.ok_or_else(|| fail(format!("{FOREIGN}, or truncated: {} bytes", bytes.len())))?;
-    let header: Header = serde_json::from_slice(header).map_err(|error| fail(format!("{FOREIGN}: {error}")))?;
-    let text = header.metadata.and_then(|mut metadata| metadata.remove(KEY));
+    Error::ModelFile { path: path.into(), reason: short }
+}
+
+/// What a header says about the network.
+fn describe(header: &mut Header, path: &Path) -> Result<Metadata> {
+    let fail = |reason: String| refusal(path, &reason);
+    let text = header.description();
     let text =
         text.ok_or_else(|| fail("a safetensors file, but not a purrceptron model: no description in it".into()))?;
     let bad = |error: serde_json::Error| fail(format!("the description of the network does not parse: {error}"));
@@ -173,52 +239,52 @@ fn describe(bytes: &[u8], path: &Path) -> Result<Metadata> {
     serde_json::from_str(&text).map_err(bad)
 }
 
-/// Reads the bytes of a model file; `path` is for messages.
-pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
-    let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
-    let metadata = describe(bytes, path)?;
-    let tensors = SafeTensors::deserialize(bytes);
-    let tensors = tensors.map_err(|error| fail(format!("truncated or damaged: {error}")))?;
-    let explain = |error: Error| fail(error.to_string());
-    let network = metadata.network.clone();
-    let model = match network.dtype {
-        DType::Float32 => Model::F32(read_weights(network, &tensors, &metadata.fingerprint).map_err(explain)?),
-        DType::Float64 => Model::F64(read_weights(network, &tensors, &metadata.fingerprint).map_err(explain)?),
-    };
-    if metadata.sum()? != metadata.checksum {
-        return Err(fail("damaged: the description of the network does not have the checksum saved with it".into()));
-    }
-    Ok((model, metadata.notes))
+/// The weights in a file, not yet read.
+struct Weights<'a> {
+    path: &'a Path,
+    header: &'a Header<'a>,
+    first: u64,
+    bytes: u64,
+    fingerprint: &'a str,
 }
 
-/// The network of `spec` with the weights in `tensors`.
-fn read_weights<F: Float>(spec: NetworkSpec, tensors: &SafeTensors, fingerprint: &str) -> Result<Network<F>> {
-    let mut network = Network::<F>::without_weights(spec)?;
-    let arrays = network.named_parameters().len() + network.named_buffers().len();
-    if tensors.len() != arrays {
-        let expected = format!("{arrays} as the network has");
-        return Err(Error::shape("number of tensors", expected, tensors.len().to_string()));
-    }
-    let read = |arrays: &[Parameter]| {
-        let mut values = Vec::new();
-        for Parameter { name, shape, .. } in arrays {
-            let tensor = tensors.tensor(name).map_err(|_| Error::Data(format!("tensor {name} is missing")))?;
-            if tensor.dtype() != file_dtype(F::DTYPE) || tensor.shape() != shape {
-                return Err(Error::shape(
-                    format!("tensor {name}"),
-                    format!("{:?} {shape:?}", file_dtype(F::DTYPE)),
-                    format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
-                ));
+impl Weights<'_> {
+    /// The network of `spec` with these weights.
+    fn read<F: Float>(&self, spec: NetworkSpec, file: &mut (impl Read + Seek)) -> Result<Network<F>> {
+        let mut network = Network::<F>::without_weights(spec)?;
+        let (parameters, buffers) = (network.named_parameters(), network.named_buffers());
+        let arrays = parameters.iter().chain(buffers).map(|array| (array.name.as_str(), array.shape.as_slice()));
+        let arrays: Vec<_> = arrays.collect();
+        let places = self.header.places(&arrays, file_dtype(F::DTYPE), self.bytes)?;
+        let (learned, gathered) = places.split_at(parameters.len());
+        let mut read = |arrays: &[Parameter], places: &[Range<u64>]| {
+            let mut values = zeros("a model file", length(arrays))?;
+            for (array, place) in arrays.iter().zip(places) {
+                self.read_array(&mut values[array.range.clone()], place.start, file)?;
             }
-            values.extend(F::read_le(tensor.data()));
+            Ok::<_, Error>(values)
+        };
+        let (parameters, buffers) = (read(parameters, learned)?, read(buffers, gathered)?);
+        network.set_parameters(parameters)?;
+        network.set_buffers(buffers)?;
+        if network.fingerprint()? != self.fingerprint {
+            return Err(Error::Data(
+                "damaged: the weights do not have the fingerprint that was saved with them".into(),
+            ));
         }
-        Ok(values)
-    };
-    let (parameters, buffers) = (read(network.named_parameters())?, read(network.named_buffers())?);
-    network.set_parameters(parameters)?;
-    network.set_buffers(buffers)?;
-    if network.fingerprint()? != fingerprint {
-        return Err(Error::Data("damaged: the weights do not have the fingerprint that was saved with them".into()));
+        Ok(network)
     }
-    Ok(network)
+
+    /// Fills an array from its place, a piece at a time.
+    fn read_array<F: Float>(&self, values: &mut [F], start: u64, file: &mut (impl Read + Seek)) -> Result<()> {
+        let io = |source| Error::Io { path: self.path.into(), source };
+        file.seek(SeekFrom::Start(self.first + start)).map_err(io)?;
+        let mut bytes = [0; 1 << 14];
+        for values in values.chunks_mut(bytes.len() / size_of::<F>()) {
+            let bytes = &mut bytes[..size_of_val(values)];
+            file.read_exact(bytes).map_err(io)?;
+            F::read_le(bytes, values);
+        }
+        Ok(())
+    }
 }
