@@ -97,12 +97,13 @@ fn ask<F: Float>(network: &Network<F>) {
 /// The JSON of a training, `{"optimizer": .., "loss": .., "options": ..}`: it is refused, or a small network is trained to
 /// finite weights, or it is as it was before.
 pub fn training(data: &[u8]) {
-    let Ok(mut json) = serde_json::from_slice::<Value>(data) else { return };
-    let Ok(loss) = serde_json::from_value::<Loss>(json["loss"].take()) else { return };
-    let Ok(optimizer) = serde_json::from_value::<Optimizer>(json["optimizer"].take()) else { return };
+    let Ok(Value::Object(mut json)) = serde_json::from_slice(data) else { return };
+    let mut part = |name: &str| json.remove(name).unwrap_or_default();
+    let Ok(loss) = serde_json::from_value::<Loss>(part("loss")) else { return };
+    let Ok(optimizer) = serde_json::from_value::<Optimizer>(part("optimizer")) else { return };
     let again = serde_json::to_value(&optimizer).and_then(serde_json::from_value).expect("what is written can be read");
     assert_eq!(optimizer, again);
-    let Ok(mut options) = serde_json::from_value::<FitOptions>(json["options"].take()) else { return };
+    let Ok(mut options) = serde_json::from_value::<FitOptions>(part("options")) else { return };
     options.epochs = options.epochs.min(4);
     for last in loss.undoes().into_iter().chain([Activation::Identity]) {
         train::<f32>(&optimizer, loss, &options, last);
