@@ -6,11 +6,11 @@ _MOST_LETTERS = 300
 
 
 def told(words: object) -> str:
-    """What a file says, or an error about it, as a message may repeat it: a terminal obeys nothing in it, and it is short.
+    r"""What a file says, or an error about it, as a message may repeat it: short, and no terminal obeys it.
 
     Example:
-        >>> told("two\\nlines"), len(told("a" * 10**6))
-        ('two\\\\nlines', 301)
+        >>> told("two\nlines"), len(told("a" * 10**6))
+        ('two\\nlines', 301)
     """
     text = str(words)
     plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text[:_MOST_LETTERS])
