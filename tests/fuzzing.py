@@ -1,0 +1,169 @@
+"""Damaged and shuffled input for what Python reads, as long as one likes: `python tests/fuzzing.py TARGET`.
+
+A process of its own, with little memory: an input that ends it, hangs or asks for gigabytes is found, and left in a file.
+A target takes any bytes; what it may raise stands beside it, and everything else is a failure. `tests/fuzz.rs` does the
+same for what Rust reads.
+"""
+
+import argparse
+import contextlib
+import faulthandler
+import json
+import random
+import re
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import purrceptron as purr
+from purrceptron.datasets.sources import load_data
+
+CORPUS = Path(__file__).parent / "corpus"
+SECONDS_OF_ONE = 20
+
+TOKENS = [
+    *(b"0", b"-1", b"0.5", b"1e400", b"-1e-400", b"255", b"1_0", b"nan", b"inf", b"0x1", b"18446744073709551616"),
+    *(b"9" * 5000, b"[" * 500, b"{" * 500, b'"', b"'", b'"""', b"\\", b"\\u0000", b"\n", b"\r", b"\r\n", b"\0", b"\t"),
+    *(b",", b";", b":", b"-", b"=", b"#", b".", b" ", b"[[layers]]\n", b"units = ", b"relu", b"softmax", b"null", b"true"),
+    *("\ufeff".encode(), "猫".encode(), b"\xff", b"\xed\xa0\x80", b"y", b"x.npy", b"<f8", b"|O", b"PK\x01\x02"),
+    *(b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80"),
+]
+
+
+def changed(data: bytes, generator: random.Random) -> bytes:
+    """The bytes with a few changes."""
+    for _ in range(generator.choice((1, 1, 2, 3, 6))):
+        at = generator.randrange(len(data) + 1)
+        length = generator.choice((1, 1, 2, 4, 16, 100))
+        match generator.randrange(8):
+            case 0:
+                data = data[:at] + bytes([generator.randrange(256)]) + data[at + 1 :]
+            case 1 if at < len(data):
+                data = data[:at] + bytes([data[at] ^ 1 << generator.randrange(8)]) + data[at + 1 :]
+            case 2:
+                data = data[:at] + generator.randbytes(length) + data[at:]
+            case 3:
+                data = data[:at] + data[at + length :]
+            case 4:
+                start = generator.randrange(len(data) + 1)
+                data = data[:at] + data[start : start + length] + data[at:]
+            case 5:
+                data = data[:at] + generator.choice(TOKENS) + data[at:]
+            case 6:
+                data = data[:at] + generator.choice(TOKENS) + data[at + length :]
+            case _:  # a whole word
+                words = list(re.finditer(rb"[\w.+-]+", data))
+                if words:
+                    word = generator.choice(words)
+                    data = data[: word.start()] + generator.choice(TOKENS) + data[word.end() :]
+    return data
+
+
+def read(data: bytes, path: Path) -> None:
+    """A table or an archive: finite numbers, a label each."""
+    path.write_bytes(data)
+    table = load_data(path)
+    assert len(table.images) == len(table.labels) > 0
+    assert np.isfinite(table.images).all()
+    assert 0 <= table.labels.min() <= table.labels.max() < len(table.class_names)
+
+
+def toml(data: bytes, path: Path) -> None:
+    """A network in TOML, as a file: what it says is written and read again without a difference."""
+    path.write_bytes(data)
+    net = purr.Sequential.from_toml(path)
+    again = purr.Sequential.from_toml(net.to_toml())
+    assert (again.layers, again.input_shape) == (net.layers, net.input_shape)
+
+
+def line(data: bytes, path: Path) -> None:
+    """A network in a line."""
+    net = purr.Sequential.from_string(data.decode("utf-8", "surrogateescape"))
+    assert len(net.layers) > 0
+
+
+def notes(data: bytes, path: Path) -> None:
+    """What a model file says of a photo classifier."""
+    from purrceptron.photos.notes import from_notes
+
+    layers = [purr.Rescale(1 / 255), purr.Flatten(), purr.Dense(2, "relu"), purr.Dense(1, "sigmoid")]
+    net = purr.Sequential(layers, input_shape=(4, 4, 3), seed=0)
+    text = data.decode("utf-8", "replace")
+    classifier = from_notes(net, {"photo_classifier": text}, path)
+    repr(classifier)
+    assert len(classifier.class_names_) == 2
+
+
+Target = Callable[[bytes, Path], None]
+# Of a function of Python's, ValueError and TypeError are what a caller's mistake is; MemoryError says how much was asked.
+TARGETS: dict[str, tuple[Target, str, tuple[type[Exception], ...]]] = {
+    "csv": (read, ".csv", (purr.DataError,)),
+    "npz": (read, ".npz", (purr.DataError,)),
+    "h5": (read, ".h5", (purr.DataError,)),
+    "toml": (toml, ".toml", (ValueError, TypeError, MemoryError)),
+    "string": (line, "", (ValueError, MemoryError)),
+    "notes": (notes, "", (purr.ModelFileError,)),
+}
+
+
+def check_message(name: str, error: Exception) -> None:
+    """What is said of a file is short, steers no terminal, and names a place in a table."""
+    message = str(error)
+    if isinstance(error, purr.DataError | purr.ModelFileError) and not (len(message) < 3000 and message.isprintable()):
+        raise AssertionError(f"a message of {len(message)} letters: {message[:500]!r}") from error
+    if name == "csv" and not re.search(r"line|column|row|sample|labels", message):
+        raise AssertionError(f"no place in {message}") from error
+
+
+def fuzz(name: str, inputs: int, seconds: float, seed: int) -> int:
+    """Feeds the corpus, and then changes of it, to a target; the number of inputs."""
+    target, suffix, expected = TARGETS[name]
+    corpus = [path.read_bytes() for path in sorted((CORPUS / name).iterdir())]
+    generator = random.Random(seed)
+    start, done = time.monotonic(), 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"input{suffix}"
+        while done < inputs and time.monotonic() - start < seconds:
+            data = corpus[done] if done < len(corpus) else changed(generator.choice(corpus), generator)
+            Path(f"{name}.last").write_bytes(data)
+            faulthandler.dump_traceback_later(SECONDS_OF_ONE, exit=True)
+            try:
+                target(data, path)
+            except expected as error:
+                check_message(name, error)
+            done += 1
+    faulthandler.cancel_dump_traceback_later()
+    Path(f"{name}.last").unlink(missing_ok=True)
+    return done
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description="Feed a reader what it does not expect.")
+    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("--inputs", type=int, default=10**12)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args(arguments)
+    with contextlib.suppress(ImportError):  # where there are such limits
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30))
+    faulthandler.enable()
+    warnings.simplefilter("error")
+    try:
+        done = fuzz(chosen.target, chosen.inputs, chosen.seconds, chosen.seed)
+    except BaseException:
+        traceback.print_exc()
+        sys.exit(f"{chosen.target}: the input is in {chosen.target}.last")
+    print(json.dumps({chosen.target: done}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
