@@ -1,6 +1,6 @@
 """Damaged and shuffled input for what Python reads, as long as one likes: `python tests/fuzzing.py TARGET`.
 
-A process of its own, with little memory: an input that ends it, hangs or asks for gigabytes is found, and left in a file.
+In a process of its own, with little memory: an input that ends it, hangs or asks for gigabytes is left in a file.
 A target takes any bytes; what it may raise stands beside it, and everything else is a failure. `tests/fuzz.rs` does the
 same for what Rust reads.
 """
@@ -18,7 +18,6 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,11 +26,27 @@ from purrceptron.datasets.sources import load_data
 
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS_OF_ONE = 20
+MOST_MEMORY = 500_000_000
 
 TOKENS = [
     *(b"0", b"-1", b"0.5", b"1e400", b"-1e-400", b"255", b"1_0", b"nan", b"inf", b"0x1", b"18446744073709551616"),
     *(b"9" * 5000, b"[" * 500, b"{" * 500, b'"', b"'", b'"""', b"\\", b"\\u0000", b"\n", b"\r", b"\r\n", b"\0", b"\t"),
-    *(b",", b";", b":", b"-", b"=", b"#", b".", b" ", b"[[layers]]\n", b"units = ", b"relu", b"softmax", b"null", b"true"),
+    *(
+        b",",
+        b";",
+        b":",
+        b"-",
+        b"=",
+        b"#",
+        b".",
+        b" ",
+        b"[[layers]]\n",
+        b"units = ",
+        b"relu",
+        b"softmax",
+        b"null",
+        b"true",
+    ),
     *("\ufeff".encode(), "猫".encode(), b"\xff", b"\xed\xa0\x80", b"y", b"x.npy", b"<f8", b"|O", b"PK\x01\x02"),
     *(b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80"),
 ]
@@ -102,7 +117,7 @@ def notes(data: bytes, path: Path) -> None:
 
 
 Target = Callable[[bytes, Path], None]
-# Of a function of Python's, ValueError and TypeError are what a caller's mistake is; MemoryError says how much was asked.
+# ValueError and TypeError are a caller's mistakes; MemoryError says how much was asked for.
 TARGETS: dict[str, tuple[Target, str, tuple[type[Exception], ...]]] = {
     "csv": (read, ".csv", (purr.DataError,)),
     "npz": (read, ".npz", (purr.DataError,)),
@@ -151,10 +166,11 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
-    with contextlib.suppress(ImportError):  # where there are such limits
+    with contextlib.suppress(ImportError, FileNotFoundError):  # a limit of Linux
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30))
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MOST_MEMORY, used + MOST_MEMORY))
     faulthandler.enable()
     warnings.simplefilter("error")
     try:
