@@ -240,6 +240,30 @@ impl Tally {
         }
     }
 
+    /// What it has counted, as numbers that [`Tally::recall`] takes back.
+    pub(crate) fn counted(&self) -> Vec<f64> {
+        let outputs = self.outputs.iter().flat_map(|output| [output.sum, output.mean, output.spread]);
+        std::iter::once(self.samples).chain(outputs).collect()
+    }
+
+    /// Goes on from what another of its kind has counted.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for numbers that no tally has given.
+    pub(crate) fn recall(&mut self, counted: &[f64]) -> Result<()> {
+        let parts = counted.split_first().map(|(samples, outputs)| (samples, outputs.as_chunks::<3>()));
+        let Some((samples, (outputs, []))) = parts else {
+            return Err(Error::shape(
+                "a score's sums",
+                "a number, and three for each output",
+                counted.len().to_string(),
+            ));
+        };
+        self.samples = *samples;
+        self.outputs = outputs.iter().map(|&[sum, mean, spread]| Output { sum, mean, spread }).collect();
+        Ok(())
+    }
+
     /// `ln Σ e^z - Σ_k y_k z_k` of every row, from the row's largest logit on.
     fn log_loss_of_classes<F: Float>(&mut self, logits: &[F], width: usize, targets: Targets<F>) -> f64 {
         self.hold(logits);

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from . import activations, callbacks, datasets, images, initializers, kernels, losses, metrics, photos, schedules
     from .activations import CELU, ELU, LeakyReLU, PReLU
     from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
+    from .checkpoints import Checkpoint
     from .diagnosis import doctor
-    from .errors import DataError, DivergedError, ModelFileError
+    from .errors import CheckpointError, DataError, DivergedError, ModelFileError
     from .files import load
     from .gradient_check import check_gradients
     from .layers import (
@@ -91,6 +92,8 @@ __all__ = [
     "BatchNorm",
     "Callback",
     "CatClassifier",
+    "Checkpoint",
+    "CheckpointError",
     "Constant",
     "CosineDecay",
     "CosineRestarts",
@@ -154,8 +157,9 @@ __all__ = [
 _MODULES = {
     "activations": "CELU ELU LeakyReLU PReLU",
     "callbacks": "Callback EarlyStopping Progress ProgressBar",
+    "checkpoints": "Checkpoint",
     "diagnosis": "doctor",
-    "errors": "DataError DivergedError ModelFileError",
+    "errors": "CheckpointError DataError DivergedError ModelFileError",
     "files": "load",
     "gradient_check": "check_gradients",
     "layers": (

@@ -1,6 +1,6 @@
 """The errors that are the library's own; a caller's other mistakes are `ValueError`, `TypeError` or `OSError`."""
 
-__all__ = ["DataError", "DivergedError", "ModelFileError", "told"]
+__all__ = ["CheckpointError", "DataError", "DivergedError", "ModelFileError", "told"]
 
 _MOST_LETTERS = 300
 
@@ -15,6 +15,10 @@ def told(words: object) -> str:
     text = str(words)
     plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text[:_MOST_LETTERS])
     return plain + "…" * (len(text) > _MOST_LETTERS)
+
+
+class CheckpointError(ValueError):
+    """A training cannot go on from a checkpoint: it is of another training, and the message says what differs."""
 
 
 class DataError(ValueError):

@@ -20,6 +20,7 @@ from ._scores import Metric
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
 from .batches import is_stream
 from .callbacks import Callback
+from .checkpoints import Checkpoint
 from .layers import Activation, Dense, Layer, check_layers, given_arrays, layer_from_dict, without_arrays
 from .lbfgs import LBFGS
 from .losses import Loss, OwnLoss
@@ -233,6 +234,8 @@ class Sequential:
         n_threads: int | None = None,
         solver: str = "auto",
         verbose: int = 0,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+        resume: bool = False,
     ) -> History:
         """Train from the present weights, with a new optimizer (a `Trainer` keeps its own).
 
@@ -272,6 +275,11 @@ class Sequential:
             solver: "direct"; "reduced", which trains a wide first layer on few samples in the span of the data, for
                 optimizers that allow it (SGD); or "auto", which picks one from network, optimizer and shapes.
             verbose: 1 shows a progress bar.
+            checkpoint: A directory for checkpoints, or a `purr.Checkpoint` that says how often and how many, too.
+            resume: Whether to go on from the last checkpoint there, with its weights, instead of from the present ones.
+                The same network, settings and data give the bits of a training that was never stopped; `epochs` may be
+                more than they were. Where there is no checkpoint yet, the training begins, so that one script does for
+                the first start and all others.
 
         Returns:
             The history: loss of every epoch, and so on.
@@ -281,6 +289,10 @@ class Sequential:
             DataError: The data has NaN, infinities, or targets that the loss does not take (a ValueError, too).
             DivergedError: The loss is no longer finite; the weights are as before the call (or as a callback last
                 saw them).
+            CheckpointError: The last checkpoint is of another training (says what differs), or there is one and
+                `resume` is not asked for (a ValueError, too).
+            OSError: A checkpoint cannot be written: said at the next one, or at the end. The network has the weights of
+                that moment, and the last checkpoint is whole.
             KeyboardInterrupt: Ctrl-C, within 0.1 seconds or one step; the weights are those of the last finished step.
                 A training in another thread is stopped by a callback that returns True, see `Callback`.
             RuntimeError: A training of this network is at work already. It may be read meanwhile: predictions, weights
@@ -308,6 +320,8 @@ class Sequential:
                 callbacks=callbacks,
                 solver=solver,
                 verbose=verbose,
+                checkpoint=checkpoint,
+                resume=resume,
             )
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from ._scores import Metric, Score, check_metrics
 from ._spec import check_above_zero, check_name, check_threads, check_whole
 from .callbacks import Callback, Progress, ProgressBar
 from .callbacks.watch import Watch
+from .checkpoints import Checkpoint
+from .checkpoints.identity import digest
+from .checkpoints.training import Checkpoints
 from .lbfgs import LBFGS
 from .losses import Loss, OwnLoss, as_loss, implied_loss, own_loss
 from .optimizers import SGD, Optimizer, as_optimizer
@@ -96,6 +100,7 @@ class Trainer:
         if self._own is None:
             self._loss = as_loss(loss) if isinstance(loss, str | Loss) else implied_loss(model._last_activation)
         self._threads = _core.thread_count(check_threads(n_threads))
+        self._objective = _objective
         self._core = _core.Trainer(
             model._built(),
             json.dumps((SGD() if isinstance(self._optimizer, LBFGS) else self._optimizer).to_dict()),
@@ -246,6 +251,8 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         solver: str = "auto",
         verbose: int = 0,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+        resume: bool = False,
     ) -> History:
         """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
         options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate, mixup)
@@ -286,24 +293,66 @@ class Trainer:
             return {**trained, **{f"val_{name}": value for name, value in validated.items()}}
 
         watch = Watch(callbacks, options, scores)
+        if resume and checkpoint is None:
+            raise ValueError("resume needs checkpoint, the directory of the checkpoints to go on from")
+        if checkpoint is not None and (arrays is None or isinstance(self._optimizer, LBFGS)):
+            what = "batches that come one by one" if arrays is None else "purr.LBFGS"
+            raise ValueError(f"checkpoint: {what} cannot be taken up where they stopped")
         every_epoch = bool(functions) or any(not isinstance(callback, Progress) for callback in callbacks)
         with ExitStack() as ends:
+            checkpoints, first_epoch = None, 0
+            if checkpoint is not None:
+                identity = self._identity(options, functions, arrays, validation)
+                checkpoints = Checkpoints(Checkpoint.of(checkpoint), identity, watch, resume)
+                first_epoch = ends.enter_context(checkpoints).first_epoch
             for callback in callbacks:
                 callback.trainer = self
             for callback in reversed(callbacks):
                 ends.callback(setattr, callback, "trainer", None)
-            watch.begin(self._model, ends)
-            told = watch.epoch if callbacks or functions else None
+            watch.begin(self._model, ends, first_epoch)
+            told: Callable[..., bool] | None = watch.epoch if callbacks or functions else None
             of_batches = watch.batch if watch.asked_for_batches else None
             if arrays is None:
                 result = streams.run(self, x, steps, class_weight, validation, options, told, of_batches)
             elif isinstance(self._optimizer, LBFGS):
                 result = lbfgs.run(self._optimizer, self, arrays, validation, options, told)
-            else:
+            elif checkpoints is None:
                 result = self._core.fit(*arrays, json.dumps(options), validation, told, every_epoch, of_batches)
+            else:
+                told = watch.epoch_with_checkpoints if told else None
+                result = self._core.fit(
+                    *arrays,
+                    json.dumps(options),
+                    validation,
+                    told,
+                    every_epoch,
+                    of_batches,
+                    checkpoints=(checkpoints.take, *checkpoints.times),
+                    resume=checkpoints.resumed,
+                )
         history = History._from_core(result)
         history.metrics |= watch.scores
         return history
+
+    def _identity(
+        self,
+        options: dict[str, Any],
+        functions: Sequence[Score],
+        arrays: Any,
+        validation: tuple[Array, Labels] | None,
+    ) -> dict[str, Any]:
+        """What decides the bits of a training, and of its history, beside the number of epochs."""
+        identity = {
+            "version": _core.version(),
+            "network": json.loads(self._model._built().spec()),
+            "optimizer": cast(Optimizer, self._optimizer).to_dict(),
+            "loss": self.loss if self._own else self._loss.to_dict(),
+            "objective": self._objective,
+            **{name: value for name, value in options.items() if name != "epochs"},
+            "functions": [function.name for function in functions],
+            "data": {"training": digest(*arrays), "validation": None if validation is None else digest(*validation)},
+        }
+        return cast(dict[str, Any], json.loads(json.dumps(identity)))  # as it comes back from a file
 
     def _set_aside(self, share: float, x: Array, labels: Labels) -> tuple[tuple[Array, Labels], tuple[Array, Labels]]:
         """Splits arrays into what is trained on and what is validated on, each class by its share."""

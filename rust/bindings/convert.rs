@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use numpy::{Element, PyArrayDyn, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::call::PyCallArgs;
-use pyo3::exceptions::{PyMemoryError, PyOSError, PyValueError};
+use pyo3::exceptions::{PyBlockingIOError, PyMemoryError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use strum::VariantNames;
 
@@ -40,6 +40,7 @@ impl From<Error> for PyErr {
 /// that is the same on every platform, where the system's own differ.
 fn os_error(error: &io::Error, path: String) -> PyErr {
     let number = match error.kind() {
+        io::ErrorKind::ResourceBusy => return busy(error, path),
         io::ErrorKind::NotFound => 2,
         io::ErrorKind::PermissionDenied => 13,
         io::ErrorKind::AlreadyExists => 17,
@@ -53,6 +54,11 @@ fn os_error(error: &io::Error, path: String) -> PyErr {
         let reason = py.import("os").and_then(|os| os.call_method1("strerror", (number,))?.extract::<String>());
         PyOSError::new_err((number, reason.unwrap_or_else(|_| error.to_string()), path))
     })
+}
+
+/// What is in use, by whom the error says: the system's own words for it would not.
+fn busy(error: &io::Error, path: String) -> PyErr {
+    PyBlockingIOError::new_err((11, error.to_string(), path))
 }
 
 /// Calls `work` with the interpreter released; now and then it comes back for signals.

@@ -1,11 +1,13 @@
 //! The Python module `purrceptron._core`: convert, release the interpreter, call, convert. No policy, no arithmetic.
 
+mod checkpoint;
 mod convert;
 mod kernels;
 mod many;
 mod metric;
 mod network;
 mod own_loss;
+mod shared;
 mod trainer;
 
 use pyo3::prelude::*;
@@ -15,6 +17,8 @@ use pyo3::prelude::*;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::checkpoint::{Checkpoint, DirectoryLock};
     #[pymodule_export]
     use super::kernels::{
         activation_backward, activation_forward, dense_backward, dense_forward, initialize, loss_forward_backward,

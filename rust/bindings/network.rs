@@ -1,12 +1,11 @@
-//! `_core.Network`: a model behind a lock, which is only ever waited for with the interpreter released.
+//! `_core.Network`: a model that many threads may use.
 //!
 //! Who reads takes a snapshot and holds no lock: a prediction may last, and a signal's handler in its midst may change the
-//! network. Who writes copies the model only where somebody still reads it.
+//! network. Who writes makes a new model, with the interpreter released.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use numpy::{Element, IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyRuntimeError;
@@ -14,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::convert::{ReadonlySamples, detach_for_long, is_single};
+use super::shared::{Shared, Taken, Turn};
 use super::trainer::stay_on_main_thread;
 use crate::error::{Error, Result};
 use crate::float_mode;
@@ -26,42 +26,28 @@ use crate::with_network;
 /// A network with its weights.
 #[pyclass(frozen, module = "purrceptron._core")]
 pub struct Network {
-    model: RwLock<Arc<Model>>,
-    /// The process in which a training of it is at work, 0 if none is: a forked child has none of its parent's.
-    training: AtomicU32,
-}
-
-/// A network's training at work, which ends with it.
-pub struct InTraining<'a>(&'a AtomicU32);
-
-impl Drop for InTraining<'_> {
-    fn drop(&mut self) {
-        self.0.store(0, Ordering::Release);
-    }
+    shared: Shared,
+    training: Turn,
 }
 
 impl Network {
     fn wrap(model: Model) -> Network {
-        Network { model: RwLock::new(Arc::new(model)), training: AtomicU32::new(0) }
+        Network { shared: Shared::new(model), training: Turn::default() }
     }
 
     /// Begins a training, unless one is at work: the later end of the two would overwrite what the other has learned.
-    pub fn begin_training(&self) -> PyResult<InTraining<'_>> {
-        let process = std::process::id();
-        match self.training.swap(process, Ordering::AcqRel) == process {
-            true => Err(in_training()),
-            false => Ok(InTraining(&self.training)),
-        }
+    pub fn begin_training(&self) -> PyResult<Taken<'_>> {
+        self.training.take().ok_or_else(in_training)
     }
 
     /// Refuses what a training at work would overwrite.
     pub fn refuse_in_training(&self) -> PyResult<()> {
-        if self.training.load(Ordering::Acquire) == std::process::id() { Err(in_training()) } else { Ok(()) }
+        if self.training.is_taken() { Err(in_training()) } else { Ok(()) }
     }
 
-    // A panic while the lock was held leaves whole weights: they are only ever replaced by moves and copies.
+    /// The model as it is now.
     pub fn read(&self) -> Arc<Model> {
-        Arc::clone(&self.model.read().unwrap_or_else(PoisonError::into_inner))
+        self.shared.read()
     }
 
     /// Numbers of one output.
@@ -71,8 +57,7 @@ impl Network {
 
     /// Replaces weights and buffers by those of a network of the same spec.
     pub fn publish<F: InModel>(&self, from: &CoreNetwork<F>) -> Result<()> {
-        self.write(|model| {
-            let network = F::network_mut(model)?;
+        self.change(|network| {
             let sizes = |network: &CoreNetwork<F>| (network.parameters().len(), network.buffers().len());
             let (expected, got) = (sizes(network), sizes(from));
             if expected != got {
@@ -84,12 +69,21 @@ impl Network {
         })
     }
 
+    /// Puts a changed copy of the network in its place, or leaves it where `change` fails.
+    pub fn change<F: InModel, R>(&self, change: impl FnOnce(&mut CoreNetwork<F>) -> Result<R>) -> Result<R> {
+        self.shared.replace(|model| {
+            let mut model = model.clone();
+            let result = change(F::network_mut(&mut model)?)?;
+            Ok((model, result))
+        })
+    }
+
     fn set_arena<F: InModel + Element>(&self, py: Python<'_>, values: &Bound<'_, PyAny>, set: Set<F>) -> PyResult<()> {
         let values = values.extract::<PyReadonlyArray1<F>>()?;
         let values = values.as_array();
         check_room::<F>("a copy of the weights", values.len())?;
         let values = values.to_vec();
-        Ok(py.detach(move || self.write(|model| set(F::network_mut(model)?, values)))?)
+        Ok(py.detach(move || self.change(|network| set(network, values)))?)
     }
 
     fn forward_typed<'py, F: InModel + Element>(
@@ -120,7 +114,7 @@ impl Network {
     fn adapt_typed<F: InModel + Element>(&self, py: Python<'_>, x: &Bound<'_, PyAny>, threads: usize) -> PyResult<()> {
         let x = ReadonlySamples::<F>::new(x)?;
         let x = x.view();
-        Ok(py.detach(|| self.write(|model| F::network_mut(model)?.adapt(x, true, threads)))?)
+        Ok(py.detach(|| self.change(|network: &mut CoreNetwork<F>| network.adapt(x, true, threads)))?)
     }
 
     fn predict_typed<'py, F: InModel + Element>(
@@ -140,11 +134,6 @@ impl Network {
             detach_for_long(py, predict)?
         };
         Ok(outputs.into_pyarray(py).into_any())
-    }
-
-    /// Changes the model: a copy of it where somebody still reads it as it was.
-    pub fn write<R>(&self, change: impl FnOnce(&mut Model) -> R) -> R {
-        change(Arc::make_mut(&mut self.model.write().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 

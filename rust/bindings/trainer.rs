@@ -9,11 +9,13 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::checkpoint::{Checkpoint, Plan};
 use super::convert::{ReadonlySamples, callback_error, detach_for_long, labels, loss as loss_from};
 use super::metric::{Scores, metrics as metrics_by_name};
 use super::network::Network;
 use super::own_loss::own_loss as own_loss_from;
 use crate::error::{Error, Result};
+use crate::file::InCheckpoint;
 use crate::float_mode;
 use crate::interrupt::{self, PAUSE};
 use crate::loss::Loss;
@@ -22,8 +24,8 @@ use crate::network::{InModel, Model, Network as CoreNetwork, Samples};
 use crate::optimizer::Optimizer;
 use crate::parallel::{install, stay_on_this_thread, stays_on_this_thread, thread_count};
 use crate::train::{
-    Batch, BatchSource, EpochReport, Evaluation, FitOptions, Flow, History, Labels, MiniBatches, Objective, Order,
-    OwnedLabels, Trainer as CoreTrainer, Watch, fit_arrays,
+    Batch, BatchSource, Checkpoint as CoreCheckpoint, EpochReport, Evaluation, FitOptions, Flow, History, Labels,
+    MiniBatches, Objective, Order, OwnedLabels, Trainer as CoreTrainer, Watch, fit_arrays,
 };
 
 /// Trains one network: optimizer with its state, loss, working memory.
@@ -156,15 +158,33 @@ impl Trainer {
     ) -> PyResult<f64> {
         let scores = scores.as_ref().map(Py::get);
         with_trainer!(&mut *self.lock()?, trainer => {
-            self.network.get().refuse_in_training()?;
-            on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| {
-                let Some(scores) = scores else { return trainer.careful_step(network, batch) };
-                trainer.check_metrics(&scores.metrics, network, batch.targets)?;
-                let loss = trainer.careful_step(network, batch)?;
-                let mut tallies = scores.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-                trainer.count(&mut tallies, network, batch.targets);
-                Ok(loss)
-            })
+            let shared = self.network.get();
+            shared.refuse_in_training()?;
+            let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);
+            let x = x.view();
+            // A function of the caller's may change the network that it judges: then the turn is taken for the end alone.
+            let judged_by_caller = trainer.own_loss_mut().is_some();
+            let step = |network: &mut _| {
+                let work = |trainer: &mut CoreTrainer<_>, network: &mut _, batch: Batch<_>| {
+                    let Some(scores) = scores else { return trainer.careful_step(network, batch) };
+                    trainer.check_metrics(&scores.metrics, network, batch.targets)?;
+                    let loss = trainer.careful_step(network, batch)?;
+                    let mut tallies = scores.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+                    trainer.count(&mut tallies, network, batch.targets);
+                    Ok(loss)
+                };
+                on_batch(trainer, network, x, y, work)
+            };
+            let loss = py.detach(|| {
+                if !judged_by_caller {
+                    return shared.change(|network| Ok(step(network)));
+                }
+                let mut network = InModel::network(&shared.read())?.clone();
+                let loss = step(&mut network);
+                shared.publish(&network)?;
+                Result::Ok(loss)
+            })?;
+            Ok(loss?)
         })
     }
 
@@ -176,8 +196,14 @@ impl Trainer {
         y: &Bound<'py, PyAny>,
     ) -> PyResult<(f64, Bound<'py, PyAny>)> {
         with_trainer!(&mut *self.lock()?, trainer => {
-            let loss = on_batch(py, self.network.get(), trainer, x, y, |trainer, network, batch| {
-                trainer.loss_and_gradient(network, batch)
+            let shared = self.network.get();
+            let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);
+            let x = x.view();
+            let loss = py.detach(|| {
+                let model = shared.read();
+                on_batch(trainer, InModel::network(&model)?, x, y, |trainer, network, batch| {
+                    trainer.loss_and_gradient(network, batch)
+                })
             })?;
             Ok((loss, trainer.gradient().to_vec().into_pyarray(py).into_any()))
         })
@@ -206,10 +232,14 @@ impl Trainer {
     /// epoch if `every_epoch`, else at most 20 times a second and after the last; if it returns True, training stops.
     /// `order(epoch)` is called before every epoch: the indices (uint32) of its samples, or None for the usual order.
     /// `batches(batch, loss)` is called before (loss None) and after every step, with the new weights in place.
+    /// `checkpoints` is a function that takes a `Checkpoint`, and after how many epochs and how many seconds it gets one;
+    /// it gets one at the end and after an interrupt, too. `watch` then has one argument more, whether one comes next.
+    /// `resume` is the checkpoint to go on from.
     ///
     /// The network gets its new weights at the end, when `watch` is called after every epoch, and when something other
     /// than divergence ends the training early.
-    #[pyo3(signature = (x, y, options, validation=None, watch=None, every_epoch=false, batches=None, order=None))]
+    #[pyo3(signature = (x, y, options, validation=None, watch=None, every_epoch=false, batches=None, order=None,
+        checkpoints=None, resume=None))]
     fn fit<'py>(
         &self,
         py: Python<'py>,
@@ -221,6 +251,8 @@ impl Trainer {
         every_epoch: bool,
         batches: Option<Py<PyAny>>,
         order: Option<Py<PyAny>>,
+        checkpoints: Option<(Py<PyAny>, Option<u64>, Option<f64>)>,
+        resume: Option<Py<Checkpoint>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         stay_on_main_thread(py)?;
         let options: FitOptions =
@@ -228,9 +260,12 @@ impl Trainer {
         let shared = self.network.get();
         let (last_report, epochs) = (Instant::now(), options.epochs);
         let (rate, asked_rate) = (&self.rate, &self.asked_rate);
-        let mut watcher = Watcher { shared, rate, asked_rate, watch, every_epoch, batches, order, epochs, last_report };
+        let plan = checkpoints.map(|(take, epochs, seconds)| Plan::new(take, epochs, seconds));
+        let mut watcher =
+            Watcher { shared, rate, asked_rate, watch, every_epoch, batches, order, plan, epochs, last_report };
         let history = with_trainer!(&mut *self.lock()?, trainer => {
             let _training = shared.begin_training()?;
+            let resume = resume.as_ref().map(|checkpoint| checkpoint.get().of()).transpose()?;
             self.rate.store(trainer.learning_rate().to_bits(), Ordering::Relaxed);
             let outputs = trainer.loss().target_width(shared.outputs(py));
             let (x, y) = (ReadonlySamples::new(x)?, labels(y, outputs)?);
@@ -240,7 +275,7 @@ impl Trainer {
             };
             let validation = validation.as_ref().map(|(x, y)| (x.view(), y.view()));
             let x = x.view();
-            detach_for_long(py, || fit_shared(trainer, shared, x, y, validation, &options, &mut watcher))?
+            detach_for_long(py, || fit_shared(trainer, shared, x, y, validation, &options, resume, &mut watcher))?
         });
         history_to_dict(py, history, &options)
     }
@@ -264,13 +299,14 @@ pub(super) fn stay_on_main_thread(py: Python<'_>) -> PyResult<()> {
 }
 
 /// Trains a copy of the shared network, so that others can read it meanwhile, and gives the weights back.
-fn fit_shared<F: InModel>(
+fn fit_shared<F: InCheckpoint>(
     trainer: &mut CoreTrainer<F>,
     shared: &Network,
     x: Samples<F>,
     y: OwnedLabels<F>,
     validation: Option<(Samples<F>, Labels<F>)>,
     options: &FitOptions,
+    resume: Option<CoreCheckpoint<F>>,
     watcher: &mut Watcher,
 ) -> Result<History> {
     let _mode = float_mode::standard(); // also for the way into the span of the data and back
@@ -280,45 +316,33 @@ fn fit_shared<F: InModel>(
         trainer.check_room(network, x, options)?;
         network.clone()
     };
-    let result = fit_arrays(trainer, &mut network, x, y, validation, options, watcher);
+    if let Some(checkpoint) = resume {
+        trainer.resume_from(checkpoint);
+    }
+    let result =
+        install_attached(trainer.threads(), || fit_arrays(trainer, &mut network, x, y, validation, options, watcher));
+    trainer.forget_checkpoint(); // a training that was refused has not gone on from it
     if !matches!(result, Err(Error::Diverged { .. })) {
         shared.publish(&network)?;
     }
     result
 }
 
-/// Borrows a batch, and calls `work` on it and the shared network with the interpreter released.
-fn on_batch<F: InModel + Element>(
-    py: Python<'_>,
-    shared: &Network,
-    trainer: &mut CoreTrainer<F>,
-    x: &Bound<'_, PyAny>,
-    y: &Bound<'_, PyAny>,
-    work: impl FnOnce(&mut CoreTrainer<F>, &mut CoreNetwork<F>, Batch<F>) -> Result<f64> + Send,
-) -> PyResult<f64> {
-    let (x, y) = (ReadonlySamples::new(x)?, labels(y, trainer.loss().target_width(shared.outputs(py)))?);
-    let x = x.view();
-    if trainer.own_loss_mut().is_some() {
-        // A function of the caller's may ask the network that it judges: no lock is held while it runs.
-        return Ok(py.detach(|| {
-            let mut network = F::network(&shared.read())?.clone();
-            let loss = run(trainer, &mut network, x, y, work)?;
-            shared.publish(&network)?;
-            Result::Ok(loss)
-        })?);
-    }
-    Ok(py.detach(|| shared.write(|model| run(trainer, F::network_mut(model)?, x, y, work)))?)
+/// [`install`], on a thread that the interpreter knows all the while. It would else get to know it anew with every callback,
+/// under a lock that stays closed in a child forked meanwhile.
+fn install_attached<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    install(threads, || Python::attach(|py| py.detach(work)))
 }
 
 /// Calls `work` on all samples as one batch.
-fn run<F: InModel>(
+fn on_batch<F: Float, N: std::borrow::Borrow<CoreNetwork<F>> + Send>(
     trainer: &mut CoreTrainer<F>,
-    network: &mut CoreNetwork<F>,
+    network: N,
     x: Samples<F>,
     y: OwnedLabels<F>,
-    work: impl FnOnce(&mut CoreTrainer<F>, &mut CoreNetwork<F>, Batch<F>) -> Result<f64> + Send,
+    work: impl FnOnce(&mut CoreTrainer<F>, N, Batch<F>) -> Result<f64> + Send,
 ) -> Result<f64> {
-    let mut batch = MiniBatches::new(network, trainer.loss(), x, y, x.len().max(1), Order::Sequential)?;
+    let mut batch = MiniBatches::new(network.borrow(), trainer.loss(), x, y, x.len().max(1), Order::Sequential)?;
     batch.begin_epoch(0);
     match batch.next_batch() {
         Some(batch) => install(trainer.threads(), || work(trainer, network, batch)),
@@ -335,6 +359,7 @@ struct Watcher<'a> {
     every_epoch: bool,
     batches: Option<Py<PyAny>>,
     order: Option<Py<PyAny>>,
+    plan: Option<Plan>,
     epochs: u64,
     last_report: Instant,
 }
@@ -346,7 +371,7 @@ impl Watcher<'_> {
     }
 }
 
-impl<F: InModel> Watch<F> for Watcher<'_> {
+impl<F: InCheckpoint> Watch<F> for Watcher<'_> {
     fn step(&mut self) -> Result<()> {
         interrupt::check()
     }
@@ -387,6 +412,7 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
 
     fn epoch(&mut self, report: &EpochReport, network: &CoreNetwork<F>) -> Result<Flow> {
         self.rate.store(report.learning_rate.to_bits(), Ordering::Relaxed);
+        let due = self.plan.as_mut().map(|plan| plan.end_epoch(report, self.epochs));
         let Some(watch) = &self.watch else { return Ok(Flow::Continue) };
         if !self.every_epoch && report.epoch + 1 < self.epochs && self.last_report.elapsed() < PAUSE {
             return Ok(Flow::Continue);
@@ -397,9 +423,23 @@ impl<F: InModel> Watch<F> for Watcher<'_> {
         }
         let (loss, metrics) = (report.training.loss, report.training.metrics.clone());
         let (val_loss, val_metrics) = report.validation.as_ref().map(|v| (v.loss, v.metrics.clone())).unzip();
-        let stop =
-            Python::attach(|py| watch.call1(py, (report.epoch, loss, metrics, val_loss, val_metrics))?.is_truthy(py));
+        let stop = Python::attach(|py| match due {
+            None => watch.call1(py, (report.epoch, loss, metrics, val_loss, val_metrics))?.is_truthy(py),
+            Some(due) => watch.call1(py, (report.epoch, loss, metrics, val_loss, val_metrics, due))?.is_truthy(py),
+        });
         Ok(if stop.map_err(callback_error)? { Flow::Stop } else { Flow::Continue })
+    }
+
+    fn wants_checkpoint(&mut self, finished: Option<&EpochReport>) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.is_due(finished.is_some()))
+    }
+
+    fn wants_last_checkpoint(&self) -> bool {
+        self.plan.as_ref().is_some_and(Plan::goes_on)
+    }
+
+    fn checkpoint(&mut self, checkpoint: CoreCheckpoint<F>) -> Result<()> {
+        self.plan.as_mut().map_or(Ok(()), |plan| plan.take(checkpoint))
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt::{self, Formatter};
 use std::marker::PhantomData;
-use std::ops::Range;
 
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde::de::{Error as _, MapAccess, Visitor};
@@ -72,47 +71,68 @@ impl<'a> Header<'a> {
         self.description.take()
     }
 
-    /// Where these arrays, with name and shape, lie within the `bytes` that follow the header. They are all that is there,
-    /// of that type, and one after the other.
-    pub fn places(&self, arrays: &[(&str, &[usize])], dtype: Dtype, bytes: u64) -> Result<Vec<Range<u64>>> {
-        if self.tensors.len() != arrays.len() {
+    /// Where these arrays, with name and shape, lie within the `bytes` that follow the header, and where what there is
+    /// beside them: of that are only names that `is_more`. All lie one after the other, without a gap.
+    pub fn places(
+        &self,
+        arrays: &[(&str, &[usize])],
+        dtype: Dtype,
+        is_more: impl Fn(&str) -> bool,
+        bytes: u64,
+    ) -> Result<(Vec<TensorInfo>, Vec<(&str, TensorInfo)>)> {
+        let names = self.tensors.keys().map(String::as_str);
+        let (more, own): (Vec<&str>, Vec<&str>) = names.partition(|name| is_more(name));
+        if own.len() != arrays.len() {
             let expected = format!("{} as the network has", arrays.len());
-            return Err(Error::shape("number of tensors", expected, self.tensors.len().to_string()));
+            return Err(Error::shape("number of tensors", expected, own.len().to_string()));
         }
         let mut places = Vec::with_capacity(arrays.len());
         for &(name, shape) in arrays {
-            let raw = self.tensors.get(name).ok_or_else(|| Error::Data(format!("tensor {name} is missing")))?;
-            let tensor: TensorInfo = serde_json::from_str(raw.get())
-                .map_err(|error| Error::Data(format!("the entry of tensor {name} does not parse: {error}")))?;
+            let tensor = self.tensor(name)?;
             if tensor.dtype != dtype || tensor.shape != shape {
                 let got = format!("{:?} {:?}", tensor.dtype, tensor.shape);
                 return Err(Error::shape(format!("tensor {name}"), format!("{dtype:?} {shape:?}"), got));
             }
-            // No overflow: a network has at most 2^40 parameters.
-            let length = (shape.iter().product::<usize>() * dtype.bitsize() / 8) as u64;
-            let (start, end) = (tensor.data_offsets.0 as u64, tensor.data_offsets.1 as u64);
-            if end.checked_sub(start) != Some(length) {
-                return Err(Error::shape(
-                    format!("tensor {name}"),
-                    format!("{length} bytes"),
-                    format!("bytes {start} to {end}"),
-                ));
-            }
-            places.push(start..end);
+            places.push(tensor);
         }
-        let mut order: Vec<usize> = (0..places.len()).collect();
-        order.sort_by_key(|&i| places[i].start);
-        let mut end = 0;
-        for i in order {
-            if places[i].start != end {
-                let expected = format!("its first byte at {end}, after the one before");
-                return Err(Error::shape(format!("tensor {}", arrays[i].0), expected, places[i].start.to_string()));
-            }
-            end = places[i].end;
-        }
-        if end != bytes {
-            return Err(Error::shape("truncated or damaged: the tensors", format!("{end} bytes"), bytes.to_string()));
-        }
-        Ok(places)
+        let more = more.into_iter().map(|name| Ok((name, self.tensor(name)?))).collect::<Result<Vec<_>>>()?;
+        let own = arrays.iter().map(|(name, _)| *name).zip(&places);
+        check_order(own.chain(more.iter().map(|(name, tensor)| (*name, tensor))), bytes)?;
+        Ok((places, more))
     }
+
+    /// The entry of a tensor that is as long as its shape says.
+    fn tensor(&self, name: &str) -> Result<TensorInfo> {
+        let raw = self.tensors.get(name).ok_or_else(|| Error::Data(format!("tensor {name} is missing")))?;
+        let tensor: TensorInfo = serde_json::from_str(raw.get())
+            .map_err(|error| Error::Data(format!("the entry of tensor {name} does not parse: {error}")))?;
+        let numbers = tensor.shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
+        let bits = numbers.and_then(|numbers| numbers.checked_mul(tensor.dtype.bitsize()));
+        let (start, end) = tensor.data_offsets;
+        match bits {
+            Some(bits) if bits % 8 == 0 && end.checked_sub(start) == Some(bits / 8) => Ok(tensor),
+            _ => {
+                let expected = format!("as many bytes as {:?} {:?} has", tensor.dtype, tensor.shape);
+                Err(Error::shape(format!("tensor {name}"), expected, format!("bytes {start} to {end}")))
+            }
+        }
+    }
+}
+
+/// Refuses tensors that do not lie one after the other in `bytes`.
+fn check_order<'a>(tensors: impl Iterator<Item = (&'a str, &'a TensorInfo)>, bytes: u64) -> Result<()> {
+    let mut order: Vec<_> = tensors.collect();
+    order.sort_by_key(|(_, tensor)| tensor.data_offsets);
+    let mut end = 0;
+    for (name, tensor) in order {
+        if tensor.data_offsets.0 != end {
+            let expected = format!("its first byte at {end}, after the one before");
+            return Err(Error::shape(format!("tensor {name}"), expected, tensor.data_offsets.0.to_string()));
+        }
+        end = tensor.data_offsets.1;
+    }
+    if end as u64 != bytes {
+        return Err(Error::shape("truncated or damaged: the tensors", format!("{end} bytes"), bytes.to_string()));
+    }
+    Ok(())
 }

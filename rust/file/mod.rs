@@ -6,15 +6,16 @@
 //! checked against its size and its spec before memory is taken for it, and the fingerprint after.
 
 mod atomic;
+mod checkpoint;
 mod header;
+mod lock;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{Cursor, ErrorKind, Read, Seek, SeekFrom};
-use std::ops::Range;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, TensorView, serialize};
+use safetensors::tensor::{Dtype, TensorInfo, TensorView, serialize};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -22,12 +23,14 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::layer::{Parameter, length};
-use crate::math::{DType, Float, check_room, zeros};
+use crate::math::{DType, Float, check_room, space, zeros};
 use crate::network::{Model, Network, hexadecimal};
 use crate::spec::NetworkSpec;
 use crate::with_network;
 pub use atomic::write_atomically;
+pub use checkpoint::{AnyCheckpoint, CheckpointFile, InCheckpoint, load_checkpoint, save_checkpoint};
 use header::{Header, Names};
+pub use lock::DirectoryLock;
 
 /// Version of the metadata's layout. Older ones always load; a newer one is refused.
 const FORMAT_VERSION: u32 = 1;
@@ -98,36 +101,57 @@ pub fn save(model: &Model, path: &Path, notes: &BTreeMap<String, String>) -> Res
 
 /// The bytes of a model file; `path` is for messages.
 pub fn to_bytes(model: &Model, notes: &BTreeMap<String, String>, path: &Path) -> Result<Vec<u8>> {
-    with_network!(model, network => {
-        let mut metadata = Metadata {
-            format_version: FORMAT_VERSION,
-            library_version: env!("CARGO_PKG_VERSION").into(),
-            network: network.spec().clone(),
-            fingerprint: network.fingerprint()?,
-            notes: notes.clone(),
-            checksum: String::new(),
-        };
-        metadata.checksum = metadata.sum()?;
-        let fail = |reason: String| refusal(path, &reason);
-        let metadata = serde_json::to_string(&metadata).map_err(|error| fail(error.to_string()))?;
-        let bytes = network.arrays().map(|(_, values)| size_of_val(values)).sum::<usize>();
-        check_room::<u8>("a model file", 2 * bytes)?; // array by array, and put together
-        let data = little_endian(network);
-        let mut tensors = Vec::new();
-        for ((parameter, _), data) in network.arrays().zip(&data) {
-            let view = TensorView::new(file_dtype(network.spec().dtype), parameter.shape.clone(), data);
-            tensors.push((parameter.name.as_str(), view.map_err(|error| fail(error.to_string()))?));
-        }
-        let bytes = serialize(tensors, Some(HashMap::from([(KEY.into(), metadata)])));
-        let bytes = bytes.map_err(|error| fail(error.to_string()))?;
-        let header = bytes.first_chunk().and_then(|length| bytes.get(8..)?.get(..u64::from_le_bytes(*length) as usize));
-        let header = header.filter(|header| header.len() as u64 <= MOST_HEADER);
-        let longer = || fail("the description of the network and the notes are longer than 1 MiB".into());
-        // What is written can be read again: the limits are those of the reader.
-        let mut header = Header::parse(header.ok_or_else(longer)?).map_err(|error| fail(error.to_string()))?;
-        describe(&mut header, path)?;
-        Ok(bytes)
-    })
+    with_network!(model, network => assemble(network, notes, &[], path))
+}
+
+/// The bytes of a model file with some tensors more.
+fn assemble<F: Float>(
+    network: &Network<F>,
+    notes: &BTreeMap<String, String>,
+    more: &[Tensor],
+    path: &Path,
+) -> Result<Vec<u8>> {
+    let mut metadata = Metadata {
+        format_version: FORMAT_VERSION,
+        library_version: env!("CARGO_PKG_VERSION").into(),
+        network: network.spec().clone(),
+        fingerprint: network.fingerprint()?,
+        notes: notes.clone(),
+        checksum: String::new(),
+    };
+    metadata.checksum = metadata.sum()?;
+    let fail = |reason: String| refusal(path, &reason);
+    let metadata = serde_json::to_string(&metadata).map_err(|error| fail(error.to_string()))?;
+    let bytes = network.arrays().map(|(_, values)| size_of_val(values)).sum::<usize>();
+    let additional = more.iter().map(|tensor| tensor.data.len()).sum::<usize>();
+    check_room::<u8>("a model file", 2 * bytes + additional)?; // array by array, and put together
+    let data = little_endian(network);
+    let mut tensors = Vec::new();
+    for ((parameter, _), data) in network.arrays().zip(&data) {
+        let view = TensorView::new(file_dtype(network.spec().dtype), parameter.shape.clone(), data);
+        tensors.push((parameter.name.as_str(), view.map_err(|error| fail(error.to_string()))?));
+    }
+    for Tensor { name, dtype, shape, data } in more {
+        let view = TensorView::new(*dtype, shape.clone(), data);
+        tensors.push((name.as_str(), view.map_err(|error| fail(error.to_string()))?));
+    }
+    let bytes = serialize(tensors, Some(HashMap::from([(KEY.into(), metadata)])));
+    let bytes = bytes.map_err(|error| fail(error.to_string()))?;
+    let header = bytes.first_chunk().and_then(|length| bytes.get(8..)?.get(..u64::from_le_bytes(*length) as usize));
+    let header = header.filter(|header| header.len() as u64 <= MOST_HEADER);
+    let longer = || fail("the description of the network and the notes are longer than 1 MiB".into());
+    // What is written can be read again: the limits are those of the reader.
+    let mut header = Header::parse(header.ok_or_else(longer)?).map_err(|error| fail(error.to_string()))?;
+    describe(&mut header, path)?;
+    Ok(bytes)
+}
+
+/// A tensor beside those of the network.
+struct Tensor {
+    name: String,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    data: Vec<u8>,
 }
 
 fn little_endian<F: Float>(network: &Network<F>) -> Vec<Vec<u8>> {
@@ -152,6 +176,19 @@ fn file_dtype(dtype: DType) -> Dtype {
 /// [`Error::Io`] if it cannot be read, [`Error::ModelFile`] if it is truncated, foreign, damaged, or too new,
 /// [`Error::Memory`] if it is whole and there is no room for it.
 pub fn load(path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
+    let (mut file, size) = open(path)?;
+    let Contents { model, notes, .. } = read(&mut file, size, path, false)?;
+    Ok((model, notes))
+}
+
+/// Reads the bytes of a model file; `path` is for messages.
+pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
+    let Contents { model, notes, .. } = read(&mut Cursor::new(bytes), bytes.len() as u64, path, false)?;
+    Ok((model, notes))
+}
+
+/// A regular file, and its size.
+fn open(path: &Path) -> Result<(File, u64)> {
     let io = |source| Error::Io { path: path.to_path_buf(), source };
     // Opening a pipe would wait for its other end.
     let kind = std::fs::metadata(path).map_err(io)?;
@@ -159,19 +196,22 @@ pub fn load(path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
         let reason = if kind.is_dir() { "is a folder, not a model file" } else { "is no regular file" };
         return Err(refusal(path, reason));
     }
-    let mut file = File::open(path).map_err(io)?;
+    let file = File::open(path).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
-    read(&mut file, size, path)
+    Ok((file, size))
 }
 
-/// Reads the bytes of a model file; `path` is for messages.
-pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
-    read(&mut Cursor::new(bytes), bytes.len() as u64, path)
+/// What a file holds.
+struct Contents {
+    model: Model,
+    notes: BTreeMap<String, String>,
+    /// What a checkpoint has beside the model, if it was asked for, in the order of the names.
+    more: Vec<Tensor>,
 }
 
 /// Reads a model from a file of `size` bytes. The header is held against the size, the description against its limits, the
 /// tensors against the description and the size; then memory is taken for the weights, and they are read into it.
-fn read(file: &mut (impl Read + Seek), size: u64, path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
+fn read(file: &mut (impl Read + Seek), size: u64, path: &Path, wants_more: bool) -> Result<Contents> {
     let fail = |reason: String| refusal(path, &reason);
     let io = |error: std::io::Error| match error.kind() {
         ErrorKind::UnexpectedEof => fail(format!("{FOREIGN}, or truncated: {size} bytes")),
@@ -195,15 +235,25 @@ fn read(file: &mut (impl Read + Seek), size: u64, path: &Path) -> Result<(Model,
         Error::Memory { .. } => error,
         _ => fail(error.to_string()),
     };
-    let weights = Weights { path, header: &header, first: 8 + length, bytes, fingerprint: &fingerprint };
-    let model = match spec.dtype {
-        DType::Float32 => Model::F32(weights.read(spec, file).map_err(explain)?),
-        DType::Float64 => Model::F64(weights.read(spec, file).map_err(explain)?),
-    };
+    let is_more = |name: &str| notes.contains_key(checkpoint::KEY) && checkpoint::owns(name);
+    let mut data = Data { file, path, first: 8 + length };
+    let (model, places) = match spec.dtype {
+        DType::Float32 => {
+            let read = data.network(spec, &header, bytes, is_more, &fingerprint);
+            read.map(|(network, places)| (Model::F32(network), places))
+        }
+        DType::Float64 => {
+            let read = data.network(spec, &header, bytes, is_more, &fingerprint);
+            read.map(|(network, places)| (Model::F64(network), places))
+        }
+    }
+    .map_err(explain)?;
     if !whole {
         return Err(fail("damaged: the description of the network does not have the checksum saved with it".into()));
     }
-    Ok((model, notes))
+    let more = places.into_iter().take(if wants_more { usize::MAX } else { 0 });
+    let more = more.map(|(name, tensor)| data.tensor(name, tensor)).collect::<Result<_>>().map_err(explain)?;
+    Ok(Contents { model, notes, more })
 }
 
 const FOREIGN: &str = "not a purrceptron model file (safetensors)";
@@ -239,52 +289,76 @@ fn describe(header: &mut Header, path: &Path) -> Result<Metadata> {
     serde_json::from_str(&text).map_err(bad)
 }
 
-/// The weights in a file, not yet read.
-struct Weights<'a> {
+/// What follows the header.
+struct Data<'a, R> {
+    file: &'a mut R,
     path: &'a Path,
-    header: &'a Header<'a>,
     first: u64,
-    bytes: u64,
-    fingerprint: &'a str,
 }
 
-impl Weights<'_> {
-    /// The network of `spec` with these weights.
-    fn read<F: Float>(&self, spec: NetworkSpec, file: &mut (impl Read + Seek)) -> Result<Network<F>> {
+impl<R: Read + Seek> Data<'_, R> {
+    /// The network of `spec` with its weights, and where the tensors are that are none of them.
+    fn network<'h, F: Float>(
+        &mut self,
+        spec: NetworkSpec,
+        header: &'h Header,
+        bytes: u64,
+        is_more: impl Fn(&str) -> bool,
+        fingerprint: &str,
+    ) -> Result<(Network<F>, Vec<(&'h str, TensorInfo)>)> {
         let mut network = Network::<F>::without_weights(spec)?;
         let (parameters, buffers) = (network.named_parameters(), network.named_buffers());
         let arrays = parameters.iter().chain(buffers).map(|array| (array.name.as_str(), array.shape.as_slice()));
         let arrays: Vec<_> = arrays.collect();
-        let places = self.header.places(&arrays, file_dtype(F::DTYPE), self.bytes)?;
+        let (places, more) = header.places(&arrays, file_dtype(F::DTYPE), is_more, bytes)?;
         let (learned, gathered) = places.split_at(parameters.len());
-        let mut read = |arrays: &[Parameter], places: &[Range<u64>]| {
+        let mut read = |arrays: &[Parameter], places: &[TensorInfo]| {
             let mut values = zeros("a model file", length(arrays))?;
             for (array, place) in arrays.iter().zip(places) {
-                self.read_array(&mut values[array.range.clone()], place.start, file)?;
+                self.array(&mut values[array.range.clone()], place)?;
             }
             Ok::<_, Error>(values)
         };
         let (parameters, buffers) = (read(parameters, learned)?, read(buffers, gathered)?);
         network.set_parameters(parameters)?;
         network.set_buffers(buffers)?;
-        if network.fingerprint()? != self.fingerprint {
+        if network.fingerprint()? != fingerprint {
             return Err(Error::Data(
                 "damaged: the weights do not have the fingerprint that was saved with them".into(),
             ));
         }
-        Ok(network)
+        Ok((network, more))
     }
 
     /// Fills an array from its place, a piece at a time.
-    fn read_array<F: Float>(&self, values: &mut [F], start: u64, file: &mut (impl Read + Seek)) -> Result<()> {
-        let io = |source| Error::Io { path: self.path.into(), source };
-        file.seek(SeekFrom::Start(self.first + start)).map_err(io)?;
+    fn array<F: Float>(&mut self, values: &mut [F], place: &TensorInfo) -> Result<()> {
+        self.seek(place)?;
         let mut bytes = [0; 1 << 14];
         for values in values.chunks_mut(bytes.len() / size_of::<F>()) {
             let bytes = &mut bytes[..size_of_val(values)];
-            file.read_exact(bytes).map_err(io)?;
+            self.file.read_exact(bytes).map_err(|source| self.error(source))?;
             F::read_le(bytes, values);
         }
         Ok(())
+    }
+
+    /// A tensor as it is.
+    fn tensor(&mut self, name: &str, place: TensorInfo) -> Result<Tensor> {
+        self.seek(&place)?;
+        let length = place.data_offsets.1 - place.data_offsets.0;
+        let mut data = space("a checkpoint", length)?;
+        data.resize(length, 0);
+        self.file.read_exact(&mut data).map_err(|source| self.error(source))?;
+        Ok(Tensor { name: name.into(), dtype: place.dtype, shape: place.shape, data })
+    }
+
+    fn seek(&mut self, place: &TensorInfo) -> Result<()> {
+        let start = self.first + place.data_offsets.0 as u64;
+        self.file.seek(SeekFrom::Start(start)).map_err(|source| self.error(source))?;
+        Ok(())
+    }
+
+    fn error(&self, source: std::io::Error) -> Error {
+        Error::Io { path: self.path.into(), source }
     }
 }

@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::{Checkpoint, Course, Running};
 use super::labels::Labels;
 use super::source::BatchSource;
 use super::step::{Evaluation, Memory, Trainer};
 use crate::error::{Error, Result};
 use crate::float_mode::callback;
 use crate::math::{Float, first_not_finite};
-use crate::metric::{Metric, Tally};
+use crate::metric::Metric;
 use crate::network::{Network, Samples};
 use crate::parallel;
 
@@ -134,6 +135,21 @@ pub trait Watch<F: Float> {
     fn epoch(&mut self, _report: &EpochReport, _network: &Network<F>) -> Result<Flow> {
         Ok(Flow::Continue)
     }
+
+    /// Whether a checkpoint is wanted now: asked after every step, and, with its report, after every epoch.
+    fn wants_checkpoint(&mut self, _finished: Option<&EpochReport>) -> bool {
+        false
+    }
+
+    /// Whether a checkpoint is wanted where the training ends early: stopped, or with an error other than a divergence.
+    fn wants_last_checkpoint(&self) -> bool {
+        false
+    }
+
+    /// Takes a checkpoint.
+    fn checkpoint(&mut self, _checkpoint: Checkpoint<F>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Nobody watches.
@@ -152,7 +168,8 @@ pub struct History {
     pub seconds: f64,
 }
 
-/// Trains `network` for some epochs of `source`; of `options` it reads epochs and metrics.
+/// Trains `network` for some epochs of `source`; of `options` it reads epochs and metrics. It goes on from a checkpoint
+/// where [`Trainer::resume_from`] has been given one.
 ///
 /// # Errors
 /// [`Error::Diverged`] if a loss or a weight is not finite: the weights are then as before the call. Whatever `watch`
@@ -166,14 +183,18 @@ pub fn fit<F: Float>(
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let start = Instant::now();
+    trainer.go_on(network, options)?;
+    let mut course = std::mem::take(&mut trainer.course);
     let before = (network.clone(), trainer.memory());
-    let mut epochs = Vec::with_capacity(options.epochs.min(1 << 20) as usize);
+    let left = options.epochs.saturating_sub(course.reports.len() as u64);
+    course.reports.reserve(left.min(1 << 20) as usize);
     trainer.hide_average(network);
     let result = parallel::install(trainer.threads(), || {
-        let (mut last_loss, mut order) = (None, Vec::new());
-        for epoch in 0..options.epochs {
+        let mut order = Vec::new();
+        while (course.reports.len() as u64) < options.epochs && !course.stopped {
+            let epoch = course.reports.len() as u64;
             callback(|| watch.order(epoch, &mut order))?;
-            let training = run_epoch(trainer, network, source, epoch, &order, options, &mut last_loss, watch)?;
+            let training = run_epoch(trainer, network, source, &order, options, start, &mut course, watch)?;
             *trainer.epochs_mut() += 1;
             trainer.show_average(network);
             if let Some(outside) = trainer.outside_mut() {
@@ -188,18 +209,26 @@ pub fn fit<F: Float>(
             trainer.end_epoch(validation.as_ref().map_or(training.loss, |scores| scores.loss));
             let report = EpochReport { epoch, training, validation, learning_rate: trainer.learning_rate() };
             let flow = callback(|| watch.epoch(&report, network));
-            epochs.push(report);
-            let flow = flow?;
+            let wanted = watch.wants_checkpoint(Some(&report));
+            course.reports.push(report);
+            course.running = None;
+            course.stopped = flow.as_ref().is_ok_and(|flow| *flow == Flow::Stop);
             if let Some(rate) = watch.learning_rate() {
                 trainer.set_learning_rate(rate)?;
             }
-            if flow == Flow::Stop {
-                break;
+            flow?;
+            if wanted || course.stopped && watch.wants_last_checkpoint() {
+                offer_checkpoint(trainer, network, &course, start, watch)?;
             }
-            trainer.hide_average(network);
+            if !course.stopped {
+                trainer.hide_average(network);
+            }
         }
         match first_not_finite(network.parameters()).or(first_not_finite(network.buffers())) {
-            Some(_) => Err(in_epoch(trainer.diverged(network, last_loss), epochs.len().saturating_sub(1) as u64, None)),
+            Some(_) => {
+                let last = course.reports.len().saturating_sub(1) as u64;
+                Err(in_epoch(trainer.diverged(network, course.last_loss), last, None))
+            }
             None => Ok(()),
         }
     });
@@ -207,14 +236,33 @@ pub fn fit<F: Float>(
         if let Error::Diverged { .. } = error {
             *network = before.0;
             trainer.recall(before.1);
-        } else {
-            trainer.show_average(network);
+            return Err(error);
         }
-        return Err(error);
+        let offered = match watch.wants_last_checkpoint() {
+            true => offer_checkpoint(trainer, network, &course, start, watch),
+            false => Ok(()),
+        };
+        trainer.show_average(network);
+        return Err(offered.err().unwrap_or(error));
     }
     trainer.show_average(network);
-    let seconds = start.elapsed().as_secs_f64();
-    Ok(History { epochs, solver: Solver::Direct, reason: String::new(), seconds })
+    let seconds = course.seconds + start.elapsed().as_secs_f64();
+    Ok(History { epochs: course.reports, solver: Solver::Direct, reason: String::new(), seconds })
+}
+
+/// Gives whoever watches a checkpoint of this moment. Weights that are not finite make none: the next loss says so.
+fn offer_checkpoint<F: Float>(
+    trainer: &Trainer<F>,
+    network: &Network<F>,
+    course: &Course,
+    start: Instant,
+    watch: &mut impl Watch<F>,
+) -> Result<()> {
+    if first_not_finite(network.parameters()).or(first_not_finite(network.buffers())).is_some() {
+        return Ok(());
+    }
+    let checkpoint = trainer.checkpoint(network, course, start.elapsed().as_secs_f64())?;
+    watch.checkpoint(checkpoint)
 }
 
 /// A divergence, with the epoch in which it came and the loss before it.
@@ -227,61 +275,86 @@ fn in_epoch(error: Error, now: u64, before: Option<f64>) -> Error {
     }
 }
 
-/// All steps of one epoch.
+/// All steps of one epoch, or those that are left of the one that a checkpoint was taken in.
 fn run_epoch<F: Float>(
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
     source: &mut impl BatchSource<F>,
-    epoch: u64,
     order: &[u32],
     options: &FitOptions,
-    last_loss: &mut Option<f64>,
+    start: Instant,
+    course: &mut Course,
     watch: &mut impl Watch<F>,
 ) -> Result<Evaluation> {
-    let FitOptions { metrics, accumulate, .. } = options;
+    let epoch = course.reports.len() as u64;
     source.begin_epoch(*trainer.epochs_mut());
     if !order.is_empty() {
         source.put_in_order(order)?;
     }
-    trainer.forget_gathered(); // an interrupt may have left some
-    let (mut samples, mut weight, mut loss, mut batches) = (0.0, 0.0, 0.0, 0);
-    let mut scores: Vec<Tally> = metrics.iter().copied().map(Tally::new).collect();
-    let begun = watch.reads_batches().then(|| (network.clone(), trainer.memory()));
+    match &course.running {
+        Some(running) => {
+            for _ in 0..running.batches {
+                source.next_batch(); // drawn again, to leave random numbers where they were
+                callback(|| watch.step())?;
+            }
+        }
+        None => {
+            trainer.forget_gathered(); // an interrupt may have left some
+            course.running = Some(Running::new(*trainer.epochs_mut(), &options.metrics));
+        }
+    }
+    let begun = course.running.as_ref().filter(|_| watch.reads_batches()).map(|running| Begun {
+        network: network.clone(),
+        memory: trainer.memory(),
+        running: running.clone(),
+    });
     while let Some(batch) = source.next_batch() {
+        let Some(running) = &mut course.running else { break };
         let counts = trainer.share_in_epoch(&batch);
         if let Some(begun) = &begun {
-            let told = callback(|| watch.batch_begin(batches));
-            or_back(told, begun, trainer, network)?;
+            let told = callback(|| watch.batch_begin(running.batches));
+            or_back(told, begun, trainer, network, running)?;
         }
-        let step =
-            trainer.part_of_step(network, batch, *accumulate).map_err(|error| in_epoch(error, epoch, *last_loss))?;
-        *last_loss = Some(step);
-        samples += batch.samples as f64;
-        weight += counts;
-        loss += step * counts;
-        trainer.count(&mut scores, network, batch.targets);
+        let step = trainer.part_of_step(network, batch, options.accumulate);
+        let step = step.map_err(|error| in_epoch(error, epoch, course.last_loss))?;
+        course.last_loss = Some(step);
+        running.samples += batch.samples as f64;
+        running.weight += counts;
+        running.loss += step * counts;
+        trainer.count(&mut running.scores, network, batch.targets);
         if let Some(begun) = &begun {
-            let told = callback(|| watch.batch_end(batches, step, network));
-            or_back(told, begun, trainer, network)?;
+            let told = callback(|| watch.batch_end(running.batches, step, network));
+            or_back(told, begun, trainer, network, running)?;
         }
-        batches += 1;
+        running.batches += 1;
+        if watch.wants_checkpoint(None) {
+            offer_checkpoint(trainer, network, course, start, watch)?;
+        }
         callback(|| watch.step())?;
     }
     trainer.finish_step(network);
-    let loss = if samples > 0.0 && weight > 0.0 { loss / weight } else { 0.0 };
-    Ok(Evaluation { loss, metrics: scores.iter().map(Tally::value).collect() })
+    Ok(course.running.as_ref().map(Running::evaluation).unwrap_or_default())
 }
 
-/// Where whoever watches a batch fails, the weights and the optimizer go back to where the epoch `begun`.
+/// Where an epoch begins, or goes on.
+struct Begun<F: Float> {
+    network: Network<F>,
+    memory: Memory<F>,
+    running: Running,
+}
+
+/// Where whoever watches a batch fails, weights, optimizer and place go back to where the epoch has `begun`.
 fn or_back<F: Float>(
     told: Result<()>,
-    begun: &(Network<F>, Memory<F>),
+    begun: &Begun<F>,
     trainer: &mut Trainer<F>,
     network: &mut Network<F>,
+    running: &mut Running,
 ) -> Result<()> {
     if told.is_err() {
-        network.clone_from(&begun.0);
-        trainer.recall(begun.1.clone());
+        network.clone_from(&begun.network);
+        trainer.recall(begun.memory.clone());
+        running.clone_from(&begun.running);
     }
     told
 }

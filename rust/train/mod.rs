@@ -6,6 +6,7 @@
 //! - `source.rs`: where batches come from.
 //! - `mixup.rs`: batches of blended samples.
 //! - `fit.rs`: epochs, validation, history.
+//! - `checkpoint.rs`: all that a training needs to go on with the same bits.
 //! - `held_out.rs`: a part of the samples set aside for validation.
 //! - `solver.rs`: training on arrays: all at once or batch by batch, directly or reduced.
 //! - `prepared.rs`: the data as steps read it, made once for all networks that share it.
@@ -14,6 +15,7 @@
 //! - `room.rs`: the memory that a training takes for sure, asked for before it begins.
 //! - `many.rs`: several networks side by side on the same data.
 
+mod checkpoint;
 mod fit;
 mod held_out;
 mod labels;
@@ -28,6 +30,7 @@ mod solver;
 mod source;
 mod step;
 
+pub use checkpoint::{Checkpoint, Progress};
 pub use fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
 pub use held_out::held_out;
 pub use labels::{Labels, OwnedLabels, OwnedTargets};

@@ -45,6 +45,16 @@ impl Outside {
         self.state.slots.first().cloned().unwrap_or_else(|| vec![0.0; self.weights.len()])
     }
 
+    /// What the rule remembers of them.
+    pub fn slots(&self) -> &[Vec<f64>] {
+        &self.state.slots
+    }
+
+    /// Goes on from what [`Outside::weights`] and [`Outside::slots`] gave.
+    pub fn go_on_from(&mut self, weights: Vec<f64>, slots: Vec<Vec<f64>>) {
+        (self.weights, self.state.slots) = (weights, slots);
+    }
+
     /// Squared length of the part outside.
     fn square(&self) -> f64 {
         let rows = self.gram.chunks_exact(self.weights.len());

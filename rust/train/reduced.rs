@@ -20,9 +20,10 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
+use super::checkpoint::Checkpoint;
 use super::outside::Outside;
 use super::step::Trainer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::math::{Float, check_room, subtract_multiple};
 use crate::matmul::matmul;
@@ -203,6 +204,29 @@ impl<'a, F: Float> Reduction<'a, F> {
         Ok(inside.iter().enumerate().map(|(i, inside)| F::from_f64(outside(i) + inside)).collect())
     }
 
+    /// A checkpoint of the whole training from one of the reduced: with the network that it shows, and what the reduction
+    /// was made of, from which it is made again, bit for bit. `begun` is the steps that the optimizer had made before.
+    pub fn whole_checkpoint(&self, small: Checkpoint<F>, network: &Network<F>, begun: u64) -> Result<Checkpoint<F>> {
+        let Checkpoint { network: reduced, mut progress, mut floats, doubles } = small;
+        let outside = doubles.get("outside").map_or(&[][..], Vec::as_slice);
+        let network = self.restore(&reduced, network, outside)?;
+        floats.insert("reduced".into(), reduced.parameters().to_vec());
+        for (i, basis) in self.bases.iter().enumerate() {
+            floats.insert(format!("bases.{i}"), basis.whole.clone());
+        }
+        progress.reduced_after = Some(begun);
+        Ok(Checkpoint { network, progress, floats, doubles })
+    }
+
+    /// The way back: the checkpoint of the reduced training, `small` being its network.
+    pub fn small_checkpoint(&self, mut whole: Checkpoint<F>, small: &Network<F>) -> Result<Checkpoint<F>> {
+        let mut network = small.clone();
+        network.set_parameters(whole.floats("reduced", small.parameters().len())?)?;
+        network.set_buffers(whole.network.buffers().to_vec())?;
+        whole.progress.reduced_after = None;
+        Ok(Checkpoint { network, ..whole })
+    }
+
     /// The network with the weights that `reduced` was trained to, and `outside` of the span as [`super::outside`] says.
     pub fn restore(&self, reduced: &Network<F>, network: &Network<F>, outside: &[f64]) -> Result<Network<F>> {
         let mut restored = network.clone();
@@ -246,6 +270,33 @@ impl<'a, F: Float> Reduction<'a, F> {
         let parameters = first.iter().copied().chain(blocks).chain(others.iter().copied()).collect();
         small_network(reduced, self.bases[0].inside.nrows() + self.units * outside.len(), parameters)
     }
+}
+
+/// The first kernel, in its network, and what the optimizer remembered of it, as they were when the training began that a
+/// checkpoint was taken of: a [`Reduction`] of them is that of then.
+pub(super) fn start_of<F: Float>(
+    checkpoint: &Checkpoint<F>,
+    trainer: &Trainer<F>,
+    network: &Network<F>,
+    units: usize,
+) -> Result<(Network<F>, OptimizerState<F>)> {
+    let Some(steps) = checkpoint.progress.reduced_after else {
+        return Err(Error::value("solver", "direct, as of the checkpoint", "reduced"));
+    };
+    let size = network.spec().inputs() * units;
+    let basis = |i: usize| {
+        let array = checkpoint.floats.get(&format!("bases.{i}")).filter(|array| array.len() == size);
+        array.ok_or_else(|| Error::shape(format!("bases.{i} of the checkpoint"), size.to_string(), "something else"))
+    };
+    let slots = if steps > 0 { trainer.slots().len() } else { 0 };
+    let mut network = network.clone();
+    network.parameters_mut()[..size].copy_from_slice(basis(0)?);
+    let mut state = trainer.optimizer().start(network.parameters().len());
+    state.steps = steps;
+    for (i, slot) in state.slots.iter_mut().enumerate().take(slots) {
+        slot[..size].copy_from_slice(basis(i + 1)?);
+    }
+    Ok((network, state))
 }
 
 /// The network `like` on another number of inputs, to which a first `Rescale` has been applied. It stays in its place,

@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use ndarray::Array2;
 
+use super::checkpoint::Checkpoint;
 use super::fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
 use super::labels::{Labels, OwnedLabels};
 use super::mixup::{self, Mixup};
 use super::prepared::{Form, Prepared};
-use super::reduced::{Reduction, Span};
+use super::reduced::{self, Reduction, Span};
 use super::source::{FullBatch, MiniBatches, Order, check_data};
 use super::step::{Evaluation, Trainer};
 use crate::error::{Error, Result};
@@ -208,9 +209,18 @@ fn fit_reduced<F: Float>(
 ) -> Result<History> {
     let threads = trainer.threads();
     let units = first_units(network).unwrap_or(0);
-    let reduction = parallel::install(threads, || Reduction::new(span, network, trainer.state_mut(), units, threads))?;
-    let mut small = reduction.network(network)?;
+    let resumed = trainer.resumed.take();
+    let start =
+        resumed.as_ref().map(|checkpoint| reduced::start_of(checkpoint, trainer, network, units)).transpose()?;
+    let (first, state) = start.as_ref().map_or((&*network, &trainer.state), |(network, state)| (network, state));
+    let begun = state.steps;
+    let reduction = parallel::install(threads, || Reduction::new(span, first, state, units, threads))?;
+    let mut small = reduction.network(first)?;
     let mut small_trainer = reduction.trainer(&small, trainer)?;
+    if let Some(checkpoint) = resumed {
+        small_trainer.resume_from(reduction.small_checkpoint(*checkpoint, &small)?);
+        small_trainer.go_on(&mut small, options)?;
+    }
     let validation_data = match data.validation.zip(data.inside.as_ref()) {
         Some((x, inside)) => Some(reduction.validation(x, network.input_scale(), inside)?),
         None => None,
@@ -222,6 +232,7 @@ fn fit_reduced<F: Float>(
         reduction: &reduction,
         network,
         outside: start,
+        begun,
         validation: validation_data.as_ref().zip(validation_labels),
         evaluator: Trainer::new(&evaluated, Optimizer::new(trainer.optimizer().rule, 1.0), trainer.loss(), threads)?
             .without_regularization()
@@ -252,6 +263,8 @@ struct ThroughReduction<'a, F: Float, W> {
     reduction: &'a Reduction<'a, F>,
     network: &'a Network<F>,
     outside: Vec<f64>,
+    /// Steps that the optimizer had made before.
+    begun: u64,
     validation: Option<(&'a Array2<F>, Labels<'a, F>)>,
     evaluator: Trainer<F>,
     metrics: &'a [Metric],
@@ -300,6 +313,18 @@ impl<F: Float, W: Watch<F>> Watch<F> for ThroughReduction<'_, F, W> {
             self.network
         };
         self.watch.epoch(report, shown)
+    }
+
+    fn wants_checkpoint(&mut self, finished: Option<&EpochReport>) -> bool {
+        self.watch.wants_checkpoint(finished)
+    }
+
+    fn wants_last_checkpoint(&self) -> bool {
+        self.watch.wants_last_checkpoint()
+    }
+
+    fn checkpoint(&mut self, checkpoint: Checkpoint<F>) -> Result<()> {
+        self.watch.checkpoint(self.reduction.whole_checkpoint(checkpoint, self.network, self.begun)?)
     }
 
     fn validate(&mut self, network: &Network<F>) -> Option<Result<Evaluation>> {

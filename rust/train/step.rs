@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::checkpoint::{Checkpoint, Course};
 use super::labels::Labels;
 use super::objective::{Counting, Objective};
 use super::outside::Outside;
@@ -55,18 +56,22 @@ pub type OwnLoss<F> = Arc<dyn Fn(&[F], usize, Labels<F>, &mut [F]) -> Result<f64
 
 /// Trains one network: the optimizer with its state, the gradient, and all memory that a step needs, taken once.
 pub struct Trainer<F: Float> {
-    optimizer: Optimizer,
+    pub(super) optimizer: Optimizer,
     loss: Loss,
-    state: OptimizerState<F>,
-    epochs: u64,
+    pub(super) state: OptimizerState<F>,
+    pub(super) epochs: u64,
     parts: Vec<Part>,
     kernels: Vec<Kernel>,
-    outside: Option<Outside>,
-    average: Averaged<F>,
+    pub(super) outside: Option<Outside>,
+    pub(super) average: Averaged<F>,
     own: Option<OwnLoss<F>>,
     counting: Option<Counting>,
     gradient: Vec<F>,
-    gathered: Gathered<F>,
+    pub(super) gathered: Gathered<F>,
+    /// Where the next training goes on.
+    pub(super) resumed: Option<Box<Checkpoint<F>>>,
+    /// How far that training was.
+    pub(super) course: Course,
     squares: Vec<f64>,
     last_loss: Option<f64>,
     dout: Vec<F>,
@@ -85,18 +90,29 @@ struct Kernel {
 
 /// The average of the weights, or, while the network shows that, the weights themselves.
 #[derive(Clone)]
-struct Averaged<F> {
-    hidden: Vec<F>,
-    steps: u64,
+pub(super) struct Averaged<F> {
+    pub hidden: Vec<F>,
+    pub steps: u64,
     /// The sum of the average that is shown: another one means that somebody has changed the weights since.
-    shown: Option<f64>,
+    pub shown: Option<f64>,
+}
+
+impl<F: Float> Averaged<F> {
+    /// Puts the average in the place of the weights, if there is one.
+    pub fn show(&mut self, network: &mut Network<F>) {
+        if self.shown.is_none() && !self.hidden.is_empty() {
+            network.parameters_mut().swap_with_slice(&mut self.hidden);
+            self.shown = Some(sum(network.parameters()));
+        }
+    }
 }
 
 /// Gradients of batches that make one step together: their sum, each times what its batch counts.
-struct Gathered<F> {
-    sum: Vec<F>,
-    weight: f64,
-    batches: usize,
+#[derive(Clone)]
+pub(super) struct Gathered<F> {
+    pub sum: Vec<F>,
+    pub weight: f64,
+    pub batches: usize,
 }
 
 /// What a step changes beside the weights.
@@ -105,6 +121,7 @@ pub(super) struct Memory<F> {
     state: OptimizerState<F>,
     outside: Option<Outside>,
     average: Averaged<F>,
+    gathered: Gathered<F>,
 }
 
 impl<F: Float> Trainer<F> {
@@ -148,6 +165,8 @@ impl<F: Float> Trainer<F> {
             counting: None,
             gradient: zeros("a gradient", parameters)?,
             gathered: Gathered { sum: Vec::new(), weight: 0.0, batches: 0 },
+            resumed: None,
+            course: Course::default(),
             squares: Vec::new(),
             last_loss: None,
             dout: Vec::new(),
@@ -219,12 +238,18 @@ impl<F: Float> Trainer<F> {
 
     /// What a step changes beside the weights.
     pub(super) fn memory(&self) -> Memory<F> {
-        Memory { state: self.state.clone(), outside: self.outside.clone(), average: self.average.clone() }
+        Memory {
+            state: self.state.clone(),
+            outside: self.outside.clone(),
+            average: self.average.clone(),
+            gathered: self.gathered.clone(),
+        }
     }
 
     /// Goes back to what it remembered.
     pub(super) fn recall(&mut self, memory: Memory<F>) {
-        (self.state, self.outside, self.average) = (memory.state, memory.outside, memory.average);
+        (self.state, self.outside) = (memory.state, memory.outside);
+        (self.average, self.gathered) = (memory.average, memory.gathered);
     }
 
     /// A loss of the caller's own, in the place of [`Loss::Own`].
@@ -234,10 +259,7 @@ impl<F: Float> Trainer<F> {
 
     /// Puts the average of the weights in the place of the weights, where the optimizer has one.
     pub(super) fn show_average(&mut self, network: &mut Network<F>) {
-        if self.average.shown.is_none() && !self.average.hidden.is_empty() {
-            network.parameters_mut().swap_with_slice(&mut self.average.hidden);
-            self.average.shown = Some(sum(network.parameters()));
-        }
+        self.average.show(network);
     }
 
     /// Puts the weights back in their place. If somebody has changed them meanwhile, those are the weights, and a new

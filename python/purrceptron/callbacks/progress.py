@@ -71,6 +71,7 @@ class ProgressBar(Progress):
         self._bar: Any = None
         self._task: Any = None
         self._begin = self._last_line = 0.0
+        self._first: int | None = None
 
     def on_train_begin(self, model: Sequential, epochs: int) -> None:
         """Start the bar."""
@@ -80,6 +81,7 @@ class ProgressBar(Progress):
 
         super().on_train_begin(model, epochs)
         self._begin = self._last_line = time.monotonic()
+        self._first = None
         console = Console(stderr=True)
         if console.is_interactive:
             status = TextColumn("{task.fields[status]}", markup=False)
@@ -88,10 +90,14 @@ class ProgressBar(Progress):
             self._task = self._bar.add_task(self._description, total=epochs, status="")
             self._bar.start()
 
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Note where it begins: a training that is resumed has had epochs before."""
+        self._first = epoch if self._first is None else self._first
+
     def _show(self, epoch: int, epochs: int, logs: dict[str, float]) -> None:
         now = time.monotonic()
-        spent = now - self._begin
-        left = f"{_duration(spent / epoch * (epochs - epoch))} left" if epoch < epochs else _duration(spent)
+        spent, done = now - self._begin, epoch - (self._first or 0)
+        left = f"{_duration(spent / max(done, 1) * (epochs - epoch))} left" if epoch < epochs else _duration(spent)
         scores = (f"{'cost' if name == 'loss' else name} {value:.4f}" for name, value in logs.items())
         status = "  ".join([f"{epoch:,}/{epochs:,}", *scores, left])
         if self._bar is not None:

@@ -79,9 +79,9 @@ class EarlyStopping(Remembering):
         self.buffers: dict[str, Array] = {}
 
     def state(self) -> dict[str, Any]:
-        """The best score, its epoch, and the weights and buffers of then."""
+        """The best score, its epoch, the weights and buffers of then, and where it stopped."""
         kept = {"weights": self.weights, "buffers": self.buffers}
-        return {"best": self.best, "best_epoch": self.best_epoch, **kept}
+        return {"best": self.best, "best_epoch": self.best_epoch, "stopped_epoch": self.stopped_epoch, **kept}
 
     def on_train_begin(self, model: Sequential, epochs: int) -> None:
         """Forget what an earlier training left, unless the state was restored."""
@@ -138,6 +138,10 @@ class StopWhen(Remembering):
 
     def _forget(self) -> None:
         self.stopped_epoch: int | None = None
+
+    def state(self) -> dict[str, Any]:
+        """Where it stopped."""
+        return {"stopped_epoch": self.stopped_epoch}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
         """Ask the condition."""

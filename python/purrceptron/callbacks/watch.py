@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..checkpoints.plain import pack
+from ..errors import CheckpointError, ModelFileError
 from .callback import Callback
+from .held import Held
 
 if TYPE_CHECKING:
+    from .. import _core
     from ..model import Sequential
 
 __all__ = ["Watch"]
@@ -23,6 +28,7 @@ class Watch:
         more_scores: Scores by name besides the core's, of the network as it is; called at the end of an epoch.
 
     Attributes:
+        epochs: Of the training.
         scores: What `more_scores` gave, a list by name.
     """
 
@@ -30,28 +36,36 @@ class Watch:
         self, callbacks: Sequence[Callback], options: dict[str, Any], more_scores: Callable[[], dict[str, float]]
     ) -> None:
         self._callbacks, self._more_scores = callbacks, more_scores
-        self._epochs: int = options["epochs"]
+        self.epochs: int = options["epochs"]
         self._names: list[str] = options["metrics"]
         self._batch_begins = [callback for callback in callbacks if _overrides(callback, "on_batch_begin")]
         self._batch_ends = [callback for callback in callbacks if _overrides(callback, "on_batch_end")]
+        self._remembering = [callback for callback in callbacks if _overrides(callback, "state")]
         self.scores: dict[str, list[float]] = {}
+        self._telling = False
+        self._kept: bytes | None = None
 
     @property
     def asked_for_batches(self) -> bool:
         """Whether a callback wants to hear of every batch."""
         return bool(self._batch_begins or self._batch_ends)
 
-    def begin(self, model: Sequential, ends: ExitStack) -> None:
+    @property
+    def settled(self) -> bool:
+        """Whether all callbacks have heard of all that happened, so that their states belong together."""
+        return not (self._telling and (self._remembering or self.scores))
+
+    def begin(self, model: Sequential, ends: ExitStack, first_epoch: int = 0) -> None:
         """Tell that the training begins; `ends` tells those who heard of it that it has ended, whatever happens."""
         heard: list[Callback] = []
         ends.callback(_end, heard)
         for callback in self._callbacks:
             heard.append(callback)
-            callback.on_train_begin(model, self._epochs)
-        self._epoch_begin(0)
+            callback.on_train_begin(model, self.epochs)
+        self._epoch_begin(first_epoch)
 
     def _epoch_begin(self, epoch: int) -> None:
-        if epoch < self._epochs:
+        if epoch < self.epochs:
             for callback in self._callbacks:
                 callback.on_epoch_begin(epoch)
 
@@ -59,26 +73,98 @@ class Watch:
         self, epoch: int, loss: float, metrics: list[float], val_loss: float | None, val_metrics: list[float] | None
     ) -> bool:
         """After an epoch, with its scores; whether a callback stops the training."""
-        logs = {"loss": loss, **dict(zip(self._names, metrics, strict=True))}
-        if val_loss is not None and val_metrics is not None:
-            logs |= {"val_loss": val_loss, **{f"val_{n}": v for n, v in zip(self._names, val_metrics, strict=True)}}
+        stops = self._epoch_end(epoch, self._logs(loss, metrics, val_loss, val_metrics))
+        if not stops:
+            self._epoch_begin(epoch + 1)
+        return stops
+
+    def epoch_with_checkpoints(self, epoch: int, *scores: Any) -> bool:
+        """The same where checkpoints are taken; the last of the scores says whether one comes next.
+
+        An interrupt waits until the callbacks have been told, and comes before the next epoch's beginning: so they have
+        one state, which belongs to the end of this epoch.
+        """
+        *scores_, due = scores
+        with Held(active=bool(self._remembering or self.scores)) as held:
+            self._telling = True
+            stops = self._epoch_end(epoch, self._logs(*scores_))
+            if due or stops or held.interrupted:
+                self._kept = self._pack()
+            self._telling = False
+        if not stops:
+            self._epoch_begin(epoch + 1)
+        return stops
+
+    def _epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
         for name, value in self._more_scores().items():
             logs[name] = value
             self.scores.setdefault(name, []).append(value)
         stops = [callback.on_epoch_end(epoch, logs) for callback in self._callbacks]  # all of them, whoever stops
-        if any(stops):
-            return True
-        self._epoch_begin(epoch + 1)
-        return False
+        return any(stops)
+
+    def _logs(
+        self, loss: float, metrics: list[float], val_loss: float | None, val_metrics: list[float] | None
+    ) -> dict[str, float]:
+        logs = {"loss": loss, **dict(zip(self._names, metrics, strict=True))}
+        if val_loss is not None and val_metrics is not None:
+            logs |= {"val_loss": val_loss, **{f"val_{n}": v for n, v in zip(self._names, val_metrics, strict=True)}}
+        return logs
 
     def batch(self, batch: int, loss: float | None) -> None:
         """Before a batch, without its loss, and after it."""
+        self._telling = True
         if loss is None:
             for callback in self._batch_begins:
                 callback.on_batch_begin(batch)
         else:
             for callback in self._batch_ends:
                 callback.on_batch_end(batch, {"loss": loss})
+        self._telling = False
+
+    def logs_of(self, checkpoint: _core.Checkpoint) -> dict[str, float]:
+        """The scores of the last finished epoch, as callbacks hear them."""
+        scores = checkpoint.scores(len(self._names))
+        logs = {} if scores is None else self._logs(*scores)
+        return {**logs, **{name: values[-1] for name, values in self.scores.items() if values}}
+
+    def state(self) -> bytes:
+        """What callbacks and functions have come to, for a checkpoint: that of the epoch's end where one was due."""
+        kept, self._kept = self._kept, None
+        return self._pack() if kept is None else kept
+
+    def _pack(self) -> bytes:
+        states = []
+        for callback in self._remembering:
+            name, state = type(callback).__name__, callback.state()
+            try:
+                pack(state)
+            except (AttributeError, TypeError) as error:
+                raise TypeError(f"callbacks: {name}.state() is no plain data: {error}") from None
+            states.append([name, state])
+        return pack({"callbacks": states, "scores": self.scores})
+
+    def restore(self, state: dict[str, Any], path: Path) -> None:
+        """Give every callback its state from a checkpoint.
+
+        Raises:
+            CheckpointError: It is of other callbacks.
+            ModelFileError: It is no state of theirs.
+        """
+        try:
+            states, scores = state["callbacks"], state["scores"]
+            then, now = [name for name, _ in states], [type(callback).__name__ for callback in self._remembering]
+            lists = all(isinstance(values, list) for values in scores.values())
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ModelFileError(f"{path}: not a checkpoint of fit: no states of callbacks") from None
+        if then != now:
+            told = [", ".join(names) or "none" for names in (then, now)]
+            raise CheckpointError(f"{path}: has the state of other callbacks: {told[0]}; this training has {told[1]}")
+        for callback, (name, kept) in zip(self._remembering, states, strict=True):
+            if not isinstance(kept, dict) or kept.keys() != callback.state().keys() or not lists:
+                raise ModelFileError(f"{path}: not a checkpoint of fit: no state of {name}")
+        for callback, (_, kept) in zip(self._remembering, states, strict=True):
+            callback.restore(kept)
+        self.scores = scores
 
 
 def _overrides(callback: Callback, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from .. import _core
 from ..callbacks import Callback, ProgressBar
+from ..checkpoints import Checkpoint
 from ..datasets import Data
 from ..errors import DataError
 from ..optimizers import as_optimizer
@@ -32,6 +34,7 @@ Examples:
   purr train photos/ --output pets.safetensors
   purr train train_catvnoncat.h5 --test test_catvnoncat.h5
   purr train photos/ --network 64-16-1 --optimizer adam --epochs 200 --batch-size 32
+  purr train photos/ --checkpoint run/ --resume
 """
 
 
@@ -108,6 +111,26 @@ Examples:
     help="The model file to write; one of that name is replaced.",
 )
 @click.option(
+    "--checkpoint",
+    "directory",
+    type=click.Path(),
+    metavar="DIR",
+    help="Leave checkpoints in this folder, the last two; --resume goes on from the last.",
+)
+@click.option(
+    "--every",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Epochs from one checkpoint to the next.  [default: 60 seconds]",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on from the last checkpoint in DIR, with the model that a training without a stop gives, bit for bit; "
+    "begin where there is none.",
+)
+@click.option("--force-data", is_flag=True, help="Resume on other photos than those of the checkpoint, too.")
+@click.option(
     "--positive-class",
     metavar="NAME",
     help="Of two classes the one that is asked for.  [default: cat if there is one, else the second]",
@@ -129,6 +152,10 @@ def train(
     seed: int,
     threads: int | None,
     model_file: str,
+    directory: str | None,
+    every: int | None,
+    resume: bool,
+    force_data: bool,
     positive_class: str | None,
     skip_bad: bool,
     output: Output,
@@ -143,6 +170,7 @@ def train(
     """
     if ctx.get_parameter_source("holdout") is not click.core.ParameterSource.DEFAULT and (test or not data):
         raise click.UsageError("--holdout sets a part of DATA aside: give DATA, and no --test.", ctx)
+    checkpoint = _checkpoint(ctx, directory, every, resume, force_data)
     _check_writable(model_file)
     training, held_out = _photos(data, test, holdout, seed, skip_bad, output)
     if learning_rate is None:
@@ -172,7 +200,8 @@ def train(
     if held_out is not None:  # all that can be refused is refused before the training
         held_out_labels = indices_of(held_out, names)
         held_out_pictures = as_pictures(held_out.images, image_size, color, held_out.source)
-    _learn(classifier, training, [] if output.quiet else [ProgressBar()])
+    callbacks = [] if output.quiet else [ProgressBar()]
+    _learn(classifier, training, callbacks, checkpoint, resume)
     replaced = Path(model_file).exists()
     classifier.save(model_file)
 
@@ -184,6 +213,20 @@ def train(
     report = TrainingReport(classifier, training, held_out, evaluation, model_file, replaced)
     output.result(report.to_dict(), report.lines())
     output.say("\n".join(next_steps(model_file, data, classifier.class_names_[-1], seed)))
+
+
+def _checkpoint(
+    ctx: click.Context, directory: str | None, every: int | None, resume: bool, force_data: bool
+) -> Checkpoint | None:
+    """What is to be kept of the training."""
+    if directory is None:
+        for option, given in (("--every", every), ("--resume", resume), ("--force-data", force_data)):
+            if given:
+                raise click.UsageError(f"{option} is about checkpoints: give --checkpoint DIR, too.", ctx)
+        return None
+    if force_data and not resume:
+        raise click.UsageError("--force-data is about --resume.", ctx)
+    return Checkpoint(directory, every_epochs=every, force_data=force_data)
 
 
 def _check_writable(model_file: str) -> None:
@@ -229,10 +272,25 @@ def _photos(
     return training, held_out
 
 
-def _learn(classifier: PhotoClassifier, training: Data, callbacks: list[Callback]) -> None:
+def _learn(
+    classifier: PhotoClassifier,
+    training: Data,
+    callbacks: Sequence[Callback],
+    checkpoint: Checkpoint | None,
+    resume: bool,
+) -> None:
     try:
-        classifier.fit(training.images, training.labels, class_names=training.class_names, callbacks=callbacks)
+        classifier.fit(
+            training.images,
+            training.labels,
+            class_names=training.class_names,
+            callbacks=callbacks,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
     except DataError as error:
         raise DataError(f"{training.source}: {error}") from error
     except KeyboardInterrupt as interrupt:
-        raise type(interrupt)("nothing was saved") from None
+        kept = [f"{note}; --resume goes on from it" for note in getattr(interrupt, "__notes__", ())[-1:]]
+        saved = "".join(kept) or "nothing was saved"
+        raise type(interrupt)(saved) from None

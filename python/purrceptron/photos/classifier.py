@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from .._arrays import Array
 from .._spec import MOST_SEED, check_whole
 from ..callbacks import Callback
+from ..checkpoints import Checkpoint
 from ..errors import DataError
 from ..images.reading import Color, channels_of, check_image_options
 from ..many import fit_many
@@ -131,6 +132,8 @@ class PhotoClassifier:
         validation_data: tuple[Pictures, ArrayLike] | None = None,
         callbacks: Sequence[Callback] = (),
         verbose: int = 0,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+        resume: bool = False,
     ) -> Self:
         """Train a new network.
 
@@ -142,6 +145,8 @@ class PhotoClassifier:
             validation_data: `(images, labels)` to evaluate after every epoch, for the history and callbacks.
             callbacks: Called after epochs, see `purrceptron.callbacks`; not for an ensemble.
             verbose: 1 shows a progress bar; an ensemble has none.
+            checkpoint: Where the training leaves checkpoints, as in `Sequential.fit`; not for an ensemble.
+            resume: Whether to go on from the last checkpoint there.
 
         Raises:
             DataError: There are no photos, or of one class only; a label is no class; a pixel is no number 0 to 255; a
@@ -165,6 +170,8 @@ class PhotoClassifier:
         ensemble = check_whole("ensemble", self.ensemble, 1)
         if ensemble > 1 and callbacks:
             raise ValueError(f"callbacks watch one network, but ensemble is {ensemble}")
+        if ensemble > 1 and checkpoint is not None:
+            raise ValueError(f"checkpoint is for one network, but ensemble is {ensemble}")
         first = check_whole("seed", self.seed, 0, MOST_SEED + 1 - ensemble)
         models = tuple(Sequential(layers, input_shape=shape, seed=first + i) for i in range(ensemble))
         pictures = self._pictures(images, targets)
@@ -185,7 +192,8 @@ class PhotoClassifier:
             histories = fit_many(models, pictures, targets, **settings)
         else:
             try:
-                histories = [models[0].fit(pictures, targets, callbacks=callbacks, verbose=verbose, **settings)]
+                settings |= {"callbacks": callbacks, "verbose": verbose, "checkpoint": checkpoint, "resume": resume}
+                histories = [models[0].fit(pictures, targets, **settings)]
             except KeyboardInterrupt:
                 self._learnt(models, classes, pictures, targets, [])
                 raise
