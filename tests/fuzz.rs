@@ -125,7 +125,7 @@ fn fuzz(name: &str, inputs: u32, target: fn(&[u8])) {
         let length = data.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
         let tensors = (data.len() as u64).saturating_sub(8).saturating_sub(length) as usize;
         changes.iter().for_each(|change| change.apply(&mut data));
-        if name == "model_file" && mend > 0 {
+        if ["model_file", "checkpoint"].contains(&name) && mend > 0 {
             targets::mend_length(&mut data, tensors);
         }
         target(&data);
@@ -140,6 +140,11 @@ fn fuzz(name: &str, inputs: u32, target: fn(&[u8])) {
 #[test]
 fn a_damaged_model_file_is_refused_or_is_the_model_that_it_was() {
     fuzz("model_file", 60_000, targets::model_file);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_refused_or_has_the_network_that_it_shows() {
+    fuzz("checkpoint", 30_000, targets::checkpoint);
 }
 
 #[test]

@@ -116,6 +116,14 @@ def notes(data: bytes, path: Path) -> None:
     assert len(classifier.class_names_) == 2
 
 
+def state(data: bytes, path: Path) -> None:
+    """The state of callbacks in a checkpoint."""
+    from purrceptron.checkpoints.plain import pack, unpack
+
+    read = unpack(data)
+    assert repr(unpack(pack(read))) == repr(read)
+
+
 Target = Callable[[bytes, Path], None]
 # ValueError and TypeError are a caller's mistakes; MemoryError says how much was asked for.
 TARGETS: dict[str, tuple[Target, str, tuple[type[Exception], ...]]] = {
@@ -125,6 +133,7 @@ TARGETS: dict[str, tuple[Target, str, tuple[type[Exception], ...]]] = {
     "toml": (toml, ".toml", (ValueError, TypeError, MemoryError)),
     "string": (line, "", (ValueError, MemoryError)),
     "notes": (notes, "", (purr.ModelFileError,)),
+    "state": (state, "", (ValueError,)),
 }
 
 

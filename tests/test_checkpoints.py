@@ -592,6 +592,7 @@ def test_bytes_that_are_none_of_ours_are_refused(noise: bytes, place: int, byte:
         ["<f8", [-1], 0],
         ["<f8", [1], -8],
         ["O", [1], 0],
+        ["9" * 5000 + "f,f", [1], 0],
         ["<f8", [2], 8],
         [],
         "f8",

@@ -4,6 +4,7 @@
 //! over all of them stands in that note, which the description's own checksum covers: a file is whole, or it is refused.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::path::Path;
 
 use safetensors::tensor::Dtype;
@@ -113,7 +114,17 @@ fn checksum(tensors: &[Tensor]) -> String {
 /// without a training.
 pub fn load_checkpoint(path: &Path) -> Result<CheckpointFile> {
     let (mut file, size) = open(path)?;
-    let Contents { model, mut notes, more: tensors } = read(&mut file, size, path, true)?;
+    checkpoint(read(&mut file, size, path, true)?, path)
+}
+
+/// Reads the bytes of a checkpoint as [`load_checkpoint`] reads a file; `path` is for messages.
+pub fn checkpoint_from_bytes(bytes: &[u8], path: &Path) -> Result<CheckpointFile> {
+    checkpoint(read(&mut Cursor::new(bytes), bytes.len() as u64, path, true)?, path)
+}
+
+/// The checkpoint that a file holds.
+fn checkpoint(contents: Contents, path: &Path) -> Result<CheckpointFile> {
+    let Contents { model, mut notes, more: tensors } = contents;
     let fail = |reason: String| refusal(path, &reason);
     let described = notes.remove(KEY).ok_or_else(|| fail("a model file, but no checkpoint of a training".into()))?;
     let described: Described = serde_json::from_str(&described)

@@ -28,7 +28,9 @@ use crate::network::{Model, Network, hexadecimal};
 use crate::spec::NetworkSpec;
 use crate::with_network;
 pub use atomic::write_atomically;
-pub use checkpoint::{AnyCheckpoint, CheckpointFile, InCheckpoint, load_checkpoint, save_checkpoint};
+pub use checkpoint::{
+    AnyCheckpoint, CheckpointFile, InCheckpoint, checkpoint_from_bytes, load_checkpoint, save_checkpoint,
+};
 use header::{Header, Names};
 pub use lock::DirectoryLock;
 

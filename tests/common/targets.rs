@@ -7,7 +7,7 @@ use ndarray::Array2;
 use peak_alloc::PeakAlloc;
 use purrceptron::activation::Activation;
 use purrceptron::error::{Error, Result};
-use purrceptron::file::{from_bytes, to_bytes};
+use purrceptron::file::{AnyCheckpoint, checkpoint_from_bytes, from_bytes, to_bytes};
 use purrceptron::initializer::Initializer;
 use purrceptron::loss::Loss;
 use purrceptron::math::{DType, Float};
@@ -25,19 +25,37 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// beside the weights.
 pub fn model_file(data: &[u8]) {
     let path = Path::new("the file");
+    let Some((model, notes)) = measured(data, || from_bytes(data, path)) else { return };
+    let saved = to_bytes(&model, &notes, path).expect("what is read can be saved");
+    let (again, same_notes) = from_bytes(&saved, path).expect("what is saved can be read");
+    assert_eq!((told(&again), same_notes), (told(&model), notes));
+}
+
+/// A checkpoint of a training, which is a model file, too: it is refused, or its network is the one that a reader of model
+/// files finds.
+pub fn checkpoint(data: &[u8]) {
+    let path = Path::new("the file");
+    let Some(file) = measured(data, || checkpoint_from_bytes(data, path)) else { return };
+    let model = from_bytes(data, path).expect("a checkpoint is a model file").0;
+    let network = match file.checkpoint {
+        AnyCheckpoint::F32(own) => Model::F32(own.network),
+        AnyCheckpoint::F64(own) => Model::F64(own.network),
+    };
+    assert_eq!(told(&network), told(&model));
+}
+
+/// What a file holds, or nothing if it is refused as one should be.
+fn measured<T>(data: &[u8], read: impl FnOnce() -> Result<T>) -> Option<T> {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
-    let model = from_bytes(data, path);
+    let result = read();
     let taken = MEMORY.peak_usage() - before;
     assert!(taken < 10_000_000 + data.len(), "{taken} bytes for a file of {}", data.len());
-    match model {
-        Ok((model, notes)) => {
-            let saved = to_bytes(&model, &notes, path).expect("what is read can be saved");
-            let (again, same_notes) = from_bytes(&saved, path).expect("what is saved can be read");
-            assert_eq!((told(&again), same_notes), (told(&model), notes));
-        }
+    match result {
+        Ok(contents) => Some(contents),
         Err(Error::ModelFile { reason, .. }) => {
             assert!(reason.chars().count() < 4000 && !reason.contains(char::is_control), "{reason:?}");
+            None
         }
         Err(error) => panic!("no error of a model file: {error:?}"),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,8 @@ def _from_json(value: Any, rest: memoryview) -> Any:
     if _ARRAY not in value:
         return {key[1:] if key.startswith("$") else key: _from_json(item, rest) for key, item in value.items()}
     name, shape, offset = value[_ARRAY]
-    dtype = np.dtype(str(name))
+    # NumPy takes text with a comma for source code.
+    dtype = np.dtype(name if re.fullmatch(r"[<|][biufc]\d+", name) else "O")
     if dtype.kind not in "biufc" or min([offset, *shape]) < 0:
         raise ValueError(f"an array of {name} {shape} at {offset}")
     end = offset + math.prod(shape) * dtype.itemsize
