@@ -41,6 +41,8 @@ pub trait InModel: Float {
     fn network(model: &Model) -> Result<&Network<Self>>;
     /// The network, to be changed, if it is of this type.
     fn network_mut(model: &mut Model) -> Result<&mut Network<Self>>;
+    /// A network as a model.
+    fn model(network: Network<Self>) -> Model;
 }
 
 macro_rules! in_model {
@@ -53,6 +55,9 @@ macro_rules! in_model {
                         Err(Error::value("dtype of the network", stringify!($float), stringify!($other)))
                     }
                 }
+            }
+            fn model(network: Network<Self>) -> Model {
+                Model::$variant(network)
             }
             fn network_mut(model: &mut Model) -> Result<&mut Network<Self>> {
                 match model {

@@ -20,8 +20,6 @@ from ._spec import check_above_zero, check_name, check_threads, check_whole
 from .callbacks import Callback, Progress, ProgressBar
 from .callbacks.watch import Watch
 from .checkpoints import Checkpoint
-from .checkpoints.identity import digest
-from .checkpoints.training import Checkpoints
 from .lbfgs import LBFGS
 from .losses import Loss, OwnLoss, as_loss, implied_loss, own_loss
 from .optimizers import SGD, Optimizer, as_optimizer
@@ -302,6 +300,8 @@ class Trainer:
         with ExitStack() as ends:
             checkpoints, first_epoch = None, 0
             if checkpoint is not None:
+                from .checkpoints.training import Checkpoints  # with hashlib: others need not wait for it
+
                 identity = self._identity(options, functions, arrays, validation)
                 checkpoints = Checkpoints(Checkpoint.of(checkpoint), identity, watch, resume)
                 first_epoch = ends.enter_context(checkpoints).first_epoch
@@ -342,6 +342,8 @@ class Trainer:
         validation: tuple[Array, Labels] | None,
     ) -> dict[str, Any]:
         """What decides the bits of a training, and of its history, beside the number of epochs."""
+        from .checkpoints.identity import digest
+
         identity = {
             "version": _core.version(),
             "network": json.loads(self._model._built().spec()),

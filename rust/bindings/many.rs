@@ -78,9 +78,9 @@ fn fit_typed<'py, F: InModel + Element>(
     };
     let results = detach_for_long(py, || {
         let results = core_fit_many(&mut members, x, validation, options, threads, go_on)?;
-        for ((shared, member), result) in shared.iter().zip(&members).zip(&results) {
+        for ((shared, member), result) in shared.iter().zip(members).zip(&results) {
             if !matches!(result, Err(Error::Diverged { .. })) {
-                shared.publish(&member.network)?;
+                shared.publish(member.network)?;
             }
         }
         Result::Ok(results)

@@ -55,17 +55,15 @@ impl Network {
         py.detach(|| with_network!(&*self.read(), network => network.spec().outputs()))
     }
 
-    /// Replaces weights and buffers by those of a network of the same spec.
-    pub fn publish<F: InModel>(&self, from: &CoreNetwork<F>) -> Result<()> {
-        self.change(|network| {
+    /// Puts a network of the same spec in the place of this one.
+    pub fn publish<F: InModel>(&self, network: CoreNetwork<F>) -> Result<()> {
+        self.shared.replace(|model| {
             let sizes = |network: &CoreNetwork<F>| (network.parameters().len(), network.buffers().len());
-            let (expected, got) = (sizes(network), sizes(from));
+            let (expected, got) = (sizes(F::network(model)?), sizes(&network));
             if expected != got {
                 return Err(Error::shape("weights", format!("{expected:?}"), format!("{got:?}")));
             }
-            network.parameters_mut().copy_from_slice(from.parameters());
-            network.buffers_mut().copy_from_slice(from.buffers());
-            Ok(())
+            Ok((F::model(network), ()))
         })
     }
 

@@ -1,5 +1,6 @@
 //! `_core.Trainer`: one step, the loop, and the way back to Python for those who watch.
 
+use std::borrow::Borrow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
@@ -181,7 +182,7 @@ impl Trainer {
                 }
                 let mut network = InModel::network(&shared.read())?.clone();
                 let loss = step(&mut network);
-                shared.publish(&network)?;
+                shared.publish(network)?;
                 Result::Ok(loss)
             })?;
             Ok(loss?)
@@ -323,7 +324,7 @@ fn fit_shared<F: InCheckpoint>(
         install_attached(trainer.threads(), || fit_arrays(trainer, &mut network, x, y, validation, options, watcher));
     trainer.forget_checkpoint(); // a training that was refused has not gone on from it
     if !matches!(result, Err(Error::Diverged { .. })) {
-        shared.publish(&network)?;
+        shared.publish(network)?;
     }
     result
 }
@@ -335,7 +336,7 @@ fn install_attached<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) ->
 }
 
 /// Calls `work` on all samples as one batch.
-fn on_batch<F: Float, N: std::borrow::Borrow<CoreNetwork<F>> + Send>(
+fn on_batch<F: Float, N: Borrow<CoreNetwork<F>> + Send>(
     trainer: &mut CoreTrainer<F>,
     network: N,
     x: Samples<F>,
@@ -385,7 +386,7 @@ impl<F: InCheckpoint> Watch<F> for Watcher<'_> {
     }
 
     fn batch_end(&mut self, batch: u64, loss: f64, network: &CoreNetwork<F>) -> Result<()> {
-        self.shared.publish(network)?;
+        self.shared.publish(network.clone())?;
         self.tell_batch(batch, Some(loss))
     }
 
@@ -419,7 +420,7 @@ impl<F: InCheckpoint> Watch<F> for Watcher<'_> {
         }
         self.last_report = Instant::now();
         if self.every_epoch {
-            self.shared.publish(network)?;
+            self.shared.publish(network.clone())?;
         }
         let (loss, metrics) = (report.training.loss, report.training.metrics.clone());
         let (val_loss, val_metrics) = report.validation.as_ref().map(|v| (v.loss, v.metrics.clone())).unzip();

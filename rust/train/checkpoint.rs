@@ -235,13 +235,16 @@ impl<F: Float> Trainer<F> {
                 Some(running)
             }
         };
-        if let Some(outside) = &self.outside {
-            let (weights, slots) = (outside.weights().len(), outside.slots().len());
-            let weights_then = checkpoint.doubles("outside", weights)?;
-            let slots = (0..slots).map(|i| checkpoint.doubles(&format!("outside.slots.{i}"), weights));
-            let slots = slots.collect::<Result<Vec<_>>>()?;
-            self.outside.iter_mut().for_each(|outside| outside.go_on_from(weights_then.clone(), slots.clone()));
-        }
+        let outside = match &self.outside {
+            Some(outside) => {
+                let length = outside.weights().len();
+                let weights = checkpoint.doubles("outside", length)?;
+                let slots =
+                    (0..outside.slots().len()).map(|i| checkpoint.doubles(&format!("outside.slots.{i}"), length));
+                Some((weights, slots.collect::<Result<Vec<_>>>()?))
+            }
+            None => None,
+        };
         let (parameters, buffers) = (checkpoint.network.parameters(), checkpoint.network.buffers());
         if (parameters.len(), buffers.len()) != (length, network.buffers().len()) {
             let expected = format!("{length} and {}", network.buffers().len());
@@ -250,6 +253,9 @@ impl<F: Float> Trainer<F> {
         }
         network.parameters_mut().copy_from_slice(parameters);
         network.buffers_mut().copy_from_slice(buffers);
+        if let (Some(outside), Some((weights, slots))) = (&mut self.outside, outside) {
+            outside.go_on_from(weights, slots);
+        }
         let plateau = Plateau { factor, best, waited: progress.waited };
         self.state = OptimizerState { steps: progress.steps, slots, plateau };
         self.optimizer.learning_rate = progress.schedule;
