@@ -30,7 +30,7 @@ test: $(BUILT) ## build the package and run all tests, Rust and Python
 
 fuzz: $(BUILT) ## feed hostile input to every reader, for FUZZ_SECONDS (60) each; needs Linux and a C++ compiler
 	RUSTFLAGS="$(COVERED)" cargo build --release --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --target $(HOST)
-	for target in model_file checkpoint network training; do \
+	for target in model_file checkpoint resume network training; do \
 	    mkdir -p target/fuzz/found/$$target && \
 	    (ulimit -v 4000000 && target/fuzz/$(HOST)/release/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
 	        -rss_limit_mb=1500 -max_len=8192 -dict=tests/corpus/json.dict -artifact_prefix=target/fuzz/$$target- \

@@ -132,10 +132,12 @@ fn checkpoint(contents: Contents, path: &Path) -> Result<CheckpointFile> {
     if checksum(&tensors) != described.checksum {
         return Err(fail("damaged: the state of the training does not have the checksum saved with it".into()));
     }
-    let (progress, explain) = (described.progress, |error: Error| match error {
+    let explain = |error: Error| match error {
         Error::Memory { .. } => error,
         _ => fail(error.to_string()),
-    });
+    };
+    let progress = described.progress;
+    progress.check().map_err(explain)?;
     let (checkpoint, attached) = match model {
         Model::F32(network) => {
             state(network, progress, tensors).map(|(own, attached)| (InCheckpoint::any(own), attached))

@@ -1,22 +1,33 @@
 //! What hostile bytes are fed to: by `tests/fuzz.rs` some thousand inputs in every run of the tests, by `make fuzz` as many
 //! as one likes. A target takes any bytes, and panics where a promise is broken.
 
-use std::path::Path;
+#[path = "forged.rs"]
+#[allow(dead_code)] // what tests/checkpoints.rs needs
+mod forged;
 
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use forged::Parts;
 use ndarray::Array2;
 use peak_alloc::PeakAlloc;
 use purrceptron::activation::Activation;
 use purrceptron::error::{Error, Result};
-use purrceptron::file::{AnyCheckpoint, checkpoint_from_bytes, from_bytes, to_bytes};
+use purrceptron::file::{AnyCheckpoint, checkpoint_from_bytes, from_bytes, save_checkpoint, to_bytes};
 use purrceptron::initializer::Initializer;
 use purrceptron::loss::Loss;
 use purrceptron::math::{DType, Float};
+use purrceptron::metric::Metric;
 use purrceptron::network::{Model, Network, Samples};
-use purrceptron::optimizer::Optimizer;
+use purrceptron::optimizer::{Average, Optimizer, Rule};
 use purrceptron::spec::{LayerSpec, NetworkSpec};
-use purrceptron::train::{FitOptions, OwnedTargets, Trainer, fit_arrays};
+use purrceptron::train::{
+    Checkpoint, EpochReport, FitOptions, History, OwnedTargets, Solver, Trainer, Watch, fit_arrays,
+};
 use purrceptron::with_network;
-use serde_json::Value;
+use safetensors::tensor::Dtype;
+use serde_json::{Value, json};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -59,6 +70,12 @@ fn measured<T>(data: &[u8], read: impl FnOnce() -> Result<T>) -> Option<T> {
         }
         Err(error) => panic!("no error of a model file: {error:?}"),
     }
+}
+
+/// Bytes of tensors that follow the header.
+pub fn after_header(file: &[u8]) -> usize {
+    let length = file.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    file.len().saturating_sub(8).saturating_sub(length.try_into().unwrap_or(usize::MAX))
 }
 
 /// Makes the header's length fit where the bytes of the tensors, `data` in number, are still at the end: a fuzzer would
@@ -151,5 +168,105 @@ fn train<F: Float>(optimizer: &Optimizer, loss: Loss, options: &FitOptions, last
             Err(_) => assert!(network.parameters() == before),
         }
         network.set_parameters(before.clone()).expect("as many");
+    }
+}
+
+/// The JSON of what a checkpoint says, `{"solver": .., "progress": {..}, "arrays": {"floats.slots.0": [..], ..}}`, put in
+/// the place of what a real one says, under checksums that hold: it is refused and changes nothing, or the training goes
+/// on from it to finite weights.
+pub fn resume(data: &[u8]) {
+    let Ok(Value::Object(json)) = serde_json::from_slice(data) else { return };
+    let solver = if json.get("solver") == Some(&json!("reduced")) { Solver::Reduced } else { Solver::Direct };
+    let mut parts = taken(solver).clone();
+    if let Some(progress) = json.get("progress").and_then(Value::as_object) {
+        parts.described["progress"].as_object_mut().expect("an object").extend(progress.clone());
+    }
+    for (name, numbers) in json.get("arrays").and_then(Value::as_object).into_iter().flatten() {
+        let name = format!("training.{name}");
+        parts.tensors.retain(|tensor| tensor.0 != name);
+        let Some(numbers) = numbers.as_array() else { continue };
+        let text = |x: &Value| x.as_str().and_then(|text| text.parse().ok()); // NaN, inf
+        let numbers = numbers.iter().map(|x| x.as_f64().or_else(|| text(x)).unwrap_or_default());
+        let (dtype, data) = match name.starts_with("training.floats") {
+            true => (Dtype::F32, numbers.clone().flat_map(|x| (x as f32).to_le_bytes()).collect()),
+            false => (Dtype::F64, numbers.clone().flat_map(f64::to_le_bytes).collect()),
+        };
+        parts.tensors.push((name, dtype, vec![numbers.count()], data));
+    }
+    let file = parts.sign();
+    let Some(file) = measured(&file, || checkpoint_from_bytes(&file, Path::new("the file"))) else { return };
+    let AnyCheckpoint::F32(checkpoint) = file.checkpoint else { panic!("another float type") };
+    let (mut network, mut trainer) = begin(solver);
+    let before = network.parameters().to_vec();
+    trainer.resume_from(checkpoint);
+    match go(solver, &mut network, &mut trainer, &mut ()) {
+        Ok(_) | Err(Error::Diverged { .. }) => assert!(network.parameters().iter().all(|w| w.is_finite())),
+        Err(_) => assert!((network.parameters(), trainer.steps()) == (&before[..], 0)),
+    }
+}
+
+/// A checkpoint of the training that `begin` begins, from the midst of its second epoch.
+fn taken(solver: Solver) -> &'static Parts {
+    static DIRECT: OnceLock<Parts> = OnceLock::new();
+    static REDUCED: OnceLock<Parts> = OnceLock::new();
+    let place = if solver == Solver::Direct { &DIRECT } else { &REDUCED };
+    place.get_or_init(|| {
+        let (mut network, mut trainer) = begin(solver);
+        let mut take = Take(None);
+        go(solver, &mut network, &mut trainer, &mut take).expect("a training");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("taken.safetensors");
+        let checkpoint = take.0.expect("a checkpoint");
+        save_checkpoint(&checkpoint, &[&path], &Default::default(), b"").expect("saved");
+        Parts::of(&fs::read(path).expect("a file"))
+    })
+}
+
+/// A training with most that one can have to remember.
+fn begin(solver: Solver) -> (Network<f32>, Trainer<f32>) {
+    let adam = Rule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, epsilon_hat: false };
+    let sgd = Rule::Sgd { momentum: 0.9, nesterov: true };
+    let (rule, average, inputs) = match solver {
+        Solver::Direct => (adam, Some(Average::Ema { decay: 0.9 }), 3),
+        _ => (sgd, None, 20),
+    };
+    let rate = json!({"type": "reduce_on_plateau", "learning_rate": 0.1, "factor": 0.5, "patience": 1, "end": 1e-3,
+        "min_delta": 0.05});
+    let learning_rate = serde_json::from_value(rate).expect("a schedule");
+    let optimizer = Optimizer { learning_rate, average, ..Optimizer::new(rule, 0.1) };
+    let dense = |units, activation| LayerSpec::dense(units, activation, Initializer::GlorotUniform, Initializer::Zeros);
+    let layers = vec![dense(2, Activation::Tanh), dense(1, Activation::Sigmoid)];
+    let spec = NetworkSpec { input_shape: vec![inputs], layers, dtype: DType::Float32, seed: 0 };
+    let network = Network::new(spec).expect("a network that makes sense");
+    let trainer = Trainer::new(&network, optimizer, Loss::BINARY_CROSS_ENTROPY, 1).expect("a trainer");
+    (network, trainer)
+}
+
+fn go(
+    solver: Solver,
+    network: &mut Network<f32>,
+    trainer: &mut Trainer<f32>,
+    watch: &mut (impl Watch<f32> + Send),
+) -> Result<History> {
+    let x = Array2::from_shape_fn((9, network.spec().inputs()), |(i, j)| ((i * 7 + j * 3) % 11) as f32 / 10.0);
+    let y = OwnedTargets::Values((0..9).map(|i| f32::from(i % 3 == 0)).collect());
+    let (epochs, metrics) = (4, vec![Metric::Accuracy, Metric::R2]);
+    let options =
+        FitOptions { epochs, batch_size: Some(2), shuffle: true, metrics, solver, accumulate: 2, mixup: None };
+    fit_arrays(trainer, network, Samples::Floats(x.view()), y, None, &options, watch)
+}
+
+/// Takes one checkpoint: after three batches of the second epoch.
+struct Take(Option<Checkpoint<f32>>);
+
+impl Watch<f32> for Take {
+    fn wants_checkpoint(&mut self, _finished: Option<&EpochReport>) -> bool {
+        self.0.is_none()
+    }
+
+    fn checkpoint(&mut self, checkpoint: Checkpoint<f32>) -> Result<()> {
+        let place = (checkpoint.progress.epochs, checkpoint.progress.batches);
+        self.0 = Some(checkpoint).filter(|_| place == (1, Some(3)));
+        Ok(())
     }
 }
