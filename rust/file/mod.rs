@@ -7,6 +7,7 @@
 
 mod atomic;
 mod checkpoint;
+mod description;
 mod header;
 mod lock;
 
@@ -16,82 +17,29 @@ use std::io::{Cursor, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, TensorInfo, TensorView, serialize};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::layer::{Parameter, length};
 use crate::math::{DType, Float, check_room, space, zeros};
-use crate::network::{Model, Network, hexadecimal};
+use crate::network::{Model, Network};
 use crate::spec::NetworkSpec;
 use crate::with_network;
 pub use atomic::write_atomically;
 pub use checkpoint::{
     AnyCheckpoint, CheckpointFile, InCheckpoint, checkpoint_from_bytes, load_checkpoint, save_checkpoint,
 };
-use header::{Header, Names};
+use description::Description;
+use header::Header;
 pub use lock::DirectoryLock;
-
-/// Version of the metadata's layout. Older ones always load; a newer one is refused.
-const FORMAT_VERSION: u32 = 1;
 
 /// Longest header: 8 bytes of length not counted.
 const MOST_HEADER: u64 = 1 << 20;
-
-/// Most values in the description of a network, which is some two thousand layers: JSON that is small in a file can be
-/// large in memory.
-const MOST_VALUES: usize = 1 << 14;
 
 /// Longest reason in an error, in letters: a file must not fill a screen.
 const MOST_REASON: usize = 300;
 
 /// The metadata's one key.
 const KEY: &str = "purrceptron";
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Metadata {
-    format_version: u32,
-    library_version: String,
-    #[serde(deserialize_with = "network")]
-    network: NetworkSpec,
-    fingerprint: String,
-    #[serde(deserialize_with = "notes")]
-    notes: BTreeMap<String, String>,
-    checksum: String,
-}
-
-impl Metadata {
-    /// SHA-256 of everything else in here: what the fingerprint is for the weights.
-    fn sum(&self) -> Result<String> {
-        let rest = (self.format_version, &self.library_version, &self.network, &self.fingerprint, &self.notes);
-        let text = serde_json::to_string(&rest).map_err(|error| Error::Spec(error.to_string()))?;
-        Ok(hexadecimal(&Sha256::digest(text)))
-    }
-}
-
-/// A network's description, unless it has too many values: each but the first comes after one of these bytes.
-fn network<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<NetworkSpec, D::Error> {
-    let json = <&RawValue>::deserialize(deserializer)?.get();
-    if json.bytes().filter(|byte| b",[{".contains(byte)).count() >= MOST_VALUES {
-        return Err(D::Error::custom(format!("a network of more than {MOST_VALUES} values")));
-    }
-    serde_json::from_str(json).map_err(D::Error::custom)
-}
-
-/// The caller's notes.
-fn notes<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<BTreeMap<String, String>, D::Error> {
-    Ok(Names::deserialize(deserializer)?.0)
-}
-
-/// What is read first, to tell a newer format from a damaged one.
-#[derive(Deserialize)]
-struct Version {
-    format_version: u32,
-    library_version: Option<String>,
-}
 
 /// Writes `model` to `path`, whole or not at all. `notes` come back from [`load`] as they are.
 ///
@@ -113,17 +61,9 @@ fn assemble<F: Float>(
     more: &[Tensor],
     path: &Path,
 ) -> Result<Vec<u8>> {
-    let mut metadata = Metadata {
-        format_version: FORMAT_VERSION,
-        library_version: env!("CARGO_PKG_VERSION").into(),
-        network: network.spec().clone(),
-        fingerprint: network.fingerprint()?,
-        notes: notes.clone(),
-        checksum: String::new(),
-    };
-    metadata.checksum = metadata.sum()?;
     let fail = |reason: String| refusal(path, &reason);
-    let metadata = serde_json::to_string(&metadata).map_err(|error| fail(error.to_string()))?;
+    let description = Description::of(network, notes)?;
+    let description = serde_json::to_string(&description).map_err(|error| fail(error.to_string()))?;
     let bytes = network.arrays().map(|(_, values)| size_of_val(values)).sum::<usize>();
     let additional = more.iter().map(|tensor| tensor.data.len()).sum::<usize>();
     check_room::<u8>("a model file", 2 * bytes + additional)?; // array by array, and put together
@@ -137,14 +77,14 @@ fn assemble<F: Float>(
         let view = TensorView::new(*dtype, shape.clone(), data);
         tensors.push((name.as_str(), view.map_err(|error| fail(error.to_string()))?));
     }
-    let bytes = serialize(tensors, Some(HashMap::from([(KEY.into(), metadata)])));
+    let bytes = serialize(tensors, Some(HashMap::from([(KEY.into(), description)])));
     let bytes = bytes.map_err(|error| fail(error.to_string()))?;
     let header = bytes.first_chunk().and_then(|length| bytes.get(8..)?.get(..u64::from_le_bytes(*length) as usize));
     let header = header.filter(|header| header.len() as u64 <= MOST_HEADER);
     let longer = || fail("the description of the network and the notes are longer than 1 MiB".into());
     // What is written can be read again: the limits are those of the reader.
     let mut header = Header::parse(header.ok_or_else(longer)?).map_err(|error| fail(error.to_string()))?;
-    describe(&mut header, path)?;
+    Description::read(&mut header, path)?;
     Ok(bytes)
 }
 
@@ -229,9 +169,9 @@ fn read(file: &mut (impl Read + Seek), size: u64, path: &Path, wants_more: bool)
     let mut header = vec![0; length as usize];
     file.read_exact(&mut header).map_err(io)?;
     let mut header = Header::parse(&header).map_err(|error| fail(format!("{FOREIGN}: {error}")))?;
-    let metadata = describe(&mut header, path)?;
-    let whole = metadata.sum()? == metadata.checksum;
-    let Metadata { network: spec, fingerprint, notes, .. } = metadata;
+    let description = Description::read(&mut header, path)?;
+    let whole = description.is_whole()?;
+    let Description { network: spec, fingerprint, notes, .. } = description;
     let explain = |error: Error| match error {
         Error::Io { source, .. } => io(source),
         Error::Memory { .. } => error,
@@ -271,24 +211,6 @@ fn refusal(path: &Path, reason: &str) -> Error {
         short.push('…');
     }
     Error::ModelFile { path: path.into(), reason: short }
-}
-
-/// What a header says about the network.
-fn describe(header: &mut Header, path: &Path) -> Result<Metadata> {
-    let fail = |reason: String| refusal(path, &reason);
-    let text = header.description();
-    let text =
-        text.ok_or_else(|| fail("a safetensors file, but not a purrceptron model: no description in it".into()))?;
-    let bad = |error: serde_json::Error| fail(format!("the description of the network does not parse: {error}"));
-    let version: Version = serde_json::from_str(&text).map_err(bad)?;
-    if !(1..=FORMAT_VERSION).contains(&version.format_version) {
-        return Err(fail(format!(
-            "written by purrceptron {} in format {}; this version reads formats 1 to {FORMAT_VERSION}: upgrade purrceptron",
-            version.library_version.as_deref().unwrap_or("(unknown)"),
-            version.format_version
-        )));
-    }
-    serde_json::from_str(&text).map_err(bad)
 }
 
 /// What follows the header.

@@ -2,6 +2,7 @@
 
 import math
 import os
+import zipfile
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -35,41 +36,44 @@ def load_npz(path: PathLike) -> Data:
     """
     name = os.fspath(path)
     with open(path, "rb") as file, refused_as(f"{name}: no .npz file of numbers, or a damaged one"):
-        archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
+        if file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
             raise DataError(
                 f"{name}: one array alone; expected the arrays x and y, as numpy.savez(path, x=x, y=y) writes"
             )
-        if not {"x", "y"} <= set(archive.files):
-            raise DataError(f"{name}: expected the arrays 'x' and 'y', found {listed(archive.files)}")
-        images, labels = _from_npz(archive, "x", name), _from_npz(archive, "y", name)
+        with zipfile.ZipFile(file) as archive:
+            images, labels = _from_npz(archive, "x", name), _from_npz(archive, "y", name)
     if images.ndim == 2 and images.dtype == np.uint8:
         images = rows_as_pictures(images)
     return Data.from_arrays(images, labels, source=name)
 
 
-def _from_npz(archive: "np.lib.npyio.NpzFile[Any]", key: str, name: str) -> NDArray[Any]:
+def _from_npz(archive: zipfile.ZipFile, key: str, name: str) -> NDArray[Any]:
     """An array, if there are as many bytes as it claims: NumPy takes the memory first."""
-    members: Any = archive.zip  # there as long as the archive is open
-    names = members.namelist()
+    names = archive.namelist()
     entry = f"{key}.npy" if f"{key}.npy" in names else key
+    if entry not in names:
+        found = listed([name.removesuffix(".npy") for name in names])
+        raise DataError(f"{name}: expected the arrays 'x' and 'y', found {found}")
     if names.count(entry) > 1:
         raise DataError(f"{name}: the array {key!r} stands there twice")
-    info = members.getinfo(entry)
-    with members.open(info) as file:
+    info = archive.getinfo(entry)
+    with archive.open(info) as file:
         version = np.lib.format.read_magic(file)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in read_header:
             raise DataError(f"{name}: the array {key!r} is in format {version}, expected (1, 0) or (2, 0)")
         shape, _, dtype = read_header[version](file)
-        claimed, present = math.prod(shape) * dtype.itemsize, info.file_size - file.tell()
+        present = info.file_size - file.tell()
     if not dtype.hasobject:  # which NumPy refuses
         stored = min(info.compress_size, os.path.getsize(name))
-        _check_claim(f"{name}: the array {key!r}", shape, dtype, claimed, min(present, stored * _MOST_EXPANSION))
-    return archive[key]
+        _check_claim(f"{name}: the array {key!r}", shape, dtype, min(present, stored * _MOST_EXPANSION))
+    with archive.open(info) as file:
+        values: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return values
 
 
-def _check_claim(what: str, shape: tuple[int, ...], dtype: np.dtype[Any], claimed: int, present: int) -> None:
+def _check_claim(what: str, shape: tuple[int, ...], dtype: np.dtype[Any], present: int) -> None:
+    claimed = math.prod(shape) * dtype.itemsize
     if claimed > max(present, _LITTLE) or any(size < 0 for size in shape):
         raise DataError(
             f"{what} claims to be {shape} of {dtype}, {claimed} bytes, but there are no more than {present} in the file"
@@ -127,7 +131,9 @@ def _from_h5(dataset: Any, name: str) -> NDArray[Any]:
         raise DataError(f"{what} is empty")
     stored = min(dataset.id.get_storage_size(), os.path.getsize(name))
     most = stored * (1 if dataset.chunks is None else _MOST_EXPANSION)
-    _check_claim(what, dataset.shape, dataset.dtype, dataset.nbytes, most)
+    _check_claim(what, dataset.shape, dataset.dtype, most)
+    # HDF5 unpacks a whole chunk at a time, however little of it lies within the shape.
+    _check_claim(f"{what}, in its chunks,", dataset.chunks or (), dataset.dtype, most)
     values: NDArray[Any] = dataset[()]
     return values
 
