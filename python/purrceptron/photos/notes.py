@@ -19,8 +19,8 @@ from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
 from .pictures import among_hashes
 
 _KEY = "photo_classifier"
-# More than the most classes need; small JSON is large in memory.
-_MOST_VALUES = 2**16
+# Those of ten thousand classes; small JSON is large in memory.
+_MOST_VALUES = 2**15
 # Settings of the machine, which say nothing about the model.
 _LEFT_OUT = ("n_threads",)
 
