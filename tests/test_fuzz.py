@@ -14,13 +14,14 @@ import pytest
 from fuzzing import TARGETS
 
 SECONDS = os.environ.get("FUZZ_SECONDS")
+INPUTS = 2000
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_what_is_damaged_is_refused_or_read_and_nothing_else(target: str, tmp_path: Path) -> None:
     if target == "h5":
         pytest.importorskip("h5py")
-    how = ["--inputs", "1000"] if SECONDS is None else ["--seconds", SECONDS, "--seed", str(time.time_ns())]
+    how = ["--inputs", str(INPUTS)] if SECONDS is None else ["--seconds", SECONDS, "--seed", str(time.time_ns())]
     command = [sys.executable, str(Path(__file__).parent / "fuzzing.py"), target, *how]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     last = tmp_path / f"{target}.last"
@@ -28,4 +29,4 @@ def test_what_is_damaged_is_refused_or_read_and_nothing_else(target: str, tmp_pa
     assert done.returncode == 0, f"{done.stderr[-3000:]}\nthe input: {content!r}"
     inputs = json.loads(done.stdout)[target]
     print(f"{target}: {inputs} inputs")
-    assert inputs >= (1000 if SECONDS is None else 1)
+    assert inputs >= (INPUTS if SECONDS is None else 1)
