@@ -51,6 +51,7 @@ pub mod activation;
 mod adapt;
 #[cfg(feature = "python")]
 mod bindings;
+pub mod buffer;
 pub mod error;
 pub mod file;
 pub mod float_mode;

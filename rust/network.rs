@@ -6,6 +6,7 @@ use ndarray::Array2;
 use sha2::{Digest, Sha256};
 
 use crate::activation::Activation;
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::interrupt;
@@ -253,8 +254,8 @@ impl<F: Float> Network<F> {
         input: Input<F>,
         outputs: &Outputs<F>,
         logits: bool,
-        dout: &mut Vec<F>,
-        spare: &mut Vec<F>,
+        dout: &mut Buffer<F>,
+        spare: &mut Buffer<F>,
         gradient: &mut [F],
         wants_dx: bool,
         context: &mut Context<F>,
@@ -271,8 +272,8 @@ impl<F: Float> Network<F> {
         input: Input<F>,
         outputs: &Outputs<F>,
         logits: bool,
-        dout: &mut Vec<F>,
-        spare: &mut Vec<F>,
+        dout: &mut Buffer<F>,
+        spare: &mut Buffer<F>,
         gradient: &mut [F],
         context: &mut Context<F>,
     ) -> Result<Range<usize>> {

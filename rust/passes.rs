@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::layer::{Context, Input};
@@ -44,15 +45,16 @@ impl<F: Float> Network<F> {
         }
         let Pass { rows, outputs, mut context } = self.pass(x, training, step, threads)?;
         let mut gradient = zeros("a gradient", self.parameters().len())?;
-        let mut dx: Vec<F> = dout.iter().copied().collect();
+        let mut dx = Buffer::default();
+        dx.room(dout.len()).iter_mut().zip(dout).for_each(|(dx, dout)| *dx = *dout);
         parallel::install(threads, || {
-            let (input, mut spare) = (Input::Rows(&rows), Vec::new());
+            let (input, mut spare) = (Input::Rows(&rows), Buffer::default());
             self.backward(input, &outputs, false, &mut dx, &mut spare, &mut gradient, true, &mut context)
         })?;
         if let Some(scale) = self.input_scale() {
             dx.iter_mut().for_each(|dx| *dx *= scale);
         }
-        Ok((gradient, Array2::from_shape_vec((x.len(), self.spec().inputs()), dx)?))
+        Ok((gradient, Array2::from_shape_vec((x.len(), self.spec().inputs()), dx.to_vec())?))
     }
 
     fn pass(&self, x: Samples<F>, training: bool, step: u64, threads: usize) -> Result<Pass<F>> {

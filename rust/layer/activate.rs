@@ -63,8 +63,7 @@ impl Activate {
         let kept = if self.keeps_z() { &saved.kept } else { &saved.out };
         let Some(slopes) = &self.slopes else { return self.activation.backward(kept, da, self.units) };
         let mut terms = context.spare.pop().unwrap_or_default();
-        terms.resize(da.len(), F::ZERO);
-        prelu_backward(kept, da, &weights.parameters[slopes.clone()], &mut terms);
+        prelu_backward(kept, da, &weights.parameters[slopes.clone()], terms.room(da.len()));
         column_sums(&terms, &mut gradient[slopes.clone()]);
         context.spare.push(terms);
     }

@@ -1,6 +1,7 @@
 //! Layers in order: what a network is, and what a residual layer wraps.
 
 use super::{Arenas, Context, Input, Layer, Saved, Weights};
+use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::math::Float;
 use crate::spec::LayerSpec;
@@ -54,8 +55,8 @@ pub(crate) fn backward<F: Float>(
     saved: &[Saved<F>],
     weights: Weights<F>,
     logits: bool,
-    dout: &mut Vec<F>,
-    spare: &mut Vec<F>,
+    dout: &mut Buffer<F>,
+    spare: &mut Buffer<F>,
     gradient: &mut [F],
     wants_dx: bool,
     context: &mut Context<F>,
@@ -75,8 +76,8 @@ pub(crate) fn backward_layer<F: Float>(
     saved: &[Saved<F>],
     weights: Weights<F>,
     logits: bool,
-    dout: &mut Vec<F>,
-    spare: &mut Vec<F>,
+    dout: &mut Buffer<F>,
+    spare: &mut Buffer<F>,
     gradient: &mut [F],
     wants_dx: bool,
     context: &mut Context<F>,
@@ -84,10 +85,7 @@ pub(crate) fn backward_layer<F: Float>(
     let logits = logits && place + 1 == layers.len();
     let x = if place == 0 { input } else { Input::Rows(&saved[place - 1].out) };
     let dx = match x {
-        Input::Rows(rows) if place > 0 || wants_dx => {
-            spare.resize(rows.len(), F::ZERO);
-            Some(&mut spare[..])
-        }
+        Input::Rows(rows) if place > 0 || wants_dx => Some(spare.room(rows.len())),
         _ => None,
     };
     layers[place].backward(x, &saved[place], weights, logits, dout, gradient, dx, context)?;

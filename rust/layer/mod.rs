@@ -21,6 +21,7 @@ mod residual;
 
 use std::ops::Range;
 
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::math::Float;
 use crate::matmul::Product;
@@ -36,8 +37,8 @@ pub use packed::PackedInput;
 #[derive(Default)]
 pub struct Context<F: Float> {
     pub(crate) product: Product<F>,
-    /// Vectors that a layer may borrow while it works, kept for their memory.
-    pub(crate) spare: Vec<Vec<F>>,
+    /// What a layer may borrow while it works.
+    pub(crate) spare: Vec<Buffer<F>>,
     pub(crate) threads: usize,
     /// Whether units are dropped, noise is added, and statistics are those of the batch.
     pub(crate) training: bool,

@@ -41,8 +41,7 @@ impl Kind for Residual {
         context: &mut Context<F>,
     ) -> Result<()> {
         let [mut inner, mut spare] = [(); 2].map(|_| context.spare.pop().unwrap_or_default());
-        inner.clear();
-        inner.extend_from_slice(dout);
+        inner.room(dout.len()).copy_from_slice(dout);
         let (layers, wants_dx) = (&self.chain.layers, dx.is_some());
         let result =
             backward(layers, x, &saved.inner, weights, false, &mut inner, &mut spare, gradient, wants_dx, context);

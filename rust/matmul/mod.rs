@@ -18,13 +18,14 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
 
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::isa::versions;
 use crate::math::{Float, zeros};
 use crate::parallel;
 pub use naive::matmul_naive;
 pub use operand::LanePanels;
-use operand::{Aligned, Lanes, PackedRows, Place, contiguous, panel_width};
+use operand::{Lanes, PackedRows, Place, contiguous, panel_width};
 use row::{FEW, multiply_column, multiply_row};
 pub(crate) use tile::Tile;
 use tile::{LANES, TileRows, Tiles, largest};
@@ -38,6 +39,12 @@ const SERIAL: usize = 3_000_000;
 /// Rows that use a panel of lanes before the next panel is read: in one block of the depth 240 KiB of `f32`, for the
 /// second cache, and whole tiles of every height.
 const ROWS: usize = 240;
+
+/// Most numbers from step to step of rows that more than two panels of lanes read where they are.
+const FEW_PITCH: usize = 256;
+
+/// Bytes of rows, and of their products, that are in the first cache beside a panel: half of it.
+const NEAR: usize = 24 << 10;
 
 /// Lanes of so many numbers are packed as a whole where several blocks of rows use them.
 const WORTH_PACKING: usize = 1 << 16;
@@ -89,10 +96,10 @@ pub struct Product<F: Float> {
 /// What a thread needs for itself.
 #[derive(Default)]
 struct Scratch<F> {
-    sums: Aligned<F>,
+    sums: Buffer<F>,
     rows: PackedRows<F>,
-    lanes: Aligned<F>,
-    panel: Aligned<F>,
+    lanes: Buffer<F>,
+    panel: Buffer<F>,
 }
 
 /// Which operand the product has its rows from; the other one gives its columns.
@@ -121,8 +128,8 @@ impl<F: Float> Operands<'_, F> {
         packed: &'a mut PackedRows<F>,
     ) -> TileRows<'a, F> {
         let few = match self.rows {
-            Place::AlongDepth(..) => 4, // they have to be turned
-            Place::AlongWidth(..) => 2,
+            Place::AlongWidth(_, pitch) if pitch > FEW_PITCH => 2, // they would fall on the same places of the cache
+            _ => 8,
         };
         if self.lane_count <= few * panel_width::<F>() {
             self.rows.tiles(rows, steps)
@@ -284,23 +291,24 @@ fn multiply_blocks<F: Float>(
                 for lanes_here in panels(first..end, at_once) {
                     sum_up(operands, 0..row_count, lanes_here.clone(), scratch);
                     let columns = lanes_here.start - first..lanes_here.end - first;
-                    store_rows(scratch.sums.numbers(), columns, rows.iter_mut().map(|row| &mut **row));
+                    store_rows(&scratch.sums, columns, rows.iter_mut().map(|row| &mut **row));
                 }
             });
             parallel::split(threads, out, lane_count, &mut Vec::<()>::new(), &|first, run, ()| finish(first, run));
+        }
+        Outer::Rows if depth <= BLOCK && lane_count <= COPIED => {
+            parallel::split(threads, out, lane_count, scratch, &|first, run, scratch| {
+                multiply_rows(operands, first, run, scratch, finish);
+            });
         }
         Outer::Rows => parallel::split(threads, out, lane_count, scratch, &|first, run, scratch| {
             scratch.rows.begin();
             for block in parts(0..run.len() / lane_count, ROWS) {
                 let out = &mut run[block.start * lane_count..block.end * lane_count];
                 let rows_here = first + block.start..first + block.end;
-                if depth <= BLOCK && lane_count <= COPIED {
-                    multiply_rows(operands, rows_here.clone(), out, scratch);
-                } else {
-                    for lanes_here in panels(0..lane_count, at_once) {
-                        sum_up(operands, rows_here.clone(), lanes_here.clone(), scratch);
-                        store_rows(scratch.sums.numbers(), lanes_here, out.chunks_exact_mut(lane_count));
-                    }
+                for lanes_here in panels(0..lane_count, at_once) {
+                    sum_up(operands, rows_here.clone(), lanes_here.clone(), scratch);
+                    store_rows(&scratch.sums, lanes_here, out.chunks_exact_mut(lane_count));
                 }
                 finish(rows_here.start, out);
             }
@@ -312,7 +320,7 @@ fn multiply_blocks<F: Float>(
                 let out = &mut run[(lanes_here.start - start) * row_count..(lanes_here.end - start) * row_count];
                 for rows_here in parts(0..row_count, ROWS) {
                     sum_up(operands, rows_here.clone(), lanes_here.clone(), scratch);
-                    store_lanes(scratch.sums.numbers(), lanes_here.clone(), rows_here, out, row_count);
+                    store_lanes(&scratch.sums, lanes_here.clone(), rows_here, out, row_count);
                 }
                 finish(lanes_here.start, out);
             }
@@ -320,16 +328,28 @@ fn multiply_blocks<F: Float>(
     }
 }
 
-/// Some rows by all lanes, over one block of the depth, straight into the rows of `out`.
-fn multiply_rows<F: Float>(operands: &Operands<F>, rows_here: Range<usize>, out: &mut [F], scratch: &mut Scratch<F>) {
+/// The rows of `run`, from row `first` on, by all lanes, over the only block of the depth, straight into their place: as
+/// many rows at a time as the first cache holds with their products, which are finished there.
+fn multiply_rows<F: Float>(
+    operands: &Operands<F>,
+    first: usize,
+    run: &mut [F],
+    scratch: &mut Scratch<F>,
+    finish: &impl Fn(usize, &mut [F]),
+) {
     let &Operands { ref lanes, lane_count, depth, .. } = operands;
     let Scratch { sums, rows: packed, lanes: copied, panel } = scratch;
-    let tiles = Tiles::of::<F>(rows_here.len());
-    let rows = operands.tiles(tiles, rows_here.clone(), 0..depth, packed);
-    for lanes_here in panels(0..lane_count, COPIED) {
-        let block = lanes.block(lanes_here.clone(), 0..depth, tiles.count(), copied);
-        for here in panels(lanes_here.clone(), panel_width::<F>()) {
-            let lanes = block.panel(here.clone(), here.start - lanes_here.start, depth, panel);
+    packed.begin();
+    let all = Tiles::of::<F>(run.len() / lane_count);
+    let block = lanes.whole(lane_count, depth, all.count(), copied);
+    let tiles_at_once = NEAR / ((depth + lane_count) * size_of::<F>() * largest::<F>().0);
+    for rows_here in all.groups(tiles_at_once.clamp(2, ROWS / largest::<F>().0)) {
+        let out = &mut run[rows_here.start * lane_count..rows_here.end * lane_count];
+        let tiles = Tiles::of::<F>(rows_here.len());
+        let rows_here = first + rows_here.start..first + rows_here.end;
+        let rows = operands.tiles(tiles, rows_here.clone(), 0..depth, packed);
+        for here in panels(0..lane_count, panel_width::<F>()) {
+            let lanes = block.panel(here.clone(), here.start, depth, panel);
             let width = lanes.groups * LANES;
             if here.len() == width {
                 F::multiply_tiles(tiles, true, rows, lanes, depth, &mut out[here.start..], lane_count);
@@ -340,6 +360,7 @@ fn multiply_rows<F: Float>(operands: &Operands<F>, rows_here: Range<usize>, out:
                 store_rows(sums, here, out.chunks_exact_mut(lane_count));
             }
         }
+        finish(rows_here.start, out);
     }
 }
 

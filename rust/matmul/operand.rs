@@ -11,6 +11,7 @@ use ndarray::{ArrayView2, CowArray, Ix2};
 
 use super::BLOCK;
 use super::tile::{LANES, TileLanes, TileRows, Tiles, largest};
+use crate::buffer::Buffer;
 use crate::isa::{prefetch, versions};
 use crate::math::{Float, scale_bytes};
 use crate::parallel;
@@ -57,41 +58,10 @@ impl<'a, T: Copy> Place<'a, T> {
     }
 }
 
-/// Memory that begins at a cache line, so that no vector of a panel lies across two of them.
-#[derive(Default)]
-pub(super) struct Aligned<T> {
-    data: Vec<T>,
-    len: usize,
-}
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
-
-impl<T: Copy + Default> Aligned<T> {
-    /// Room for `len` numbers, whose values are of no account.
-    pub fn room(&mut self, len: usize) -> &mut [T] {
-        let most = LINE / size_of::<T>();
-        self.data.resize(len + most, T::default());
-        self.len = len;
-        let start = self.start();
-        &mut self.data[start..start + len]
-    }
-
-    /// What the room holds.
-    pub fn numbers(&self) -> &[T] {
-        &self.data[self.start()..][..self.len]
-    }
-
-    /// Number of the first element that begins a line.
-    fn start(&self) -> usize {
-        self.data.as_ptr().align_offset(LINE).min(self.data.len() - self.len)
-    }
-}
-
 /// Copies of rows, tile after tile in each block of the depth.
 #[derive(Default)]
 pub(super) struct PackedRows<F> {
-    data: Vec<F>,
+    data: Buffer<F>,
     rows: Range<usize>,
     steps: Range<usize>,
 }
@@ -122,7 +92,7 @@ impl<F: Float> PackedRows<F> {
         let start = if whole { steps.start * rows.len() } else { 0 };
         let end = start + rows.len() * steps.len();
         if steps.start < self.steps.start || steps.end > self.steps.end {
-            self.data.resize(rows.len() * if whole { depth } else { BLOCK }, F::ZERO);
+            self.data.room(rows.len() * if whole { depth } else { BLOCK });
             self.steps = if whole { 0..depth } else { steps };
             for tile in tiles.rows() {
                 for first in self.steps.clone().step_by(BLOCK) {
@@ -171,13 +141,28 @@ pub(super) fn panel_width<F: Float>() -> usize {
 }
 
 impl<'a, F: Float> Lanes<'a, F> {
+    /// All lanes, for so many tiles of rows: copied at once, to be read by some of these after the others.
+    pub fn whole<'b>(&self, lanes: usize, depth: usize, tiles: usize, buffer: &'b mut Buffer<F>) -> LaneBlock<'b, F>
+    where
+        'a: 'b,
+    {
+        match self {
+            Lanes::In(place) if tiles > FEW_TILES || !place.is_near() => {
+                let room = buffer.room(lanes.next_multiple_of(LANES) * depth);
+                fill_panels(place, room, panel_width::<F>(), 0..lanes, 0..depth);
+                LaneBlock::Copied(room)
+            }
+            _ => self.block(0..lanes, 0..depth, tiles, buffer),
+        }
+    }
+
     /// Some lanes, from the first of a panel on, and steps, for so many tiles of rows.
     pub fn block<'b>(
         &self,
         lanes: Range<usize>,
         steps: Range<usize>,
         tiles: usize,
-        buffer: &'b mut Aligned<F>,
+        buffer: &'b mut Buffer<F>,
     ) -> LaneBlock<'b, F>
     where
         'a: 'b,
@@ -202,7 +187,7 @@ impl<'a, F: Float> LaneBlock<'a, F> {
         lanes: Range<usize>,
         offset: usize,
         steps: usize,
-        buffer: &'b mut Aligned<F>,
+        buffer: &'b mut Buffer<F>,
     ) -> TileLanes<'b, F> {
         let groups = lanes.len().div_ceil(LANES);
         match self {
@@ -347,14 +332,14 @@ pub struct LanePanels<F> {
 }
 
 enum Data<F> {
-    Floats(Aligned<F>),
+    Floats(Buffer<F>),
     /// Bytes stay bytes, a quarter of the memory to read; each panel is converted when its turn comes: `byte * scale`.
-    Bytes(Aligned<u8>, F),
+    Bytes(Buffer<u8>, F),
 }
 
 impl<F: Float> Default for LanePanels<F> {
     fn default() -> Self {
-        LanePanels { lanes: 0, depth: 0, data: Data::Floats(Aligned::default()) }
+        LanePanels { lanes: 0, depth: 0, data: Data::Floats(Buffer::default()) }
     }
 }
 
@@ -368,7 +353,7 @@ impl<F: Float> LanePanels<F> {
 
     /// Packs bytes that stand for the numbers `byte * scale`.
     pub fn bytes(view: &ArrayView2<u8>, scale: F, threads: usize) -> Self {
-        let ((lanes, depth), mut data) = (view.dim(), Aligned::default());
+        let ((lanes, depth), mut data) = (view.dim(), Buffer::default());
         pack(&mut data, &Place::of(&contiguous(view)), lanes, depth, panel_width::<F>(), threads);
         LanePanels { lanes, depth, data: Data::Bytes(data, scale) }
     }
@@ -392,7 +377,7 @@ impl<F: Float> LanePanels<F> {
         lane: usize,
         groups: usize,
         steps: Range<usize>,
-        buffer: &'a mut Aligned<F>,
+        buffer: &'a mut Buffer<F>,
     ) -> TileLanes<'a, F> {
         let width = panel_width::<F>();
         let padded = self.lanes.next_multiple_of(LANES);
@@ -401,10 +386,10 @@ impl<F: Float> LanePanels<F> {
         let start = steps.start * padded + first * steps.len();
         let range = start..start + steps.len() * pitch;
         let (data, followed) = match &self.data {
-            Data::Floats(data) => (&data.numbers()[range.clone()], range.end < data.numbers().len()),
+            Data::Floats(data) => (&data[range.clone()], range.end < data.len()),
             Data::Bytes(data, scale) => {
                 let room = buffer.room(range.len());
-                scale_bytes(&data.numbers()[range], *scale, room);
+                scale_bytes(&data[range], *scale, room);
                 (&*room, false)
             }
         };
@@ -417,7 +402,7 @@ const SERIAL: usize = 1 << 15;
 
 /// Packs an operand `(lanes, depth)` into panels of `width` lanes, the last with as many groups as it needs.
 fn pack<T: Copy + Default + Send + Sync>(
-    data: &mut Aligned<T>,
+    data: &mut Buffer<T>,
     place: &Place<T>,
     lanes: usize,
     depth: usize,

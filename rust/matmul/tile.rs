@@ -66,6 +66,16 @@ impl Tiles {
         Tiles { height: rows / count, taller, others: if rows < count { 0 } else { count - taller } }
     }
 
+    /// The rows of so many tiles at a time, of rows from 0 on.
+    pub fn groups(self, at_once: usize) -> impl Iterator<Item = Range<usize>> {
+        (0..self.count()).step_by(at_once).map(move |i| self.start(i)..self.start(self.count().min(i + at_once)))
+    }
+
+    /// The first row of a tile.
+    fn start(&self, i: usize) -> usize {
+        i * self.height + i.min(self.taller)
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.taller + self.others
@@ -73,10 +83,7 @@ impl Tiles {
 
     /// The rows of each tile, of rows from 0 on.
     pub fn rows(self) -> impl Iterator<Item = Range<usize>> {
-        (0..self.count()).map(move |i| {
-            let start = i * self.height + i.min(self.taller);
-            start..start + self.height + usize::from(i < self.taller)
-        })
+        self.groups(1)
     }
 }
 
@@ -160,15 +167,13 @@ fn multiply_alike<F: Float>(
 ) {
     let contiguous = lanes.pitch == lanes.groups * LANES;
     macro_rules! of_shape {
-        ($along_depth:ident, $along_rows:ident, $packed:ident, $packed_first:ident, $groups:literal: $($height:literal)*) => {
+        ($along_depth:ident, $along_rows:ident, $packed:ident, $groups:literal: $($height:literal)*) => {
             match (height, rows) {
                 $(
                     ($height, TileRows::AlongDepth(rows, row_pitch)) =>
                         $along_depth(Shape::<$height, $groups>, count, rows, row_pitch, lanes, steps, out, pitch),
                     ($height, TileRows::AlongRows(rows, row_pitch)) =>
                         $along_rows(Shape::<$height, $groups>, count, rows, row_pitch, $height, lanes, steps, out, pitch),
-                    ($height, TileRows::Packed(rows)) if contiguous && first =>
-                        $packed_first(Shape::<$height, $groups>, count, rows, lanes, place, steps, out, pitch),
                     ($height, TileRows::Packed(rows)) if contiguous =>
                         $packed(Shape::<$height, $groups>, count, rows, lanes, place, steps, out, pitch),
                     ($height, TileRows::Packed(rows)) =>
@@ -181,17 +186,21 @@ fn multiply_alike<F: Float>(
     if count == 0 {
         return;
     }
-    if first && !(contiguous && matches!(rows, TileRows::Packed(_))) {
-        out.chunks_mut(pitch).take(count * height).for_each(|row| row[..lanes.groups * LANES].fill(F::ZERO));
-    }
-    match (level(), lanes.groups) {
-        (Level::Avx512, 1) => {
-            of_shape!(wide_along_depth, wide_along_rows, wide_packed, wide_packed_first, 1: 1 2 3 4 5 6 7 8 9 10 11 12)
+    match (level(), lanes.groups, first) {
+        (Level::Avx512, 1, true) => {
+            of_shape!(wide_along_depth_first, wide_along_rows_first, wide_packed_first, 1: 1 2 3 4 5 6 7 8 9 10 11 12)
         }
-        (Level::Avx512, _) => {
-            of_shape!(wide_along_depth, wide_along_rows, wide_packed, wide_packed_first, 2: 1 2 3 4 5 6 7 8 9 10 11 12)
+        (Level::Avx512, 1, false) => {
+            of_shape!(wide_along_depth, wide_along_rows, wide_packed, 1: 1 2 3 4 5 6 7 8 9 10 11 12)
         }
-        _ => of_shape!(along_depth, along_rows, packed, packed_first, 1: 1 2 3 4 5 6),
+        (Level::Avx512, _, true) => {
+            of_shape!(wide_along_depth_first, wide_along_rows_first, wide_packed_first, 2: 1 2 3 4 5 6 7 8 9 10 11 12)
+        }
+        (Level::Avx512, _, false) => {
+            of_shape!(wide_along_depth, wide_along_rows, wide_packed, 2: 1 2 3 4 5 6 7 8 9 10 11 12)
+        }
+        (_, _, true) => of_shape!(along_depth_first, along_rows_first, packed_first, 1: 1 2 3 4 5 6),
+        (_, _, false) => of_shape!(along_depth, along_rows, packed, 1: 1 2 3 4 5 6),
     }
 }
 
@@ -231,7 +240,7 @@ macro_rules! packed_kernel {
 }
 
 macro_rules! kernels {
-    ($versions:ident: $along_depth:ident, $along_rows:ident, $packed:ident, $packed_first:ident, $($sum:ident $i:literal)*) => {
+    ($versions:ident: $along_depth:ident, $along_rows:ident, $packed:ident, $store:ident, $($sum:ident $i:literal)*) => {
         $versions! {
             fn $along_depth[F: Float, const R: usize, const G: usize](
                 _shape: Shape<R, G>, count: usize, rows: &[F], row_pitch: usize, lanes: TileLanes<F>, steps: usize,
@@ -244,7 +253,7 @@ macro_rules! kernels {
                         let Some(lane) = groups::<F, G>(lane) else { return };
                         $(if R > $i { add(&mut $sum, rows[$i % R][k], lane); })*
                     }
-                    $(if R > $i { add_to(&mut out[(tile * R + $i) * pitch..], &$sum); })*
+                    $(if R > $i { $store(&mut out[(tile * R + $i) * pitch..], &$sum); })*
                 }
             }
 
@@ -261,16 +270,19 @@ macro_rules! kernels {
                         let (Some(row), Some(lane)) = (row.first_chunk::<R>(), groups::<F, G>(lane)) else { return };
                         $(if R > $i { add(&mut $sum, row[$i % R], lane); })*
                     }
-                    $(if R > $i { add_to(&mut out[(tile * R + $i) * pitch..], &$sum); })*
+                    $(if R > $i { $store(&mut out[(tile * R + $i) * pitch..], &$sum); })*
                 }
             }
         }
-        packed_kernel!($versions: $packed, add_to, $($sum $i)*);
-        packed_kernel!($versions: $packed_first, write_to, $($sum $i)*);
+        packed_kernel!($versions: $packed, $store, $($sum $i)*);
     };
 }
-kernels!(versions: along_depth, along_rows, packed, packed_first, a 0 b 1 c 2 d 3 e 4 f 5);
-kernels!(wide_version: wide_along_depth, wide_along_rows, wide_packed, wide_packed_first, a 0 b 1 c 2 d 3 e 4 f 5 g 6 h 7 i 8 j 9 k 10 l 11);
+kernels!(versions: along_depth, along_rows, packed, add_to, a 0 b 1 c 2 d 3 e 4 f 5);
+kernels!(versions: along_depth_first, along_rows_first, packed_first, write_to, a 0 b 1 c 2 d 3 e 4 f 5);
+kernels!(wide_version: wide_along_depth, wide_along_rows, wide_packed, add_to,
+    a 0 b 1 c 2 d 3 e 4 f 5 g 6 h 7 i 8 j 9 k 10 l 11);
+kernels!(wide_version: wide_along_depth_first, wide_along_rows_first, wide_packed_first, write_to,
+    a 0 b 1 c 2 d 3 e 4 f 5 g 6 h 7 i 8 j 9 k 10 l 11);
 
 /// Steps between asking for lanes and using them: as long as the third cache takes.
 const AHEAD: usize = 32;

@@ -7,6 +7,7 @@ use super::checkpoint::{Checkpoint, Course};
 use super::labels::Labels;
 use super::objective::{Counting, Objective};
 use super::outside::Outside;
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::float_mode::callback;
 use crate::interrupt;
@@ -74,8 +75,8 @@ pub struct Trainer<F: Float> {
     pub(super) course: Course,
     squares: Vec<f64>,
     last_loss: Option<f64>,
-    dout: Vec<F>,
-    spare: Vec<F>,
+    dout: Buffer<F>,
+    spare: Buffer<F>,
     terms: Vec<F>,
     outputs: Outputs<F>,
     context: Context<F>,
@@ -169,8 +170,8 @@ impl<F: Float> Trainer<F> {
             course: Course::default(),
             squares: Vec::new(),
             last_loss: None,
-            dout: Vec::new(),
-            spare: Vec::new(),
+            dout: Buffer::default(),
+            spare: Buffer::default(),
             terms: Vec::new(),
             outputs: Outputs::default(),
             context: Context::new(threads),
@@ -524,7 +525,7 @@ impl<F: Float> Trainer<F> {
         let logits = self.loss.on_logits();
         network.forward(batch.input, batch.samples, logits, &mut self.outputs, &mut self.context)?;
         let outputs = self.outputs.last();
-        self.dout.resize(outputs.len(), F::ZERO);
+        self.dout.room(outputs.len());
         let width = network.spec().outputs();
         let loss = match (&self.own, batch.weights) {
             (Some(own), _) => callback(|| own(outputs, width, batch.labels(), &mut self.dout))?,
@@ -563,9 +564,11 @@ impl<F: Float> Trainer<F> {
         let (outputs, width) = (self.outputs.last(), network.spec().outputs());
         let predicted = self.loss.target_width(width);
         let predictions = if predicted < width && !scores.is_empty() {
-            self.spare.clear();
-            self.spare.extend(outputs.chunks_exact(width).flat_map(|row| &row[..predicted]));
-            &self.spare
+            let means = self.spare.room(outputs.len() / width * predicted);
+            for (row, means) in outputs.chunks_exact(width).zip(means.chunks_exact_mut(predicted)) {
+                means.copy_from_slice(&row[..predicted]);
+            }
+            means
         } else {
             outputs
         };
