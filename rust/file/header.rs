@@ -51,6 +51,9 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Names<V> {
     }
 }
 
+/// A tensor, by name.
+pub type Named<'a> = (&'a str, TensorInfo);
+
 /// What a header says: the description under [`KEY`], and entries of tensors, which are read where they are asked for.
 pub struct Header<'a> {
     description: Option<String>,
@@ -79,7 +82,7 @@ impl<'a> Header<'a> {
         dtype: Dtype,
         is_more: impl Fn(&str) -> bool,
         bytes: u64,
-    ) -> Result<(Vec<TensorInfo>, Vec<(&str, TensorInfo)>)> {
+    ) -> Result<(Vec<TensorInfo>, Vec<Named<'_>>)> {
         let names = self.tensors.keys().map(String::as_str);
         let (more, own): (Vec<&str>, Vec<&str>) = names.partition(|name| is_more(name));
         if own.len() != arrays.len() {

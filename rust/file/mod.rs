@@ -29,7 +29,7 @@ pub use checkpoint::{
     AnyCheckpoint, CheckpointFile, InCheckpoint, checkpoint_from_bytes, load_checkpoint, save_checkpoint,
 };
 use description::Description;
-use header::Header;
+use header::{Header, Named};
 pub use lock::DirectoryLock;
 
 /// Longest header: 8 bytes of length not counted.
@@ -229,7 +229,7 @@ impl<R: Read + Seek> Data<'_, R> {
         bytes: u64,
         is_more: impl Fn(&str) -> bool,
         fingerprint: &str,
-    ) -> Result<(Network<F>, Vec<(&'h str, TensorInfo)>)> {
+    ) -> Result<(Network<F>, Vec<Named<'h>>)> {
         let mut network = Network::<F>::without_weights(spec)?;
         let (parameters, buffers) = (network.named_parameters(), network.named_buffers());
         let arrays = parameters.iter().chain(buffers).map(|array| (array.name.as_str(), array.shape.as_slice()));
