@@ -26,7 +26,7 @@ use crate::parallel;
 pub use naive::matmul_naive;
 pub use operand::LanePanels;
 use operand::{Lanes, PackedRows, Place, contiguous, panel_width};
-use row::{FEW, multiply_column, multiply_row};
+use row::{FEW, multiply_column, multiply_outer, multiply_row};
 pub(crate) use tile::Tile;
 use tile::{LANES, TileRows, Tiles, largest};
 
@@ -181,7 +181,7 @@ impl<F: Float> Product<F> {
         Ok(())
     }
 
-    /// The product of few rows or with one column, of operands that lie row after row; whether it was one.
+    /// The product of few rows, with one column or of one step, of operands that lie row after row; whether it was one.
     fn multiply_few(&mut self, a: &ArrayView2<F>, b: &ArrayView2<F>, out: &mut [F]) -> bool {
         let (((m, depth), n), turned) = ((a.dim(), b.ncols()), a.t());
         let Some(b) = b.as_slice().filter(|b| !b.is_empty()) else { return false };
@@ -192,6 +192,7 @@ impl<F: Float> Product<F> {
                     multiply_row(a, b, out, &mut self.row_sums);
                 }
             }
+            (Some(a), _) if depth == 1 && m * n < SERIAL => multiply_outer(a, b, out),
             (Some(a), _) if one_column => multiply_column(a, b, out),
             (None, Some(turned)) if one_column => multiply_row(b, turned, out, &mut self.row_sums),
             _ => return false,
@@ -352,11 +353,11 @@ fn multiply_rows<F: Float>(
             let lanes = block.panel(here.clone(), here.start, depth, panel);
             let width = lanes.groups * LANES;
             if here.len() == width {
-                F::multiply_tiles(tiles, true, rows, lanes, depth, &mut out[here.start..], lane_count);
+                F::multiply_tiles(tiles, true, &rows, &lanes, depth, &mut out[here.start..], lane_count);
             } else {
                 // The last lanes, fewer than a tile has.
                 let sums = sums.room(rows_here.len() * width);
-                F::multiply_tiles(tiles, true, rows, lanes, depth, sums, width);
+                F::multiply_tiles(tiles, true, &rows, &lanes, depth, sums, width);
                 store_rows(sums, here, out.chunks_exact_mut(lane_count));
             }
         }
@@ -383,7 +384,7 @@ fn sum_up<F: Float>(
             let offset = here.start - lanes_here.start;
             let lanes = block.panel(here, offset, steps.len(), panel);
             let sums = &mut sums[offset * rows_here.len()..];
-            F::multiply_tiles(tiles, start == 0, rows, lanes, steps.len(), sums, lanes.groups * LANES);
+            F::multiply_tiles(tiles, start == 0, &rows, &lanes, steps.len(), sums, lanes.groups * LANES);
         }
     }
 }
