@@ -7,10 +7,16 @@ unexport CONDA_PREFIX
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 RUST := $(wildcard rust/*.rs rust/*/*.rs) Cargo.toml Cargo.lock
+# Coverage that guides a fuzzer, as cargo-fuzz asks for it; no nightly toolchain is needed.
+FUZZ_SECONDS ?= 60
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+COVERED := -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-, \
+	level=4 inline-8bit-counters pc-table trace-compares)
+
 TOOLS := .venv/.tools
 BUILT := .venv/.built
 
-.PHONY: help cats test bench lint format wheel clean
+.PHONY: help cats test fuzz bench lint format wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
@@ -21,6 +27,16 @@ cats: $(BUILT) ## build the package into .venv and train the cat classifier
 test: $(BUILT) ## build the package and run all tests, Rust and Python
 	cargo test
 	$(BIN)/python -m pytest
+
+fuzz: $(BUILT) ## feed hostile input to every reader, for FUZZ_SECONDS (60) each; needs Linux and a C++ compiler
+	RUSTFLAGS="$(COVERED)" cargo build --release --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --target $(HOST)
+	for target in model_file checkpoint resume network training; do \
+	    mkdir -p target/fuzz/found/$$target && \
+	    (ulimit -v 4000000 && target/fuzz/$(HOST)/release/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	        -rss_limit_mb=1500 -max_len=8192 -dict=tests/corpus/json.dict -artifact_prefix=target/fuzz/$$target- \
+	        -print_final_stats=1 target/fuzz/found/$$target tests/corpus/$$target) || exit; \
+	done
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -s tests/test_fuzz.py
 
 bench: $(BUILT) ## time it beside NumPy, scikit-learn and JAX, into target/benchmarks (up to ten minutes)
 	PIP_QUIET=1 $(BIN)/maturin develop --release --extras bench

@@ -636,6 +636,7 @@ def test_a_model_file_in_the_place_of_a_checkpoint_is_refused(tmp_path: Path) ->
         (None, {"callbacks": [["HistoryLog", {"on_epoch_end": 1}]], "scores": {}}),
         (None, {"callbacks": [["HistoryLog", {"epochs": [], "scores": {}, "_forget": 1}]], "scores": {}}),
         (None, {"callbacks": [["HistoryLog", 3]], "scores": {}}),
+        (None, {"callbacks": [[3, {}]], "scores": {}}),
         (None, {"callbacks": [["HistoryLog", {"epochs": [], "scores": {}}]], "scores": {"a": 1}}),
     ],
 )
@@ -649,6 +650,31 @@ def test_a_checkpoint_whose_python_part_lies_is_refused(notes: Any, state: dict[
     with pytest.raises(purr.ModelFileError, match="not a checkpoint of fit"):
         net.fit(X, Y, batch_size=7, callbacks=[log], checkpoint=tmp_path, resume=True)
     assert (net.fingerprint(), log.epochs, log.scores) == (before, [], {})
+
+
+@pytest.mark.parametrize("words", ["\x1b[2J\x1b]0;owned\x07", "long" * 100_000])
+def test_what_a_checkpoint_says_in_an_error_is_short_and_steers_no_terminal(words: str, tmp_path: Path) -> None:
+    run(network, epochs=2, checkpoint=tmp_path)
+    path = tmp_path / "epoch-00000002.safetensors"
+    core, notes, _ = purr._core.Checkpoint.load(path)
+    identity = json.loads(notes["training"])["identity"]
+
+    def lie(key: str) -> dict[str, str]:
+        return {"training": json.dumps({"identity": identity | {key: words}, "best": None})}
+
+    nothing = pack({"callbacks": [], "scores": {}})
+    array = json.dumps({"$array": [words, [1], 0]}).encode()
+    for told, state in [
+        (lie(words), nothing),
+        (lie(f"data.{words}"), nothing),
+        (notes, pack({"callbacks": [[words, {}]], "scores": {}})),
+        (notes, len(array).to_bytes(8, "little") + array),
+    ]:
+        core.save([path], told, state)
+        with pytest.raises((purr.CheckpointError, purr.ModelFileError)) as caught:
+            run(network, epochs=3, checkpoint=tmp_path, resume=True)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 1000
 
 
 VALUES = st.recursive(

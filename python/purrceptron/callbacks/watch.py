@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.plain import pack
-from ..errors import CheckpointError, ModelFileError
+from ..errors import CheckpointError, ModelFileError, told
 from .callback import Callback
 
 if TYPE_CHECKING:
@@ -169,12 +169,12 @@ class Watch:
         try:
             states, scores, begun = state["callbacks"], state["scores"], bool(state["begun"])
             then, now = [name for name, _ in states], [type(callback).__name__ for callback in self._remembering]
+            theirs, ours = (", ".join(names) or "none" for names in (then, now))
             lists = all(isinstance(values, list) for values in scores.values())
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ModelFileError(f"{path}: not a checkpoint of fit: no states of callbacks") from None
         if then != now:
-            told = [", ".join(names) or "none" for names in (then, now)]
-            raise CheckpointError(f"{path}: has the state of other callbacks: {told[0]}; this training has {told[1]}")
+            raise CheckpointError(f"{path}: has the state of other callbacks: {told(theirs)}; this training has {ours}")
         for callback, (name, kept) in zip(self._remembering, states, strict=True):
             if not isinstance(kept, dict) or kept.keys() != callback.state().keys() or not lists:
                 raise ModelFileError(f"{path}: not a checkpoint of fit: no state of {name}")

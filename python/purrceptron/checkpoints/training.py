@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from .. import _core
-from ..errors import CheckpointError, ModelFileError
+from ..errors import CheckpointError, ModelFileError, told
 from .checkpoint import Checkpoint
 from .files import hold, name_of, newest_first, release, sweep
 from .identity import differences
@@ -96,13 +96,15 @@ class Checkpoints:
         for place, then, now in differences(identity, self._identity):
             if place.startswith("data."):
                 if not self._settings.force_data:
-                    what = f"the {place.removeprefix('data.')} data (samples, targets, weights or their order)"
+                    what = f"the {told(place.removeprefix('data.'))} data (samples, targets, weights or their order)"
                     raise CheckpointError(
                         f"{path}: {what} are not those of this checkpoint; bring those, or say that you mean it "
                         "(force_data=True, --force-data)"
                     )
             else:
-                raise CheckpointError(f"{path}: made with {place} {_brief(then)}, but this training has {_brief(now)}")
+                raise CheckpointError(
+                    f"{path}: made with {told(place)} {_brief(then)}, but this training has {_brief(now)}"
+                )
 
     @property
     def times(self) -> tuple[int | None, float | None]:
@@ -175,7 +177,7 @@ def _read(path: Path, notes: dict[str, str], attached: bytes) -> tuple[dict[str,
         if not isinstance(note["identity"], dict) or not isinstance(note["best"], float | None):
             raise ValueError("no description of a training")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: not a checkpoint of fit: {error}") from None
+        raise ModelFileError(f"{path}: not a checkpoint of fit: {told(error)}") from None
     return note, state
 
 
