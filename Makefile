@@ -7,6 +7,12 @@ unexport CONDA_PREFIX
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 RUST := $(wildcard rust/*.rs rust/*/*.rs) Cargo.toml Cargo.lock
+# Coverage that guides a fuzzer, as cargo-fuzz asks for it; no nightly toolchain is needed.
+FUZZ_SECONDS ?= 60
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+COVERED := -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-, \
+	level=4 inline-8bit-counters pc-table trace-compares)
+
 TOOLS := .venv/.tools
 BUILT := .venv/.built
 
@@ -14,7 +20,7 @@ BUILT := .venv/.built
 VALGRIND := valgrind --quiet --trace-children=yes --error-exitcode=9 \
 	--leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
 
-.PHONY: help cats test soak valgrind bench lint format wheel clean
+.PHONY: help cats test soak valgrind fuzz bench lint format wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
@@ -33,6 +39,16 @@ valgrind: ## the Rust tests, at small sizes, where every access to memory is che
 	PURRCEPTRON_SMALL_TESTS=1 CARGO_PROFILE_TEST_OPT_LEVEL=2 CARGO_PROFILE_TEST_CODEGEN_UNITS=16 \
 		cargo --config 'target."cfg(unix)".runner = "$(VALGRIND)"' \
 		test --no-fail-fast --target-dir target/valgrind --lib --tests -- --test-threads=1
+
+fuzz: $(BUILT) ## feed hostile input to every reader, for FUZZ_SECONDS (60) each; needs Linux and a C++ compiler
+	RUSTFLAGS="$(COVERED)" cargo build --release --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --target $(HOST)
+	for target in model_file checkpoint resume network training; do \
+	    mkdir -p target/fuzz/found/$$target && \
+	    (ulimit -v 4000000 && target/fuzz/$(HOST)/release/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	        -rss_limit_mb=1500 -max_len=8192 -dict=tests/corpus/json.dict -artifact_prefix=target/fuzz/$$target- \
+	        -print_final_stats=1 target/fuzz/found/$$target tests/corpus/$$target) || exit; \
+	done
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -s tests/test_fuzz.py
 
 bench: $(BUILT) ## time it beside NumPy, scikit-learn and JAX, into target/benchmarks (up to ten minutes)
 	PIP_QUIET=1 $(BIN)/maturin develop --release --extras bench

@@ -112,8 +112,8 @@ pub trait Float:
     fn erf(self) -> Self;
     /// Appends the number's bytes, least significant first.
     fn write_le(self, bytes: &mut Vec<u8>);
-    /// Reads numbers that [`Float::write_le`] wrote.
-    fn read_le(bytes: &[u8]) -> Vec<Self>;
+    /// Reads as many numbers as there are `values`, which [`Float::write_le`] wrote.
+    fn read_le(bytes: &[u8], values: &mut [Self]);
 
     /// The larger; `bound` when `self` is NaN.
     #[inline(always)]
@@ -267,8 +267,10 @@ macro_rules! float {
             fn write_le(self, bytes: &mut Vec<u8>) {
                 bytes.extend_from_slice(&self.to_le_bytes());
             }
-            fn read_le(bytes: &[u8]) -> Vec<Self> {
-                bytes.as_chunks().0.iter().map(|word| $float::from_le_bytes(*word)).collect()
+            fn read_le(bytes: &[u8], values: &mut [Self]) {
+                for (value, word) in values.iter_mut().zip(bytes.as_chunks().0) {
+                    *value = $float::from_le_bytes(*word);
+                }
             }
         }
     };

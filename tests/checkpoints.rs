@@ -2,13 +2,16 @@
 //! damaged file of one can only fail cleanly.
 
 mod common;
+#[path = "common/forged.rs"]
+mod forged;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use common::training::*;
 use common::{bytes, dense, matrix, network};
+use forged::Parts;
 use purrceptron::activation::Activation::{Relu, Sigmoid};
 use purrceptron::error::{Error, Result};
 use purrceptron::file::{CheckpointFile, DirectoryLock, InCheckpoint, load, load_checkpoint, save_checkpoint};
@@ -20,7 +23,7 @@ use purrceptron::optimizer::{Average, Optimizer};
 use purrceptron::schedule::Schedule;
 use purrceptron::spec::LayerSpec;
 use purrceptron::train::*;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 
 const PLATEAU: Schedule =
@@ -153,16 +156,29 @@ fn a_training_goes_on_from_any_step_with_the_bits_of_one_that_never_stopped_in_d
 
 // Files
 
+fn small_training() -> (Network<f32>, Trainer<f32>) {
+    let network = network(3, vec![dense(2, Relu), dense(1, Sigmoid)], 0);
+    let optimizer = Optimizer { average: Some(Average::Ema { decay: 0.5 }), ..ADAM };
+    let trainer = Trainer::new(&network, optimizer, Loss::BINARY_CROSS_ENTROPY, 1).expect("ok");
+    (network, trainer)
+}
+
+fn train_small(
+    trainer: &mut Trainer<f32>,
+    network: &mut Network<f32>,
+    epochs: u64,
+    watch: &mut (impl Watch<f32> + Send),
+) -> Result<History> {
+    let (x, y) = (matrix::<f32>(0, 9, 3), labels::<f32>(9));
+    let options = FitOptions { accumulate: 2, ..options(epochs, Some(2)) };
+    fit_arrays(trainer, network, Samples::Floats(x.view()), y, None, &options, watch)
+}
+
 /// A small checkpoint within an epoch, with an average and gathered gradients: all kinds of arrays.
 fn small(folder: &Path) -> Vec<u8> {
-    let network = network::<f32>(3, vec![dense(2, Relu), dense(1, Sigmoid)], 0);
-    let optimizer = Optimizer { average: Some(Average::Ema { decay: 0.5 }), ..ADAM };
-    let (x, y) = (matrix::<f32>(0, 9, 3), labels::<f32>(9));
-    let mut trainer = Trainer::new(&network, optimizer, Loss::BINARY_CROSS_ENTROPY, 1).expect("ok");
-    let options = FitOptions { accumulate: 2, ..options(2, Some(2)) };
+    let (mut network, mut trainer) = small_training();
     let mut watch = TakeAll { folder, taken: Vec::new() };
-    fit_arrays(&mut trainer, &mut network.clone(), Samples::Floats(x.view()), y, None, &options, &mut watch)
-        .expect("trains");
+    train_small(&mut trainer, &mut network, 2, &mut watch).expect("trains");
     let checkpoint = watch.taken.swap_remove(8); // after three batches of the second epoch
     assert_eq!(checkpoint.progress.batches, Some(3));
     let path = folder.join("small.safetensors");
@@ -223,62 +239,20 @@ fn a_flipped_bit_never_changes_the_state_of_a_training() {
     assert_eq!(refused, 8 * (file.len() - header), "every bit of the arrays is under a checksum");
 }
 
-/// Tensors by name, and the description.
-type Parts = (Value, Vec<(String, Dtype, Vec<usize>, Vec<u8>)>);
-
-/// A file whose description and tensors are changed, with the checksum over the tensors made anew.
-fn forged(file: &[u8], change: impl FnOnce(&mut Value, &mut Parts)) -> Vec<u8> {
-    let (_, header) = SafeTensors::read_metadata(file).expect("a file");
-    let text = header.metadata().clone().expect("metadata")["purrceptron"].clone();
-    let mut metadata: Value = serde_json::from_str(&text).expect("JSON");
-    let tensors = SafeTensors::deserialize(file).expect("a file");
-    let own = tensors.iter().map(|(name, t)| (name.to_string(), t.dtype(), t.shape().to_vec(), t.data().to_vec()));
-    let mut own: Vec<_> = own.collect();
-    own.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut described: Value =
-        serde_json::from_str(metadata["notes"]["checkpoint"].as_str().expect("a note")).expect("JSON");
-    let mut parts = (metadata.take(), own);
-    change(&mut described, &mut parts);
-    let (mut metadata, tensors) = parts;
-    let mut hash = <sha2::Sha256 as sha2::Digest>::new();
-    for (name, dtype, shape, data) in tensors.iter().filter(|part| part.0.starts_with("training.")) {
-        sha2::Digest::update(&mut hash, format!("{name} {dtype:?} {shape:?}\n"));
-        sha2::Digest::update(&mut hash, data);
-    }
-    let hexadecimal =
-        |hash: sha2::Sha256| sha2::Digest::finalize(hash).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    described["checksum"] = json!(hexadecimal(hash));
-    metadata["notes"]["checkpoint"] = json!(described.to_string());
-    let spec = serde_json::from_value::<purrceptron::spec::NetworkSpec>(metadata["network"].clone()).expect("a spec");
-    let notes: BTreeMap<String, String> = serde_json::from_value(metadata["notes"].clone()).expect("notes");
-    let summed = (1, metadata["library_version"].as_str(), spec, metadata["fingerprint"].as_str(), notes);
-    let mut hash = <sha2::Sha256 as sha2::Digest>::new();
-    sha2::Digest::update(&mut hash, serde_json::to_string(&summed).expect("JSON"));
-    metadata["checksum"] = json!(hexadecimal(hash));
-    let views = tensors.iter().map(|t| (t.0.as_str(), TensorView::new(t.1, t.2.clone(), &t.3).expect("a tensor")));
-    let text = HashMap::from([("purrceptron".to_string(), metadata.to_string())]);
-    safetensors::serialize(views, Some(text)).expect("a file")
-}
-
 /// Goes on from a forged file, as far as that goes: an error, and a network as it was.
 #[track_caller]
-fn assert_refused(change: impl FnOnce(&mut Value, &mut Parts), word: &str) {
+fn assert_refused(change: impl FnOnce(&mut Parts), word: &str) {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = forged(&small(folder.path()), change);
-    let error = match read(folder.path(), &file) {
+    let mut parts = Parts::of(&small(folder.path()));
+    change(&mut parts);
+    let error = match read(folder.path(), &parts.sign()) {
         Err(error) => error,
         Ok(read) => {
-            let mut network = network::<f32>(3, vec![dense(2, Relu), dense(1, Sigmoid)], 0);
+            let (mut network, mut trainer) = small_training();
             let before = network.fingerprint().expect("finite");
-            let optimizer = Optimizer { average: Some(Average::Ema { decay: 0.5 }), ..ADAM };
-            let mut trainer = Trainer::new(&network, optimizer, Loss::BINARY_CROSS_ENTROPY, 1).expect("ok");
             trainer.resume_from(f32::of(&read.checkpoint).expect("single precision").clone());
-            let (x, y) = (matrix::<f32>(0, 9, 3), labels::<f32>(9));
-            let options = FitOptions { accumulate: 2, ..options(4, Some(2)) };
-            let x = Samples::Floats(x.view());
-            let error = fit_arrays(&mut trainer, &mut network, x, y, None, &options, &mut ()).expect_err("refused");
-            assert_eq!(network.fingerprint().expect("finite"), before);
-            assert_eq!(trainer.steps(), 0);
+            let error = train_small(&mut trainer, &mut network, 4, &mut ()).expect_err("refused");
+            assert_eq!((network.fingerprint().expect("finite"), trainer.steps()), (before, 0));
             error
         }
     };
@@ -287,35 +261,31 @@ fn assert_refused(change: impl FnOnce(&mut Value, &mut Parts), word: &str) {
 
 #[test]
 fn a_checkpoint_that_lies_is_refused_and_changes_nothing() {
-    let whole = |_: &mut Value, _: &mut Parts| {};
     let folder = tempfile::tempdir().expect("a folder");
-    read(folder.path(), &forged(&small(folder.path()), whole)).expect("forged without a lie");
-    let array = |name: &str| format!("training.{name}");
+    let whole = Parts::of(&small(folder.path()));
+    read(folder.path(), &whole.sign()).expect("forged without a lie");
     for name in ["floats.slots.0", "floats.slots.1", "floats.weights", "floats.gathered", "doubles.numbers"] {
-        let short = |_: &mut Value, parts: &mut Parts| {
-            let tensor = parts.1.iter_mut().find(|tensor| tensor.0 == array(name)).expect("there");
-            tensor.2[0] -= 1;
-            let size = if tensor.1 == Dtype::F32 { 4 } else { 8 };
-            tensor.3.truncate(tensor.2[0] * size);
+        let full = format!("training.{name}");
+        let word = name.split_once('.').expect("a prefix").1;
+        let short = |parts: &mut Parts| {
+            let (_, dtype, shape, data) = parts.tensor(&full);
+            shape[0] -= 1;
+            data.truncate(shape[0] * if *dtype == Dtype::F32 { 4 } else { 8 });
         };
-        assert_refused(short, name.split_once('.').expect("a prefix").1);
-        let gone = |_: &mut Value, parts: &mut Parts| parts.1.retain(|tensor| tensor.0 != array(name));
-        assert_refused(gone, name.split_once('.').expect("a prefix").1);
-        let other_type = |_: &mut Value, parts: &mut Parts| {
-            let tensor = parts.1.iter_mut().find(|tensor| tensor.0 == array(name)).expect("there");
+        assert_refused(short, word);
+        assert_refused(|parts| parts.tensors.retain(|tensor| tensor.0 != full), word);
+        let other_type = |parts: &mut Parts| {
+            let tensor = parts.tensor(&full);
             (tensor.1, tensor.2) = (Dtype::U8, vec![tensor.3.len()]);
         };
         assert_refused(other_type, "of one axis");
     }
-    let extra = |_: &mut Value, parts: &mut Parts| {
-        parts.1.push(("training.other".into(), Dtype::U8, vec![1], vec![0]));
-        parts.1.sort_by(|a, b| a.0.cmp(&b.0));
-    };
-    assert_refused(extra, "training.other is no part of a checkpoint");
-    let number = |name: &'static str, value: Value| {
-        move |described: &mut Value, _: &mut Parts| described["progress"][name] = value
-    };
-    assert_refused(number("epochs", json!(u64::MAX)), "epochs");
+    let other = |parts: &mut Parts| parts.tensors.push(("training.other".into(), Dtype::U8, vec![1], vec![0]));
+    assert_refused(other, "training.other is no part of a checkpoint");
+    let number = |name: &'static str, value: Value| move |parts: &mut Parts| parts.described["progress"][name] = value;
+    for name in ["epochs", "batches", "steps", "order", "waited", "averaged", "gathered", "reduced_after"] {
+        assert_refused(number(name, json!(u64::MAX)), &format!("{name} must be at most 1099511627776"));
+    }
     assert_refused(number("epochs", json!(5)), "epochs");
     assert_refused(number("epochs", json!(3)), "history of the checkpoint");
     assert_refused(number("epochs", json!(0)), "history of the checkpoint");
@@ -323,11 +293,23 @@ fn a_checkpoint_that_lies_is_refused_and_changes_nothing() {
     assert_refused(number("reduced_after", json!(0)), "solver");
     assert_refused(number("other", json!(0)), "does not parse");
     assert_refused(number("schedule", json!({"type": "constant", "learning_rate": -1.0})), "learning_rate");
-    let scores = |_: &mut Value, parts: &mut Parts| {
-        let tensor = parts.1.iter_mut().find(|tensor| tensor.0 == array("doubles.scores.0")).expect("there");
+    let scores = |parts: &mut Parts| {
+        let tensor = parts.tensor("training.doubles.scores.0");
         (tensor.2, tensor.3) = (vec![3], vec![0; 24]);
     };
     assert_refused(scores, "a score's sums");
+}
+
+/// With other data, which one may insist on, an epoch may have fewer batches than a checkpoint has seen.
+#[test]
+fn a_checkpoint_of_more_batches_than_there_are_goes_on_with_the_next_epoch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut parts = Parts::of(&small(folder.path()));
+    parts.described["progress"]["batches"] = json!(1u64 << 40);
+    let file = read(folder.path(), &parts.sign()).expect("a checkpoint");
+    let (mut network, mut trainer) = small_training();
+    trainer.resume_from(f32::of(&file.checkpoint).expect("single precision").clone());
+    assert_eq!(train_small(&mut trainer, &mut network, 2, &mut ()).expect("trains").epochs.len(), 2);
 }
 
 #[test]
@@ -338,6 +320,51 @@ fn a_model_file_is_no_checkpoint() {
     purrceptron::file::save(&model, &path, &BTreeMap::new()).expect("saved");
     let error = load_checkpoint(&path).expect_err("no training in it");
     assert!(error.to_string().contains("no checkpoint of a training"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_is_another_is_not_held_any_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = folder.path().join("run");
+    fs::create_dir(&directory).expect("created");
+    let lock = DirectoryLock::take(&directory).expect("free");
+    lock.check().expect("as it was");
+    fs::rename(&directory, folder.path().join("away")).expect("moved");
+    assert!(matches!(lock.check(), Err(Error::Io { .. })));
+    fs::create_dir(&directory).expect("created");
+    let _other = DirectoryLock::take(&directory).expect("free");
+    let error = lock.check().expect_err("another").to_string();
+    assert!(error.ends_with("run/lock: is no longer the one that this training has locked"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_lock_of_ours_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("lock");
+    for text in ["of another program", "12 ", "1\u{2}", &"1".repeat(100)] {
+        fs::write(&path, text).expect("written");
+        let error = DirectoryLock::take(folder.path()).expect_err("foreign").to_string();
+        assert!(error.ends_with("lock: is no lock of a training; name another directory"), "{error}");
+        assert_eq!(fs::read_to_string(&path).expect("read"), text);
+    }
+    fs::write(&path, "1234567").expect("of a process that is no more");
+    DirectoryLock::take(folder.path()).expect("free");
+    assert_eq!(fs::read_to_string(&path).expect("read"), std::process::id().to_string());
+    fs::remove_file(&path).expect("removed");
+    fs::create_dir(&path).expect("created");
+    assert!(matches!(DirectoryLock::take(folder.path()), Err(Error::Io { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_follows_no_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("target");
+    fs::write(&target, "").expect("written");
+    std::os::unix::fs::symlink(&target, folder.path().join("lock")).expect("linked");
+    assert!(matches!(DirectoryLock::take(folder.path()), Err(Error::Io { .. })));
+    assert_eq!(fs::read_to_string(&target).expect("read"), "");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 import purrceptron as purr
+from purrceptron.datasets.sources import load_data
 
 settings.register_profile("purrceptron", deadline=None, max_examples=50)
 settings.load_profile("purrceptron")
@@ -62,3 +65,27 @@ def run_python() -> Callable[..., str]:
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Says why a file is refused: soon, in a short line that no terminal obeys, and for little memory."""
+
+    def refuse(content: bytes, kind: str = "csv", most_memory: int = 20_000_000) -> str:
+        path = tmp_path / f"hostile.{kind}"
+        path.write_bytes(content)
+        start = time.process_time()
+        tracemalloc.reset_peak()
+        with pytest.raises(purr.DataError) as caught:
+            load_data(path)
+        assert tracemalloc.get_traced_memory()[1] < most_memory + 8 * len(content)
+        assert time.process_time() - start < 5
+        message = str(caught.value)
+        assert message.startswith(f"{path}: ")
+        assert message.isprintable()
+        assert len(message) < 1500
+        return message.removeprefix(f"{path}: ")
+
+    tracemalloc.start()
+    yield refuse
+    tracemalloc.stop()

@@ -106,7 +106,16 @@ fn sizes_around_blocks_tiles_and_groups_equal_the_naive_product() {
     }
     // Large enough for threads: cut along rows, along lanes, and along the lanes of the other operand.
     sizes.extend([(20, 600, 700), (33, 257, 1001), (1001, 257, 33), (700, 600, 20), (130, 300, 130), (5, 1000, 999)]);
-    sizes.extend([(1, 5000, 1), (1, 600, 700), (700, 600, 1), (1100, 40, 150), (150, 40, 1100), (600, 600, 47)]);
+    sizes.extend([
+        (200, 1, 100),
+        (33, 1, 1),
+        (1, 5000, 1),
+        (1, 600, 700),
+        (700, 600, 1),
+        (1100, 40, 150),
+        (150, 40, 1100),
+        (600, 600, 47),
+    ]);
     for (i, size) in sizes.into_iter().enumerate().step_by(sized(1, 6)) {
         let layouts = [LAYOUTS[i % 9], LAYOUTS[i / 2 % 9]];
         check::<f32>(size, layouts, 1 + i % 3, i as u64);

@@ -401,6 +401,21 @@ def test_a_training_that_is_resumed_goes_on_as_if_it_had_not_stopped(kind: type[
     killed.on_train_end()
 
 
+@pytest.mark.parametrize("rest", ["", "3,0.6", "3,0.6\n4", "3,0.6\n4,0.55\n"])
+def test_a_csv_log_goes_on_after_its_last_kept_line(rest: str, tmp_path: Path) -> None:
+    net = network()
+    drive(CSVLog(tmp_path / "log.csv"), net, range(3), end=True)
+    with open(tmp_path / "log.csv", "a") as file:
+        file.write(rest)
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "log.csv")
+    resumed = CSVLog(link)
+    resumed.restore({"epoch": 2})
+    drive(resumed, net, range(3, 5), end=True)
+    assert (tmp_path / "log.csv").read_text() == "epoch,loss\n0,0.9\n1,0.5\n2,0.7\n3,0.6\n4,0.55\n"
+    assert link.is_symlink()
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_second_training_starts_afresh(kind: type[purr.Callback], tmp_path: Path) -> None:
     callback, fresh = made(kind, tmp_path), made(kind, tmp_path)

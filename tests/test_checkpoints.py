@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,9 @@ from hypothesis import strategies as st
 
 import purrceptron as purr
 from purrceptron.callbacks import CSVLog, HistoryLog, LambdaCallback, LearningRateLog, StopWhen
+from purrceptron.checkpoints.files import newest_first
 from purrceptron.checkpoints.plain import pack, unpack
+from purrceptron.checkpoints.writer import Snapshot, Writer
 from purrceptron.schedules import Schedule
 
 RANDOM = np.random.default_rng(0)
@@ -303,6 +306,67 @@ def test_a_callback_of_ones_own_goes_on_in_the_midst_of_batches(tmp_path: Path) 
     np.testing.assert_array_equal(resumed.losses, whole.losses)
 
 
+@pytest.fixture
+def every_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> purr.Checkpoint:
+    """Checkpoints after every batch, each of which is written while the training waits."""
+
+    def put(writer: Writer, snapshot: Snapshot, is_best: bool) -> None:
+        writer._write({"last": snapshot})
+
+    monkeypatch.setattr(Writer, "put", put)
+    return purr.Checkpoint(tmp_path, every_seconds=1e-9, keep=None)
+
+
+def test_a_callback_of_ones_own_goes_on_from_every_batch(tmp_path: Path, every_batch: purr.Checkpoint) -> None:
+    whole = Counting()
+    expected = run(network, epochs=2, callbacks=[whole], checkpoint=every_batch)
+    assert len(list(tmp_path.glob("epoch-*"))) == 2 * 7
+    for path in newest_first(tmp_path):
+        resumed = Counting()
+        kept = purr.Checkpoint(tmp_path, keep=None)
+        assert run(network, epochs=2, callbacks=[resumed], checkpoint=kept, resume=True) == expected
+        assert (resumed.batches, resumed.begun) == (whole.batches, whole.begun) == (12, [0, 1]), path.name
+        np.testing.assert_array_equal(resumed.losses, whole.losses)
+        path.unlink()
+
+
+def test_a_callback_without_state_is_told_of_the_epoch_that_it_comes_into(
+    tmp_path: Path, every_batch: purr.Checkpoint
+) -> None:
+    begun: list[int] = []
+    run(network, epochs=2, checkpoint=every_batch)
+    (tmp_path / "epoch-00000002.safetensors").unlink()
+    assert newest_first(tmp_path)[0].name == "epoch-00000001-batch-00000006.safetensors"
+    run(network, checkpoint=tmp_path, resume=True, callbacks=[LambdaCallback(on_epoch_begin=begun.append)])
+    assert begun == [1, 2, 3, 4, 5]
+
+
+def test_progress_with_a_state_is_told_of_every_epoch_that_is_kept(tmp_path: Path) -> None:
+    class Shown(purr.Progress):
+        def state(self) -> dict[str, Any]:
+            return {}
+
+    settings = purr.Checkpoint(tmp_path, every_epochs=1, keep=None)
+    net = network()
+    net.fit(X, Y, batch_size=7, epochs=3, callbacks=[Shown(lambda *_: None)], checkpoint=settings)
+    assert (tmp_path / "epoch-00000003.safetensors").exists()
+
+
+def test_a_callback_that_fails_as_an_epoch_begins_leaves_the_checkpoint_of_the_one_before(tmp_path: Path) -> None:
+    def fail(epoch: int) -> None:
+        if epoch == STOP:
+            raise OSError(5, "Input/output error")
+
+    settings = purr.Checkpoint(tmp_path, every_epochs=STOP)
+    with pytest.raises(OSError, match="Input/output error"):
+        run(network, callbacks=[Counting(), LambdaCallback(on_epoch_begin=fail)], checkpoint=settings)
+    assert [path.name for path in tmp_path.glob("epoch-*")] == ["epoch-00000003.safetensors"]
+    whole, resumed = Counting(), Counting()
+    expected = run(network, callbacks=[whole])
+    assert run(network, callbacks=[resumed], checkpoint=tmp_path, resume=True) == expected
+    assert resumed.begun == whole.begun
+
+
 def test_state_that_is_no_plain_data_is_refused_before_the_training(tmp_path: Path) -> None:
     class Odd(purr.Callback):
         def state(self) -> dict[str, Any]:
@@ -399,20 +463,32 @@ def test_a_best_of_a_score_that_there_is_not_is_refused(tmp_path: Path) -> None:
         ({"every_epochs": 0}, "Checkpoint: every_epochs must be at least 1"),
         ({"every_seconds": 0}, "Checkpoint: every_seconds must be above 0"),
         ({"keep": 0}, "Checkpoint: keep must be at least 1"),
+        ({"directory": ""}, "Checkpoint: directory is empty"),
         ({"mode": "most"}, "Checkpoint: mode must be 'auto', 'min' or 'max'"),
         ({"best": "mystery"}, "mystery"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, Any], expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
-        purr.Checkpoint("run", **settings)
+        purr.Checkpoint(**{"directory": "run", **settings})
 
 
 def test_checkpoints_change_no_bit_and_leave_none_out_at_the_end(tmp_path: Path) -> None:
-    for number, every in enumerate([{"every_epochs": 1}, {"every_epochs": 4}, {"every_seconds": 1e-9}, {}]):
+    often = [{"every_epochs": 1}, {"every_epochs": 4}, {"every_seconds": 5e-324}]
+    seldom = [{"every_epochs": 10**30}, {"every_seconds": 1e300}, {}]
+    for number, every in enumerate([*often, *seldom]):
         folder = tmp_path / str(number)
         assert run(network, checkpoint=purr.Checkpoint(folder, **every)) == run(network)
         assert (folder / "epoch-00000006.safetensors").exists()
+
+
+def test_the_directory_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    away = LambdaCallback(on_epoch_begin=lambda epoch: os.chdir(tmp_path / "elsewhere"))
+    run(network, checkpoint=purr.Checkpoint("käfig der katze", every_epochs=1), callbacks=[away])
+    assert [path.name for path in tmp_path.rglob("epoch-00000006*")] == ["epoch-00000006.safetensors"]
+    assert (tmp_path / "käfig der katze" / "epoch-00000006.safetensors").exists()
 
 
 # What is refused
@@ -470,6 +546,10 @@ def test_another_solver_is_refused(tmp_path: Path) -> None:
     assert run(lambda: network(inputs=60), epochs=1, solver="auto", **options)[1].solver == "direct"
     with pytest.raises(ValueError, match="solver must be direct, as of the checkpoint, got reduced"):
         run(lambda: network(inputs=60), epochs=10_000, solver="auto", resume=True, **options)
+    options["epochs"] = EPOCHS
+    resumed = run(lambda: network(inputs=60), solver="direct", resume=True, **options)
+    del options["checkpoint"]
+    assert resumed == run(lambda: network(inputs=60), solver="direct", **options)
 
 
 def test_fewer_epochs_than_there_were_are_refused(tmp_path: Path) -> None:
@@ -526,6 +606,19 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(tmp_path: Path) -> None:
         run(network, checkpoint=tmp_path, resume=True)
 
 
+def test_a_damaged_checkpoint_does_not_count_among_those_that_are_kept(tmp_path: Path) -> None:
+    run(network, epochs=4, checkpoint=tmp_path)
+    damage(tmp_path / "epoch-00000004.safetensors")
+    run(network, epochs=2, checkpoint=tmp_path / "earlier")
+    (tmp_path / "earlier" / "epoch-00000002.safetensors").rename(tmp_path / "epoch-00000002.safetensors")
+    with pytest.warns(UserWarning, match="going on from epoch-00000002"):
+        run(network, epochs=3, checkpoint=purr.Checkpoint(tmp_path, keep=1), resume=True)
+    names = ["epoch-00000003.safetensors", "epoch-00000004.safetensors"]
+    assert [path.name for path in sorted(tmp_path.glob("epoch-*"))] == names
+    with pytest.warns(UserWarning, match="going on from epoch-00000003"):
+        assert run(network, checkpoint=tmp_path, resume=True) == run(network)
+
+
 def test_a_model_file_in_the_place_of_a_checkpoint_is_refused(tmp_path: Path) -> None:
     network().save(tmp_path / "epoch-00000001.safetensors")
     with pytest.raises(purr.ModelFileError, match="no checkpoint of a training"):
@@ -543,6 +636,7 @@ def test_a_model_file_in_the_place_of_a_checkpoint_is_refused(tmp_path: Path) ->
         (None, {"callbacks": [["HistoryLog", {"on_epoch_end": 1}]], "scores": {}}),
         (None, {"callbacks": [["HistoryLog", {"epochs": [], "scores": {}, "_forget": 1}]], "scores": {}}),
         (None, {"callbacks": [["HistoryLog", 3]], "scores": {}}),
+        (None, {"callbacks": [[3, {}]], "scores": {}}),
         (None, {"callbacks": [["HistoryLog", {"epochs": [], "scores": {}}]], "scores": {"a": 1}}),
     ],
 )
@@ -556,6 +650,31 @@ def test_a_checkpoint_whose_python_part_lies_is_refused(notes: Any, state: dict[
     with pytest.raises(purr.ModelFileError, match="not a checkpoint of fit"):
         net.fit(X, Y, batch_size=7, callbacks=[log], checkpoint=tmp_path, resume=True)
     assert (net.fingerprint(), log.epochs, log.scores) == (before, [], {})
+
+
+@pytest.mark.parametrize("words", ["\x1b[2J\x1b]0;owned\x07", "long" * 100_000])
+def test_what_a_checkpoint_says_in_an_error_is_short_and_steers_no_terminal(words: str, tmp_path: Path) -> None:
+    run(network, epochs=2, checkpoint=tmp_path)
+    path = tmp_path / "epoch-00000002.safetensors"
+    core, notes, _ = purr._core.Checkpoint.load(path)
+    identity = json.loads(notes["training"])["identity"]
+
+    def lie(key: str) -> dict[str, str]:
+        return {"training": json.dumps({"identity": identity | {key: words}, "best": None})}
+
+    nothing = pack({"callbacks": [], "scores": {}})
+    array = json.dumps({"$array": [words, [1], 0]}).encode()
+    for told, state in [
+        (lie(words), nothing),
+        (lie(f"data.{words}"), nothing),
+        (notes, pack({"callbacks": [[words, {}]], "scores": {}})),
+        (notes, len(array).to_bytes(8, "little") + array),
+    ]:
+        core.save([path], told, state)
+        with pytest.raises((purr.CheckpointError, purr.ModelFileError)) as caught:
+            run(network, epochs=3, checkpoint=tmp_path, resume=True)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 1000
 
 
 VALUES = st.recursive(
@@ -643,6 +762,49 @@ def test_a_forked_child_does_not_hold_the_directory_of_its_parent(tmp_path: Path
     finally:
         go_on.set()
         children[0].join()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a directory that is in use stays")
+def test_a_training_that_began_in_the_place_of_another_is_alone(tmp_path: Path) -> None:
+    def replace(epoch: int, logs: dict[str, float]) -> None:
+        if epoch == 2:
+            while not (folder / "epoch-00000002.safetensors").exists():
+                time.sleep(0.01)
+            folder.rename(tmp_path / "away")
+            run(network, epochs=2, checkpoint=folder)
+
+    folder = tmp_path / "run"
+    watching = LambdaCallback(on_epoch_end=replace)
+    with pytest.raises(OSError, match=r"run/lock: is no longer the one that this training has locked"):
+        run(network, checkpoint=purr.Checkpoint(folder, every_epochs=2), callbacks=[watching])
+    assert [path.name for path in folder.glob("epoch-*")] == ["epoch-00000002.safetensors"]
+    run(network, checkpoint=tmp_path / "away", resume=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_goes_on_with_its_parents_training_writes_nothing(run_python: Callable[..., str]) -> None:
+    script = """
+import os, pathlib, sys, tempfile, purrceptron as purr
+def fork(epoch, logs):
+    if epoch == 1:
+        children.append(os.fork())
+children = []
+def fit(folder):
+    net = purr.Sequential.from_string("1-4-1", seed=0)
+    watching = purr.callbacks.LambdaCallback(on_epoch_end=fork)
+    net.fit([[0.0], [1.0]], [0, 1], epochs=4, callbacks=[watching], checkpoint=purr.Checkpoint(folder, every_epochs=1))
+with tempfile.TemporaryDirectory() as folder:
+    try:
+        fit(folder)
+    except RuntimeError as error:
+        if children == [0]:
+            print(error, flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0
+    assert pathlib.Path(folder, "epoch-00000004.safetensors").exists()
+"""
+    told = "a child that was forked in the midst of a training cannot go on with its checkpoints"
+    assert run_python(script) == told
 
 
 def test_two_trainings_in_two_threads_have_a_directory_each(tmp_path: Path) -> None:

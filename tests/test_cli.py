@@ -558,6 +558,15 @@ def test_a_network_that_is_no_photo_classifier_is_shown_but_not_asked() -> None:
     assert "no photo classifier" in refused("predict", "plain.safetensors", "photo.jpg")
 
 
+def test_what_a_file_says_steers_no_terminal() -> None:
+    cats = purr.CatClassifier((2,), epochs=1, positive_class="cat\x1b[2J\x1b]0;owned\x07\u202e")
+    cats.fit(np.zeros((2, 64, 64, 3), "uint8"), [0, 1]).save("steers.safetensors")
+    shown = run("show", "steers.safetensors").stdout
+    assert "cat\\x1b[2J" in shown
+    assert not set(shown) & set("\x1b\x07\u202e")
+    assert r"\x1b[2J" in refused("show", "\x1b[2J.safetensors")
+
+
 def test_an_output_that_cannot_be_written_is_found_before_training(pictures: Path) -> None:
     long = (pictures, "--network", "20-7-5-1", "--epochs", "1000000000")
     assert "there is no folder 'nowhere'" in refused("train", *long, "--output", "nowhere/cats.safetensors")

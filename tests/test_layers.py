@@ -302,6 +302,8 @@ def test_toml_says_the_same_as_the_layers(tmp_path: Path) -> None:
         ("seed = 3", "expected layers"),
         ("layers = []", "at least one layer"),
         ("colour = 1\n[[layers]]\ntype = 'dense'\nunits = 1", "unknown key 'colour'"),
+        ("a = " + 5000 * "[" + 5000 * "]", "too many values within each other"),
+        ("dtype = '" + 5000 * "9" + "f,f'\n[[layers]]\ntype = 'dense'\nunits = 1", "unknown dtype '999"),
         ("[[layers]]\ntype = 'purr'", "unknown layer 'purr'; known: dense"),
         ("[[layers]]\nunits = 1", "unknown layer None"),
         ("[[layers]]\ntype = 'dense'\nunit = 1", "layer dense: .*unit.*settings: units"),

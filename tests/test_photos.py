@@ -4,6 +4,7 @@ import copy
 import inspect
 import json
 import pickle
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -474,12 +475,47 @@ def test_notes_that_make_no_sense_are_refused_by_file(
         purr.load(path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 100_000, '"cat"'])
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 100_000, "[" + "[]," * 300_000 + "0]", '"cat"'])
 def test_notes_that_are_no_object_are_refused(trained: Any, text: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.safetensors"
     trained.model_.save(path, notes={"photo_classifier": text})
     with pytest.raises(purr.ModelFileError, match=r"bad\.safetensors"):
         purr.load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" + "[]," * 300_000 + "0]", "more than 32768 values"),
+        ("[" + ",".join(['{"":' * 300 + "0" + "}" * 300] * 108) + "]", "make sense"),  # as many as are read
+    ],
+)
+def test_notes_that_are_large_in_memory_are_refused_for_little(
+    trained: Any, text: str, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "bad.safetensors"
+    trained.model_.save(path, notes={"photo_classifier": text})
+    tracemalloc.start()
+    try:
+        with pytest.raises(purr.ModelFileError, match=reason):
+            purr.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_notes_say_in_an_error_is_short_and_steers_no_terminal(trained: Any, tmp_path: Path) -> None:
+    from purrceptron.photos.notes import to_notes
+
+    fields = json.loads(to_notes(trained)["photo_classifier"])
+    path = tmp_path / "bad.safetensors"
+    for setting in ("\x1b[2J\x1b]0;owned\x07", "long" * 100_000):
+        fields["settings"]["color"] = setting
+        trained.model_.save(path, notes={"photo_classifier": json.dumps(fields)})
+        with pytest.raises(purr.ModelFileError) as caught:
+            purr.load(path)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 1000
 
 
 # Cats

@@ -70,6 +70,7 @@ class Checkpoint:
 @final
 class DirectoryLock:
     def __new__(cls, directory: str | PathLike[str]) -> DirectoryLock: ...
+    def check(self) -> None: ...
     def release(self) -> None: ...
 
 @final
@@ -135,4 +136,5 @@ class Trainer:
         order: Any = None,
         checkpoints: tuple[Any, int | None, float | None] | None = None,
         resume: Checkpoint | None = None,
+        ask: Any = None,
     ) -> dict[str, Any]: ...

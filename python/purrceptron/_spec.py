@@ -104,6 +104,7 @@ class NamedSpec(Spec):
         return core_name(cls.kind, cls.__name__)
 
     @classmethod
+    @functools.cache
     def known(cls) -> dict[str, type[Self]]:
         """The classes of this kind by name."""
         return {kind.type_name(): kind for kind in cls.__subclasses__()}

@@ -1,6 +1,20 @@
 """The errors that are the library's own; a caller's other mistakes are `ValueError`, `TypeError` or `OSError`."""
 
-__all__ = ["CheckpointError", "DataError", "DivergedError", "ModelFileError"]
+__all__ = ["CheckpointError", "DataError", "DivergedError", "ModelFileError", "told"]
+
+_MOST_LETTERS = 300
+
+
+def told(words: object) -> str:
+    r"""What a file says, or an error about it, as a message may repeat it: short, and no terminal obeys it.
+
+    Example:
+        >>> told("two\nlines"), len(told("a" * 10**6))
+        ('two\\nlines', 301)
+    """
+    text = str(words)
+    plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text[:_MOST_LETTERS])
+    return plain + "…" * (len(text) > _MOST_LETTERS)
 
 
 class CheckpointError(ValueError):

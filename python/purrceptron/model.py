@@ -31,6 +31,13 @@ from .trainer import Batches, History, Trainer
 __all__ = ["Sequential"]
 
 
+def _dtype_name(dtype: str) -> str:
+    try:
+        return check_name("dtype", np.dtype(dtype).name)
+    except SyntaxError:  # NumPy takes text with a comma for source code
+        return check_name("dtype", dtype)
+
+
 class Sequential:
     """A network: layers in order.
 
@@ -65,7 +72,7 @@ class Sequential:
         if not self._layers:
             raise ValueError("layers must be at least one layer, got none")
         self._seed = check_whole("seed", seed, 0, MOST_SEED)
-        self._dtype = check_name("dtype", np.dtype(dtype).name)
+        self._dtype = _dtype_name(dtype)
         self._core: _core.Network | None = None
         self._input_shape: tuple[int, ...] | None = None
         if input_shape is not None:

@@ -20,11 +20,13 @@ def read(source: str | os.PathLike[str]) -> dict[str, Any]:
         ValueError: The text is no TOML, or has keys that no network has.
         FileNotFoundError: There is no such file.
     """
-    text = source if isinstance(source, str) and "=" in source else Path(source).read_text(encoding="utf-8")
     try:
+        text = source if isinstance(source, str) and "=" in source else Path(source).read_text(encoding="utf-8")
         description = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"network in TOML: {error}") from None
+    except RecursionError:
+        raise ValueError("network in TOML: too many values within each other") from None
     unknown = [key for key in description if key not in _KEYS]
     if unknown:
         raise ValueError(f"network in TOML: unknown key {unknown[0]!r}; known: {', '.join(_KEYS)}")

@@ -290,17 +290,19 @@ class Trainer:
             trained = {} if arrays is None else self._call(functions, *arrays)
             return {**trained, **{f"val_{name}": value for name, value in validated.items()}}
 
-        watch = Watch(callbacks, options, scores)
+        watch = Watch(callbacks, options, scores if functions else None)
         if resume and checkpoint is None:
             raise ValueError("resume needs checkpoint, the directory of the checkpoints to go on from")
         if checkpoint is not None and (arrays is None or isinstance(self._optimizer, LBFGS)):
             what = "batches that come one by one" if arrays is None else "purr.LBFGS"
             raise ValueError(f"checkpoint: {what} cannot be taken up where they stopped")
-        every_epoch = bool(functions) or any(not isinstance(callback, Progress) for callback in callbacks)
+        every_epoch = watch.remembers or any(not isinstance(callback, Progress) for callback in callbacks)
         with ExitStack() as ends:
             checkpoints, first_epoch = None, 0
             if checkpoint is not None:
-                from .checkpoints.training import Checkpoints  # with hashlib: others need not wait for it
+                # With hashlib: others need not wait for it.
+                from .callbacks.held import Held
+                from .checkpoints.training import Checkpoints
 
                 identity = self._identity(options, functions, arrays, validation)
                 checkpoints = Checkpoints(Checkpoint.of(checkpoint), identity, watch, resume)
@@ -319,6 +321,9 @@ class Trainer:
             elif checkpoints is None:
                 result = self._core.fit(*arrays, json.dumps(options), validation, told, every_epoch, of_batches)
             else:
+                # In the midst of these a signal waits; the core lets it through between two steps.
+                whole: list[Callable[..., Any]] = [Checkpoints.take, Watch.batch]
+                signals = ends.enter_context(Held(*whole, *([Watch.epoch_with_checkpoints] if watch.remembers else [])))
                 told = watch.epoch_with_checkpoints if told else None
                 result = self._core.fit(
                     *arrays,
@@ -329,6 +334,7 @@ class Trainer:
                     of_batches,
                     checkpoints=(checkpoints.take, *checkpoints.times),
                     resume=checkpoints.resumed,
+                    ask=signals.release,
                 )
         history = History._from_core(result)
         history.metrics |= watch.scores
@@ -341,7 +347,10 @@ class Trainer:
         arrays: Any,
         validation: tuple[Array, Labels] | None,
     ) -> dict[str, Any]:
-        """What decides the bits of a training, and of its history, beside the number of epochs."""
+        """What decides the bits of a training, and of its history, beside the number of epochs, and the solver.
+
+        Which solver that is, "auto" says by the number of epochs; the core knows which one a checkpoint is of.
+        """
         from .checkpoints.identity import digest
 
         identity = {
@@ -350,7 +359,7 @@ class Trainer:
             "optimizer": cast(Optimizer, self._optimizer).to_dict(),
             "loss": self.loss if self._own else self._loss.to_dict(),
             "objective": self._objective,
-            **{name: value for name, value in options.items() if name != "epochs"},
+            **{name: value for name, value in options.items() if name not in ("epochs", "solver")},
             "functions": [function.name for function in functions],
             "data": {"training": digest(*arrays), "validation": None if validation is None else digest(*validation)},
         }

@@ -136,6 +136,15 @@ impl DirectoryLock {
         Ok(DirectoryLock(Mutex::new(Some(file::DirectoryLock::take(&directory)?))))
     }
 
+    /// Refuses where the directory is no longer the one that is held, or is not held any more.
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        let held = || match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(lock) => lock.check(),
+            None => Err(Error::Data("the directory of the checkpoints is not held by this process".into())),
+        };
+        Ok(py.detach(held)?)
+    }
+
     /// Lets go of it; in a forked child, which has it from its parent, that one keeps it.
     fn release(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take();

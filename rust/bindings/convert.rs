@@ -48,7 +48,10 @@ fn os_error(error: &io::Error, path: String) -> PyErr {
         io::ErrorKind::IsADirectory => 21,
         io::ErrorKind::StorageFull => 28,
         io::ErrorKind::ReadOnlyFilesystem => 30,
-        _ => return PyOSError::new_err(format!("{path}: {error}")),
+        _ => match error.raw_os_error().filter(|_| cfg!(unix)) {
+            Some(number) => number,
+            None => return PyOSError::new_err(format!("{path}: {error}")),
+        },
     };
     Python::attach(|py| {
         let reason = py.import("os").and_then(|os| os.call_method1("strerror", (number,))?.extract::<String>());
@@ -63,7 +66,16 @@ fn busy(error: &io::Error, path: String) -> PyErr {
 
 /// Calls `work` with the interpreter released; now and then it comes back for signals.
 pub fn detach_for_long<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
-    py.detach(|| interrupt::asking(|| Python::attach(|py| py.check_signals()).map_err(callback_error), work))
+    detach_asking(py, |py| py.check_signals(), work)
+}
+
+/// The same, with another question whether to go on.
+pub fn detach_asking<R: Send>(
+    py: Python<'_>,
+    ask: impl Fn(Python<'_>) -> PyResult<()> + Send + 'static,
+    work: impl FnOnce() -> R + Send,
+) -> R {
+    py.detach(|| interrupt::asking(move || Python::attach(&ask).map_err(callback_error), work))
 }
 
 /// The error of a callback, or of a signal's handler.

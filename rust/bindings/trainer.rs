@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::checkpoint::{Checkpoint, Plan};
-use super::convert::{ReadonlySamples, callback_error, detach_for_long, labels, loss as loss_from};
+use super::convert::{ReadonlySamples, callback_error, detach_asking, detach_for_long, labels, loss as loss_from};
 use super::metric::{Scores, metrics as metrics_by_name};
 use super::network::Network;
 use super::own_loss::own_loss as own_loss_from;
@@ -235,12 +235,13 @@ impl Trainer {
     /// `batches(batch, loss)` is called before (loss None) and after every step, with the new weights in place.
     /// `checkpoints` is a function that takes a `Checkpoint`, and after how many epochs and how many seconds it gets one;
     /// it gets one at the end and after an interrupt, too. `watch` then has one argument more, whether one comes next.
-    /// `resume` is the checkpoint to go on from.
+    /// `resume` is the checkpoint to go on from. `ask()` is called between steps, at most 20 times a second: what it raises
+    /// ends the training there, as an interrupt does.
     ///
     /// The network gets its new weights at the end, when `watch` is called after every epoch, and when something other
     /// than divergence ends the training early.
     #[pyo3(signature = (x, y, options, validation=None, watch=None, every_epoch=false, batches=None, order=None,
-        checkpoints=None, resume=None))]
+        checkpoints=None, resume=None, ask=None))]
     fn fit<'py>(
         &self,
         py: Python<'py>,
@@ -254,6 +255,7 @@ impl Trainer {
         order: Option<Py<PyAny>>,
         checkpoints: Option<(Py<PyAny>, Option<u64>, Option<f64>)>,
         resume: Option<Py<Checkpoint>>,
+        ask: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         stay_on_main_thread(py)?;
         let options: FitOptions =
@@ -276,7 +278,11 @@ impl Trainer {
             };
             let validation = validation.as_ref().map(|(x, y)| (x.view(), y.view()));
             let x = x.view();
-            detach_for_long(py, || fit_shared(trainer, shared, x, y, validation, &options, resume, &mut watcher))?
+            let ask = move |py: Python<'_>| {
+                py.check_signals()?;
+                ask.as_ref().map_or(Ok(()), |ask| ask.call0(py).map(drop))
+            };
+            detach_asking(py, ask, || fit_shared(trainer, shared, x, y, validation, &options, resume, &mut watcher))?
         });
         history_to_dict(py, history, &options)
     }

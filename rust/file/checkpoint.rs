@@ -4,16 +4,16 @@
 //! over all of them stands in that note, which the description's own checksum covers: a file is whole, or it is refused.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::path::Path;
 
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Tensor, assemble, file_dtype, from_bytes, read, write_atomically};
+use super::{Contents, Tensor, assemble, file_dtype, open, read, refusal, write_atomically};
 use crate::error::{Error, Result};
-use crate::math::Float;
+use crate::math::{Float, zeros};
 use crate::network::{InModel, Model, Network, hexadecimal};
 use crate::train::{Checkpoint, Progress};
 
@@ -81,7 +81,7 @@ pub fn save_checkpoint<F: Float>(
         data: attached.to_vec(),
     });
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
-    let checksum = checksum(tensors.iter().map(|t| (t.name.as_str(), t.dtype, &t.shape[..], &t.data[..])));
+    let checksum = checksum(&tensors);
     let described = Described { progress: checkpoint.progress.clone(), checksum };
     let described = serde_json::to_string(&described).map_err(|error| Error::Spec(error.to_string()))?;
     let mut notes = notes.clone();
@@ -97,9 +97,9 @@ fn tensor<F: Float>(prefix: &str, name: &str, values: &[F]) -> Tensor {
 }
 
 /// SHA-256 of tensors in the order of their names.
-fn checksum<'a>(tensors: impl Iterator<Item = (&'a str, Dtype, &'a [usize], &'a [u8])>) -> String {
+fn checksum(tensors: &[Tensor]) -> String {
     let mut hash = Sha256::new();
-    for (name, dtype, shape, data) in tensors {
+    for Tensor { name, dtype, shape, data } in tensors {
         hash.update(format!("{name} {dtype:?} {shape:?}\n"));
         hash.update(data);
     }
@@ -113,32 +113,37 @@ fn checksum<'a>(tensors: impl Iterator<Item = (&'a str, Dtype, &'a [usize], &'a 
 /// [`Error::Io`] if it cannot be read, [`Error::ModelFile`] if it is truncated, foreign, damaged, too new, or a model file
 /// without a training.
 pub fn load_checkpoint(path: &Path) -> Result<CheckpointFile> {
-    let bytes = read(path)?;
-    let (model, mut notes) = from_bytes(&bytes, path)?;
-    let fail = |reason: String| Error::ModelFile { path: path.into(), reason };
+    let (mut file, size) = open(path)?;
+    checkpoint(read(&mut file, size, path, true)?, path)
+}
+
+/// Reads the bytes of a checkpoint as [`load_checkpoint`] reads a file; `path` is for messages.
+pub fn checkpoint_from_bytes(bytes: &[u8], path: &Path) -> Result<CheckpointFile> {
+    checkpoint(read(&mut Cursor::new(bytes), bytes.len() as u64, path, true)?, path)
+}
+
+/// The checkpoint that a file holds.
+fn checkpoint(contents: Contents, path: &Path) -> Result<CheckpointFile> {
+    let Contents { model, mut notes, more: tensors } = contents;
+    let fail = |reason: String| refusal(path, &reason);
     let described = notes.remove(KEY).ok_or_else(|| fail("a model file, but no checkpoint of a training".into()))?;
     let described: Described = serde_json::from_str(&described)
         .map_err(|error| fail(format!("the description of the checkpoint does not parse: {error}")))?;
-    let tensors = SafeTensors::deserialize(&bytes);
-    let tensors = tensors.map_err(|error| fail(format!("truncated or damaged: {error}")))?;
-    let mut names: Vec<&str> = tensors.names().into_iter().filter(|name| owns(name)).collect();
-    names.sort_unstable();
-    let mut views = Vec::new();
-    for name in names {
-        let view = tensors.tensor(name).map_err(|error| fail(error.to_string()))?;
-        views.push((name, view));
-    }
-    let parts = views.iter().map(|(name, view)| (*name, view.dtype(), view.shape(), view.data()));
-    if checksum(parts) != described.checksum {
+    if checksum(&tensors) != described.checksum {
         return Err(fail("damaged: the state of the training does not have the checksum saved with it".into()));
     }
-    let (progress, explain) = (described.progress, |error: Error| fail(error.to_string()));
+    let explain = |error: Error| match error {
+        Error::Memory { .. } => error,
+        _ => fail(error.to_string()),
+    };
+    let progress = described.progress;
+    progress.check().map_err(explain)?;
     let (checkpoint, attached) = match model {
         Model::F32(network) => {
-            state(network, progress, &views).map(|(own, attached)| (InCheckpoint::any(own), attached))
+            state(network, progress, tensors).map(|(own, attached)| (InCheckpoint::any(own), attached))
         }
         Model::F64(network) => {
-            state(network, progress, &views).map(|(own, attached)| (InCheckpoint::any(own), attached))
+            state(network, progress, tensors).map(|(own, attached)| (InCheckpoint::any(own), attached))
         }
     }
     .map_err(explain)?;
@@ -146,32 +151,39 @@ pub fn load_checkpoint(path: &Path) -> Result<CheckpointFile> {
 }
 
 /// The checkpoint of which these are the tensors, and the caller's bytes.
-fn state<F: Float>(
-    network: Network<F>,
-    progress: Progress,
-    tensors: &[(&str, TensorView)],
-) -> Result<(Checkpoint<F>, Vec<u8>)> {
+fn state<F: Float>(network: Network<F>, progress: Progress, tensors: Vec<Tensor>) -> Result<(Checkpoint<F>, Vec<u8>)> {
     let mut checkpoint = Checkpoint { network, progress, floats: BTreeMap::new(), doubles: BTreeMap::new() };
     let mut attached = Vec::new();
-    for (name, tensor) in tensors {
-        let expect = |dtype: Dtype| match (tensor.dtype() == dtype, tensor.shape().len()) {
-            (true, 1) => Ok(tensor.data()),
-            _ => {
-                let got = format!("{:?} {:?}", tensor.dtype(), tensor.shape());
-                Err(Error::shape(format!("tensor {name}"), format!("{dtype:?} of one axis"), got))
-            }
-        };
+    for tensor in tensors {
+        let name = tensor.name.clone();
         if let Some(name) = name.strip_prefix(FLOATS) {
-            checkpoint.floats.insert(name.into(), F::read_le(expect(file_dtype(F::DTYPE))?));
+            checkpoint.floats.insert(name.into(), numbers::<F>(tensor)?);
         } else if let Some(name) = name.strip_prefix(DOUBLES) {
-            checkpoint.doubles.insert(name.into(), f64::read_le(expect(Dtype::F64)?));
-        } else if *name == ATTACHED {
-            attached = expect(Dtype::U8)?.to_vec();
+            checkpoint.doubles.insert(name.into(), numbers::<f64>(tensor)?);
+        } else if name == ATTACHED {
+            attached = bytes(tensor, Dtype::U8)?;
         } else {
             return Err(Error::Data(format!("tensor {name} is no part of a checkpoint")));
         }
     }
     Ok((checkpoint, attached))
+}
+
+/// The numbers of a tensor.
+fn numbers<F: Float>(tensor: Tensor) -> Result<Vec<F>> {
+    let bytes = bytes(tensor, file_dtype(F::DTYPE))?;
+    let mut numbers = zeros("a checkpoint", bytes.len() / size_of::<F>())?;
+    F::read_le(&bytes, &mut numbers);
+    Ok(numbers)
+}
+
+/// The bytes of a tensor of one axis.
+fn bytes(tensor: Tensor, dtype: Dtype) -> Result<Vec<u8>> {
+    if tensor.dtype == dtype && tensor.shape.len() == 1 {
+        return Ok(tensor.data);
+    }
+    let got = format!("{:?} {:?}", tensor.dtype, tensor.shape);
+    Err(Error::shape(format!("tensor {}", tensor.name), format!("{dtype:?} of one axis"), got))
 }
 
 /// A float type that an [`AnyCheckpoint`] can have.

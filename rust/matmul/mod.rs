@@ -26,14 +26,16 @@ use crate::parallel;
 pub use naive::matmul_naive;
 pub use operand::LanePanels;
 use operand::{Lanes, PackedRows, Place, contiguous, panel_width};
-use row::{FEW, multiply_column, multiply_row};
+use row::{FEW, multiply_column, multiply_outer, multiply_row};
 pub(crate) use tile::Tile;
 use tile::{LANES, TileRows, Tiles, largest};
 
 /// Steps of the depth that share one chain of sums.
 pub const BLOCK: usize = 256;
 
-/// Multiply-adds below which a second thread costs more than it saves.
+/// Multiply-adds below which a second thread costs more than it saves: meeting takes half a microsecond, but what one core
+/// wrote comes to the other at 9 GB/s. Half of them makes a step of 64-100-10 at batch 200 slower by a sixth; to cut the
+/// whole step along its samples, so that threads meet three times in it, gains nothing either.
 const SERIAL: usize = 3_000_000;
 
 /// Rows that use a panel of lanes before the next panel is read: in one block of the depth 240 KiB of `f32`, for the
@@ -181,7 +183,7 @@ impl<F: Float> Product<F> {
         Ok(())
     }
 
-    /// The product of few rows or with one column, of operands that lie row after row; whether it was one.
+    /// The product of few rows, with one column or of one step, of operands that lie row after row; whether it was one.
     fn multiply_few(&mut self, a: &ArrayView2<F>, b: &ArrayView2<F>, out: &mut [F]) -> bool {
         let (((m, depth), n), turned) = ((a.dim(), b.ncols()), a.t());
         let Some(b) = b.as_slice().filter(|b| !b.is_empty()) else { return false };
@@ -192,6 +194,7 @@ impl<F: Float> Product<F> {
                     multiply_row(a, b, out, &mut self.row_sums);
                 }
             }
+            (Some(a), _) if depth == 1 && m * n < SERIAL => multiply_outer(a, b, out),
             (Some(a), _) if one_column => multiply_column(a, b, out),
             (None, Some(turned)) if one_column => multiply_row(b, turned, out, &mut self.row_sums),
             _ => return false,
@@ -352,11 +355,11 @@ fn multiply_rows<F: Float>(
             let lanes = block.panel(here.clone(), here.start, depth, panel);
             let width = lanes.groups * LANES;
             if here.len() == width {
-                F::multiply_tiles(tiles, true, rows, lanes, depth, &mut out[here.start..], lane_count);
+                F::multiply_tiles(tiles, true, &rows, &lanes, depth, &mut out[here.start..], lane_count);
             } else {
                 // The last lanes, fewer than a tile has.
                 let sums = sums.room(rows_here.len() * width);
-                F::multiply_tiles(tiles, true, rows, lanes, depth, sums, width);
+                F::multiply_tiles(tiles, true, &rows, &lanes, depth, sums, width);
                 store_rows(sums, here, out.chunks_exact_mut(lane_count));
             }
         }
@@ -383,7 +386,7 @@ fn sum_up<F: Float>(
             let offset = here.start - lanes_here.start;
             let lanes = block.panel(here, offset, steps.len(), panel);
             let sums = &mut sums[offset * rows_here.len()..];
-            F::multiply_tiles(tiles, start == 0, rows, lanes, steps.len(), sums, lanes.groups * LANES);
+            F::multiply_tiles(tiles, start == 0, &rows, &lanes, steps.len(), sums, lanes.groups * LANES);
         }
     }
 }

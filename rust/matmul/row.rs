@@ -1,5 +1,6 @@
-//! Few rows times a matrix, or a matrix times one column: too few numbers for tiles to pay. One answer of a network is one
-//! such product a layer, and the last layer of a network with one output has three of them in a step.
+//! Few rows times a matrix, a matrix times one column, or a column times a row: too few numbers for tiles to pay. One
+//! answer of a network is one such product a layer, and the last layer of a network with one output has three of them in
+//! a step.
 
 use super::BLOCK;
 use crate::isa::versions;
@@ -29,6 +30,13 @@ versions! {
                 for (sum, b) in sums.iter_mut().zip(row) { *sum = a.mul_add(*b, *sum); }
             }
             for (out, sum) in out.iter_mut().zip(sums.iter()) { *out += *sum; }
+        }
+    }
+
+    /// `out (m, n) = a (m, 1) · b (1, n)`: the way back from a single output.
+    pub(super) fn multiply_outer[F: Float](a: &[F], b: &[F], out: &mut [F]) {
+        for (a, out) in a.iter().zip(out.chunks_exact_mut(b.len())) {
+            for (out, b) in out.iter_mut().zip(b) { *out = a.mul_add(*b, F::ZERO); }
         }
     }
 

@@ -109,8 +109,8 @@ pub trait Tile: Sized {
     fn multiply_tiles(
         tiles: Tiles,
         first: bool,
-        rows: TileRows<Self>,
-        lanes: TileLanes<Self>,
+        rows: &TileRows<Self>,
+        lanes: &TileLanes<Self>,
         steps: usize,
         out: &mut [Self],
         pitch: usize,
@@ -135,8 +135,8 @@ macro_rules! tile {
             fn multiply_tiles(
                 tiles: Tiles,
                 first: bool,
-                rows: TileRows<Self>,
-                lanes: TileLanes<Self>,
+                rows: &TileRows<Self>,
+                lanes: &TileLanes<Self>,
                 steps: usize,
                 out: &mut [Self],
                 pitch: usize,
@@ -144,7 +144,7 @@ macro_rules! tile {
                 let (taller, count) = (tiles.taller * (tiles.height + 1), tiles.count());
                 multiply_alike(tiles.height + 1, tiles.taller, (0, count), first, rows, lanes, steps, out, pitch);
                 if tiles.others > 0 {
-                    let (rows, out) = (rows.skip(taller, steps), &mut out[taller * pitch..]);
+                    let (rows, out) = (&rows.skip(taller, steps), &mut out[taller * pitch..]);
                     multiply_alike(tiles.height, tiles.others, (tiles.taller, count), first, rows, lanes, steps, out, pitch);
                 }
             }
@@ -159,8 +159,8 @@ fn multiply_alike<F: Float>(
     count: usize,
     place: (usize, usize),
     first: bool,
-    rows: TileRows<F>,
-    lanes: TileLanes<F>,
+    rows: &TileRows<F>,
+    lanes: &TileLanes<F>,
     steps: usize,
     out: &mut [F],
     pitch: usize,
@@ -168,7 +168,7 @@ fn multiply_alike<F: Float>(
     let contiguous = lanes.pitch == lanes.groups * LANES;
     macro_rules! of_shape {
         ($along_depth:ident, $along_rows:ident, $packed:ident, $groups:literal: $($height:literal)*) => {
-            match (height, rows) {
+            match (height, *rows) {
                 $(
                     ($height, TileRows::AlongDepth(rows, row_pitch)) =>
                         $along_depth(Shape::<$height, $groups>, count, rows, row_pitch, lanes, steps, out, pitch),
@@ -210,7 +210,7 @@ macro_rules! packed_kernel {
     ($versions:ident: $packed:ident, $store:ident, $($sum:ident $i:literal)*) => {
         $versions! {
             fn $packed[F: Float, const R: usize, const G: usize](
-                _shape: Shape<R, G>, count: usize, rows: &[F], lanes: TileLanes<F>, place: (usize, usize), steps: usize,
+                _shape: Shape<R, G>, count: usize, rows: &[F], lanes: &TileLanes<F>, place: (usize, usize), steps: usize,
                 out: &mut [F], pitch: usize,
             ) {
                 // Each tile asks for its share of the next panel: `share` numbers a step.
@@ -243,7 +243,7 @@ macro_rules! kernels {
     ($versions:ident: $along_depth:ident, $along_rows:ident, $packed:ident, $store:ident, $($sum:ident $i:literal)*) => {
         $versions! {
             fn $along_depth[F: Float, const R: usize, const G: usize](
-                _shape: Shape<R, G>, count: usize, rows: &[F], row_pitch: usize, lanes: TileLanes<F>, steps: usize,
+                _shape: Shape<R, G>, count: usize, rows: &[F], row_pitch: usize, lanes: &TileLanes<F>, steps: usize,
                 out: &mut [F], pitch: usize,
             ) {
                 for tile in 0..count {
@@ -259,7 +259,7 @@ macro_rules! kernels {
 
             fn $along_rows[F: Float, const R: usize, const G: usize](
                 _shape: Shape<R, G>, count: usize, rows: &[F], row_pitch: usize, tile_pitch: usize,
-                lanes: TileLanes<F>, steps: usize, out: &mut [F], pitch: usize,
+                lanes: &TileLanes<F>, steps: usize, out: &mut [F], pitch: usize,
             ) {
                 let ahead = if lanes.followed { AHEAD * lanes.pitch } else { 0 };
                 for tile in 0..count {

@@ -8,9 +8,16 @@ use crate::math::DType;
 /// Most parameters that a network may have: 2^40, far beyond the memory of the machines this library is for.
 const MOST_PARAMETERS: usize = 1 << 40;
 
+/// Most axes of a sample, as many as an array of NumPy has: every layer keeps the shape of its output.
+const MOST_AXES: usize = 64;
+
 impl NetworkSpec {
     /// Refuses what cannot be built. Nothing is allocated for it.
     pub fn check(&self) -> Result<()> {
+        if self.input_shape.len() > MOST_AXES {
+            let got = self.input_shape.len();
+            return Err(Error::value("input_shape", format!("a shape of at most {MOST_AXES} axes"), got));
+        }
         let inputs = product(&self.input_shape).filter(|inputs| *inputs > 0 && !self.input_shape.is_empty());
         if inputs.is_none() {
             return Err(Error::value("input_shape", "sizes above 0", format!("{:?}", self.input_shape)));

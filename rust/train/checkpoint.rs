@@ -61,6 +61,29 @@ pub struct Progress {
     pub(super) reduced_after: Option<u64>,
 }
 
+/// More than a training ever counts, and far from where counting ends.
+const MOST_COUNTED: u64 = 1 << 40;
+
+impl Progress {
+    /// Refuses numbers that no training has come to.
+    pub(crate) fn check(&self) -> Result<()> {
+        let counts = [
+            ("epochs", self.epochs),
+            ("batches", self.batches.unwrap_or(0)),
+            ("steps", self.steps),
+            ("order", self.order),
+            ("waited", self.waited),
+            ("averaged", self.averaged),
+            ("gathered", self.gathered as u64),
+            ("reduced_after", self.reduced_after.unwrap_or(0)),
+        ];
+        match counts.into_iter().find(|(_, count)| *count > MOST_COUNTED) {
+            Some((name, count)) => Err(Error::value(name, format!("at most {MOST_COUNTED}"), count)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// An epoch at work: its place and its sums so far.
 #[derive(Clone, Debug)]
 pub(super) struct Running {

@@ -294,7 +294,10 @@ fn run_epoch<F: Float>(
     match &course.running {
         Some(running) => {
             for _ in 0..running.batches {
-                source.next_batch(); // drawn again, to leave random numbers where they were
+                // Drawn again, to leave random numbers where they were.
+                if source.next_batch().is_none() {
+                    break; // other data, of fewer batches
+                }
                 callback(|| watch.step())?;
             }
         }

@@ -77,7 +77,11 @@ class Callback:
         """After the last epoch, and also when an error or an interrupt ends the training."""
 
     def state(self) -> dict[str, Any]:
-        """What it keeps, as plain data: None, bool, int, float, str, NumPy arrays, and lists and dicts of these."""
+        """What it keeps, as plain data: None, bool, int, float, str, NumPy arrays, and lists and dicts of these.
+
+        It belongs to a place in the training. One that goes on within an epoch tells a callback with a state of its own
+        no second time that this epoch begins.
+        """
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -115,14 +115,15 @@ class CSVLog(Callback):
 
     def on_train_begin(self, model: Sequential, epochs: int) -> None:
         """Open the file, with the lines that it keeps."""
-        kept: list[list[str]] = []
-        if self._epoch is not None:
-            with open(self._path, newline="", encoding="utf-8") as file:
-                header, *lines = csv.reader(file)
-            kept = [header, *(line for line in lines if int(line[0]) <= self._epoch)]
-            self._columns = header
-        self._file = open(self._path, "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed in on_train_end
-        self._write(*kept)
+        if self._epoch is None:
+            self._file = open(self._path, "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed in on_train_end
+            return
+        # Cut where it goes on, not written anew: a kill at this moment must not cost the lines of earlier epochs.
+        self._file = open(self._path, "r+", newline="", encoding="utf-8")  # noqa: SIM115 - closed in on_train_end
+        kept = [self._file.readline() for _ in range(self._epoch + 2)]
+        self._file.seek(self._file.tell())  # it has read further than the lines that it gave
+        self._file.truncate()
+        self._columns = next(csv.reader(kept[:1]), ())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Write a line."""

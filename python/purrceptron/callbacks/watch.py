@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.plain import pack
-from ..errors import CheckpointError, ModelFileError
+from ..errors import CheckpointError, ModelFileError, told
 from .callback import Callback
-from .held import Held
 
 if TYPE_CHECKING:
     from .. import _core
@@ -25,7 +24,8 @@ class Watch:
     Args:
         callbacks: In the order in which they are called.
         options: The core's options of the training.
-        more_scores: Scores by name besides the core's, of the network as it is; called at the end of an epoch.
+        more_scores: Scores by name besides the core's, of the network as it is; called at the end of an epoch. None if
+            there are no such.
 
     Attributes:
         epochs: Of the training.
@@ -33,7 +33,10 @@ class Watch:
     """
 
     def __init__(
-        self, callbacks: Sequence[Callback], options: dict[str, Any], more_scores: Callable[[], dict[str, float]]
+        self,
+        callbacks: Sequence[Callback],
+        options: dict[str, Any],
+        more_scores: Callable[[], dict[str, float]] | None = None,
     ) -> None:
         self._callbacks, self._more_scores = callbacks, more_scores
         self.epochs: int = options["epochs"]
@@ -42,8 +45,10 @@ class Watch:
         self._batch_ends = [callback for callback in callbacks if _overrides(callback, "on_batch_end")]
         self._remembering = [callback for callback in callbacks if _overrides(callback, "state")]
         self.scores: dict[str, list[float]] = {}
+        # Epochs, and batches of the next, that all callbacks have been told of; and whether of its beginning, too.
+        self._heard, self._begun = (0, 0), False
         self._telling = False
-        self._kept: bytes | None = None
+        self._kept: tuple[int, bytes] | None = None  # what they had come to after so many epochs
 
     @property
     def asked_for_batches(self) -> bool:
@@ -51,9 +56,9 @@ class Watch:
         return bool(self._batch_begins or self._batch_ends)
 
     @property
-    def settled(self) -> bool:
-        """Whether all callbacks have heard of all that happened, so that their states belong together."""
-        return not (self._telling and (self._remembering or self.scores))
+    def remembers(self) -> bool:
+        """Whether somebody comes to something, epoch by epoch, that belongs into a checkpoint."""
+        return bool(self._remembering or self._more_scores)
 
     def begin(self, model: Sequential, ends: ExitStack, first_epoch: int = 0) -> None:
         """Tell that the training begins; `ends` tells those who heard of it that it has ended, whatever happens."""
@@ -66,8 +71,11 @@ class Watch:
 
     def _epoch_begin(self, epoch: int) -> None:
         if epoch < self.epochs:
+            remember = self._remembering if self._begun else []  # they know, from a checkpoint within the epoch
             for callback in self._callbacks:
-                callback.on_epoch_begin(epoch)
+                if not any(callback is knows for knows in remember):
+                    callback.on_epoch_begin(epoch)
+            self._begun = True
 
     def epoch(
         self, epoch: int, loss: float, metrics: list[float], val_loss: float | None, val_metrics: list[float] | None
@@ -81,25 +89,24 @@ class Watch:
     def epoch_with_checkpoints(self, epoch: int, *scores: Any) -> bool:
         """The same where checkpoints are taken; the last of the scores says whether one comes next.
 
-        An interrupt waits until the callbacks have been told, and comes before the next epoch's beginning: so they have
-        one state, which belongs to the end of this epoch.
+        That one has the state from before the next epoch's beginning, of which the training that goes on tells again.
         """
         *scores_, due = scores
-        with Held(active=bool(self._remembering or self.scores)) as held:
-            self._telling = True
-            stops = self._epoch_end(epoch, self._logs(*scores_))
-            if due or stops or held.interrupted:
-                self._kept = self._pack()
-            self._telling = False
+        self._telling = True
+        stops = self._epoch_end(epoch, self._logs(*scores_))
+        if due or stops:
+            self._kept = epoch + 1, self._pack()
         if not stops:
             self._epoch_begin(epoch + 1)
+        self._telling = False
         return stops
 
     def _epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
-        for name, value in self._more_scores().items():
+        for name, value in self._more_scores().items() if self._more_scores else ():
             logs[name] = value
             self.scores.setdefault(name, []).append(value)
         stops = [callback.on_epoch_end(epoch, logs) for callback in self._callbacks]  # all of them, whoever stops
+        self._heard, self._begun = (epoch + 1, 0), False
         return any(stops)
 
     def _logs(
@@ -119,6 +126,7 @@ class Watch:
         else:
             for callback in self._batch_ends:
                 callback.on_batch_end(batch, {"loss": loss})
+            self._heard = self._heard[0], batch + 1
         self._telling = False
 
     def logs_of(self, checkpoint: _core.Checkpoint) -> dict[str, float]:
@@ -127,10 +135,18 @@ class Watch:
         logs = {} if scores is None else self._logs(*scores)
         return {**logs, **{name: values[-1] for name, values in self.scores.items() if values}}
 
-    def state(self) -> bytes:
-        """What callbacks and functions have come to, for a checkpoint: that of the epoch's end where one was due."""
+    def state(self, epochs: int = 0, batches: int | None = None) -> bytes | None:
+        """What callbacks and functions have come to, for a checkpoint of that place.
+
+        None where there is no such thing: after an error in their midst, of which some have heard and others have not.
+        """
         kept, self._kept = self._kept, None
-        return self._pack() if kept is None else kept
+        if kept is not None and (kept[0], None) == (epochs, batches):
+            return kept[1]
+        place = epochs, (batches or 0) if self.asked_for_batches else 0
+        if self.remembers and (self._telling or self._heard != place):
+            return None
+        return self._pack()
 
     def _pack(self) -> bytes:
         states = []
@@ -141,30 +157,31 @@ class Watch:
             except (AttributeError, TypeError) as error:
                 raise TypeError(f"callbacks: {name}.state() is no plain data: {error}") from None
             states.append([name, state])
-        return pack({"callbacks": states, "scores": self.scores})
+        return pack({"callbacks": states, "scores": self.scores, "begun": self._begun})
 
-    def restore(self, state: dict[str, Any], path: Path) -> None:
-        """Give every callback its state from a checkpoint.
+    def restore(self, state: dict[str, Any], path: Path, epochs: int, batches: int | None) -> None:
+        """Give every callback its state from a checkpoint of that place.
 
         Raises:
             CheckpointError: It is of other callbacks.
             ModelFileError: It is no state of theirs.
         """
         try:
-            states, scores = state["callbacks"], state["scores"]
+            states, scores, begun = state["callbacks"], state["scores"], bool(state["begun"])
             then, now = [name for name, _ in states], [type(callback).__name__ for callback in self._remembering]
+            theirs, ours = (", ".join(names) or "none" for names in (then, now))
             lists = all(isinstance(values, list) for values in scores.values())
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ModelFileError(f"{path}: not a checkpoint of fit: no states of callbacks") from None
         if then != now:
-            told = [", ".join(names) or "none" for names in (then, now)]
-            raise CheckpointError(f"{path}: has the state of other callbacks: {told[0]}; this training has {told[1]}")
+            raise CheckpointError(f"{path}: has the state of other callbacks: {told(theirs)}; this training has {ours}")
         for callback, (name, kept) in zip(self._remembering, states, strict=True):
             if not isinstance(kept, dict) or kept.keys() != callback.state().keys() or not lists:
                 raise ModelFileError(f"{path}: not a checkpoint of fit: no state of {name}")
         for callback, (_, kept) in zip(self._remembering, states, strict=True):
             callback.restore(kept)
-        self.scores = scores
+        self.scores, self._begun = scores, begun
+        self._heard = epochs, (batches or 0) if self.asked_for_batches else 0
 
 
 def _overrides(callback: Callback, name: str) -> bool:

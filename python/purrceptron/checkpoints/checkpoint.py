@@ -12,6 +12,7 @@ from .._spec import check_above_zero, check_whole
 __all__ = ["Checkpoint"]
 
 _USUAL_SECONDS = 60.0
+_MOST_EPOCHS = 1 << 63  # more than a training has, and all that the core can count
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Checkpoint:
     force_data: bool = False
 
     def __post_init__(self) -> None:
-        os.fspath(self.directory)
+        if not os.fspath(self.directory):
+            raise ValueError("Checkpoint: directory is empty; expected the name of a folder")
         for name in ("every_epochs", "keep"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, check_whole(f"Checkpoint: {name}", getattr(self, name), 1))
@@ -84,7 +86,8 @@ class Checkpoint:
         """Epochs and seconds from one checkpoint to the next."""
         if self.every_epochs is None and self.every_seconds is None:
             return (1, None) if self.best is not None else (None, _USUAL_SECONDS)
-        return self.every_epochs, self.every_seconds
+        epochs = None if self.every_epochs is None else min(self.every_epochs, _MOST_EPOCHS)
+        return epochs, self.every_seconds
 
     def _larger_is_better(self, name: str) -> bool:
         return self.mode == "max" or (self.mode == "auto" and larger_is_better(name))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from .. import _core
-from ..errors import CheckpointError, ModelFileError
+from ..errors import CheckpointError, ModelFileError, told
 from .checkpoint import Checkpoint
 from .files import hold, name_of, newest_first, release, sweep
 from .identity import differences
@@ -40,7 +41,8 @@ class Checkpoints:
 
     def __init__(self, settings: Checkpoint, identity: dict[str, Any], watch: Watch, resume: bool) -> None:
         self._settings, self._identity, self._watch, self._resume = settings, identity, watch, resume
-        self._directory = Path(settings.directory)
+        self._directory = Path(os.path.abspath(settings.directory))  # wherever a callback goes meanwhile
+        self._process = os.getpid()
         self._last: Path | None = None
         self._best: float | None = None
         self.resumed: _core.Checkpoint | None = None
@@ -64,7 +66,7 @@ class Checkpoints:
         except BaseException:
             release(self._lock)
             raise
-        self._writer = Writer(self._directory, self._settings.keep, self._written)
+        self._writer = Writer(self._directory, self._lock, self._settings.keep, self._written)
         return self
 
     def _go_on_from(self, found: list[Path]) -> None:
@@ -83,8 +85,8 @@ class Checkpoints:
         if refused is not None:
             warnings.warn(f"{refused}; going on from {path.name}", stacklevel=5)
         self._check(path, note["identity"])
-        self._watch.restore(state, path)
-        epochs, _, stopped = core.place()
+        epochs, batches, stopped = core.place()
+        self._watch.restore(state, path, epochs, batches)
         self._best = note["best"]
         self._last, self.resumed = path, core
         self.first_epoch = self._watch.epochs if stopped else epochs
@@ -94,13 +96,15 @@ class Checkpoints:
         for place, then, now in differences(identity, self._identity):
             if place.startswith("data."):
                 if not self._settings.force_data:
-                    what = f"the {place.removeprefix('data.')} data (samples, targets, weights or their order)"
+                    what = f"the {told(place.removeprefix('data.'))} data (samples, targets, weights or their order)"
                     raise CheckpointError(
                         f"{path}: {what} are not those of this checkpoint; bring those, or say that you mean it "
                         "(force_data=True, --force-data)"
                     )
             else:
-                raise CheckpointError(f"{path}: made with {place} {_brief(then)}, but this training has {_brief(now)}")
+                raise CheckpointError(
+                    f"{path}: made with {told(place)} {_brief(then)}, but this training has {_brief(now)}"
+                )
 
     @property
     def times(self) -> tuple[int | None, float | None]:
@@ -109,13 +113,15 @@ class Checkpoints:
 
     def take(self, core: _core.Checkpoint, due: bool) -> None:
         """Hand a checkpoint to the writer: the core calls it. `due`: one that was due at the end of an epoch."""
+        if self._process != os.getpid():
+            raise RuntimeError("a child that was forked in the midst of a training cannot go on with its checkpoints")
         self._writer.check()
-        if not self._watch.settled:  # an error in the midst of callbacks: some have heard of the epoch, others have not
-            return
         epochs, batches, stopped = core.place()
+        if (state := self._watch.state(epochs, batches)) is None:
+            return
         is_best = batches is None and (due or stopped) and self._is_best(core)
         notes = {_NOTE: json.dumps({"identity": self._identity, "best": self._best})}
-        self._writer.put(Snapshot(name_of(epochs, batches), core, notes, self._watch.state()), is_best)
+        self._writer.put(Snapshot(name_of(epochs, batches), core, notes, state), is_best)
 
     def _is_best(self, core: _core.Checkpoint) -> bool:
         name = self._settings.best
@@ -138,8 +144,15 @@ class Checkpoints:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Write what waits, and let go of the directory."""
+        if self._process != os.getpid():  # the thread that writes, the lock and the directory are the parent's
+            return
         try:
-            self._writer.close()
+            try:
+                self._writer.close()
+            except KeyboardInterrupt as interrupt:
+                self._writer.close()  # what is being written is whole soon; a second interrupt comes through
+                self._note(interrupt)
+                raise
             if error is None:
                 self._writer.check()
             else:
@@ -153,7 +166,7 @@ class Checkpoints:
             self._writer.check()
         except Exception as failed:
             error.add_note(f"the last checkpoint could not be written: {failed}")
-        if self._last is not None:
+        if self._last is not None and self._last.exists():
             error.add_note(f"the last checkpoint is {self._last}")
 
 
@@ -164,7 +177,7 @@ def _read(path: Path, notes: dict[str, str], attached: bytes) -> tuple[dict[str,
         if not isinstance(note["identity"], dict) or not isinstance(note["best"], float | None):
             raise ValueError("no description of a training")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: not a checkpoint of fit: {error}") from None
+        raise ModelFileError(f"{path}: not a checkpoint of fit: {told(error)}") from None
     return note, state
 
 

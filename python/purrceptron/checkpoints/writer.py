@@ -28,12 +28,15 @@ class Writer:
 
     Args:
         directory: Where to.
+        lock: What holds it.
         keep: How many files stay besides the best; None keeps all.
         written: Called with the path of each, in the thread.
     """
 
-    def __init__(self, directory: Path, keep: int | None, written: Callable[[Path], object]) -> None:
-        self._directory, self._keep, self._written = directory, keep, written
+    def __init__(
+        self, directory: Path, lock: _core.DirectoryLock, keep: int | None, written: Callable[[Path], object]
+    ) -> None:
+        self._directory, self._lock, self._keep, self._written = directory, lock, keep, written
         self._changed = threading.Condition()
         self._waiting: dict[str, Snapshot] = {}
         self._error: BaseException | None = None
@@ -76,12 +79,15 @@ class Writer:
             try:
                 self._write(waiting)
             except BaseException as error:  # also of a callback of the interpreter's: the training must hear of it
+                if isinstance(error, OSError) and error.strerror:
+                    error.strerror += "; the checkpoint could not be written"
                 with self._changed:
                     self._error = error
 
     def _write(self, waiting: dict[str, Snapshot]) -> None:
         last, best = waiting["last"], waiting.get("best")
         path, best_path = self._directory / last.name, self._directory / BEST
+        self._lock.check()
         # The best first: what a last checkpoint says of the best is then true, whenever the process is killed.
         if best is last:
             last.core.save([best_path, path], last.notes, last.attached)
@@ -89,6 +95,10 @@ class Writer:
             if best is not None:
                 best.core.save([best_path], best.notes, best.attached)
             last.core.save([path], last.notes, last.attached)
-        for old in [] if self._keep is None else newest_first(self._directory)[self._keep :]:
-            old.unlink(missing_ok=True)
         self._written(path)
+        if self._keep is not None:
+            found = newest_first(self._directory)
+            # Those that are newer were refused, and would otherwise count as the ones that are kept.
+            newer = found.index(path) if path in found else len(found)
+            for old in found[newer + self._keep :]:
+                old.unlink(missing_ok=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import sys
 from typing import Any
 
@@ -11,7 +13,7 @@ import click
 
 from .signals import Terminated
 
-__all__ = ["DEBUG", "Purr", "failure_line", "say_failure"]
+__all__ = ["DEBUG", "Purr", "failure_line", "plain", "say_failure"]
 
 DEBUG = "purrceptron.debug"
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -54,7 +56,7 @@ class Purr(click.Group):
 def failure_line(error: Exception) -> str:
     """What went wrong, in one line."""
     match error:
-        case FileNotFoundError(filename=str(name)):
+        case FileNotFoundError(filename=str(name), strerror=str(reason)) if reason == os.strerror(errno.ENOENT):
             text = f"{name}: no such file"
         case IsADirectoryError(filename=str(name)):
             text = f"{name}: is a folder, expected a file"
@@ -68,7 +70,13 @@ def failure_line(error: Exception) -> str:
             text = str(error) or type(error).__name__
         case _:
             text = f"internal error, please report it: {type(error).__name__}: {error} (--debug shows where)"
-    return " ".join(text.split())
+    return plain(" ".join(text.split()))
+
+
+def plain(text: str) -> str:
+    """A message with nothing that steers a terminal but colours: names of classes and files may hold anything."""
+    steering = r"(?!\x1b\[[0-9;]*m)[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    return re.sub(steering, lambda match: repr(match[0])[1:-1], text)
 
 
 def say_failure(ctx: click.Context, line: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .failure import DEBUG
+from .failure import DEBUG, plain
 
 __all__ = ["Output", "amount", "facts", "output_options", "percent"]
 
@@ -34,11 +34,11 @@ class Output:
     def say(self, message: str) -> None:
         """A message by the way."""
         if not self.quiet:
-            click.echo(message, err=True, color=_color())
+            click.echo(plain(message), err=True, color=_color())
 
     def result(self, fields: dict[str, Any], report: Iterable[str]) -> None:
         """What the command was run for, in one form or the other."""
-        text = json.dumps(fields) if self.json else "\n".join(report)
+        text = json.dumps(fields) if self.json else plain("\n".join(report))
         click.echo(text, color=_color())
 
 

@@ -1,6 +1,8 @@
 """Array files: NumPy's .npz, and the course's .h5 (with the extra `h5`)."""
 
+import math
 import os
+import zipfile
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,6 +15,11 @@ from purrceptron.images.reading import PathLike
 __all__ = ["Split", "load_h5", "load_npz"]
 
 Split: TypeAlias = Literal["train", "test", "any"]
+
+# Most bytes that one compressed byte stands for, in the method of zip and gzip files.
+_MOST_EXPANSION = 1032
+# Bytes that an array may take unquestioned.
+_LITTLE = 2**20
 
 
 def load_npz(path: PathLike) -> Data:
@@ -29,17 +36,48 @@ def load_npz(path: PathLike) -> Data:
     """
     name = os.fspath(path)
     with open(path, "rb") as file, refused_as(f"{name}: no .npz file of numbers, or a damaged one"):
-        archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
+        if file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
             raise DataError(
                 f"{name}: one array alone; expected the arrays x and y, as numpy.savez(path, x=x, y=y) writes"
             )
-        if not {"x", "y"} <= set(archive.files):
-            raise DataError(f"{name}: expected the arrays 'x' and 'y', found {listed(archive.files)}")
-        images, labels = archive["x"], archive["y"]
+        with zipfile.ZipFile(file) as archive:
+            images, labels = _from_npz(archive, "x", name), _from_npz(archive, "y", name)
     if images.ndim == 2 and images.dtype == np.uint8:
         images = rows_as_pictures(images)
     return Data.from_arrays(images, labels, source=name)
+
+
+def _from_npz(archive: zipfile.ZipFile, key: str, name: str) -> NDArray[Any]:
+    """An array, if there are as many bytes as it claims: NumPy takes the memory first."""
+    names = archive.namelist()
+    entry = f"{key}.npy" if f"{key}.npy" in names else key
+    if entry not in names:
+        found = listed([name.removesuffix(".npy") for name in names])
+        raise DataError(f"{name}: expected the arrays 'x' and 'y', found {found}")
+    if names.count(entry) > 1:
+        raise DataError(f"{name}: the array {key!r} stands there twice")
+    info = archive.getinfo(entry)
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in read_header:
+            raise DataError(f"{name}: the array {key!r} is in format {version}, expected (1, 0) or (2, 0)")
+        shape, _, dtype = read_header[version](file)
+        present = info.file_size - file.tell()
+    if not dtype.hasobject:  # which NumPy refuses
+        stored = min(info.compress_size, os.path.getsize(name))
+        _check_claim(f"{name}: the array {key!r}", shape, dtype, min(present, stored * _MOST_EXPANSION))
+    with archive.open(info) as file:
+        values: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return values
+
+
+def _check_claim(what: str, shape: tuple[int, ...], dtype: np.dtype[Any], present: int) -> None:
+    claimed = math.prod(shape) * dtype.itemsize
+    if claimed > max(present, _LITTLE) or any(size < 0 for size in shape):
+        raise DataError(
+            f"{what} claims to be {shape} of {dtype}, {claimed} bytes, but there are no more than {present} in the file"
+        )
 
 
 def load_h5(path: PathLike, *, split: Split = "train") -> Data:
@@ -70,17 +108,34 @@ def load_h5(path: PathLike, *, split: Split = "train") -> Data:
         ) from error
 
     with refused_as(f"{name}: no HDF5 file of numbers, or a damaged one"), h5py.File(name, "r") as file:
-        present = [key for key in file if isinstance(file[key], h5py.Dataset)]
+        present = [key for key in file if isinstance(file.get(key, getlink=True), h5py.HardLink)]
+        present = [key for key in present if isinstance(file[key], h5py.Dataset)]
         wanted = {"train": ("train", "test"), "test": ("test",), "any": ("test", "train")}[split]
         arrays = {part: {f"{part}_set_x", f"{part}_set_y"} for part in wanted}
         part = next((part for part in wanted if arrays[part] & set(present)), None)
         if part is None or not arrays[part] <= set(present):
             expected = " or ".join(f"{part}_set_x and {part}_set_y" for part in wanted)
             raise DataError(f"{name}: expected the arrays {expected}, found {listed(present)}")
-        images: NDArray[Any] = file[f"{part}_set_x"][()]
-        labels: NDArray[Any] = file[f"{part}_set_y"][()]
-        class_names = _class_names(file["list_classes"][()], name) if "list_classes" in present else None
+        images = _from_h5(file[f"{part}_set_x"], name)
+        labels = _from_h5(file[f"{part}_set_y"], name)
+        class_names = _class_names(_from_h5(file["list_classes"], name), name) if "list_classes" in present else None
     return Data.from_arrays(images, labels, class_names, source=name)
+
+
+def _from_h5(dataset: Any, name: str) -> NDArray[Any]:
+    """An array that is in the file itself, and as large as it claims: HDF5 fills up what was never written."""
+    what = f"{name}: the array {dataset.name.lstrip('/')!r}"
+    if dataset.external or dataset.is_virtual:
+        raise DataError(f"{what} lies in other files, which are not read")
+    if dataset.shape is None:
+        raise DataError(f"{what} is empty")
+    stored = min(dataset.id.get_storage_size(), os.path.getsize(name))
+    most = stored * (1 if dataset.chunks is None else _MOST_EXPANSION)
+    _check_claim(what, dataset.shape, dataset.dtype, most)
+    # HDF5 unpacks a whole chunk at a time, however little of it lies within the shape.
+    _check_claim(f"{what}, in its chunks,", dataset.chunks or (), dataset.dtype, most)
+    values: NDArray[Any] = dataset[()]
+    return values
 
 
 def _class_names(values: NDArray[Any], name: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from purrceptron.errors import DataError
+from purrceptron.errors import DataError, told
 from purrceptron.images.reading import is_system_error
 
 __all__ = ["DEFAULT_CLASS_NAMES", "Data"]
@@ -99,7 +99,7 @@ def refused_as(message: str) -> Iterator[None]:
     except Exception as error:
         if is_system_error(error):
             raise
-        raise DataError(f"{message} ({error})") from error
+        raise DataError(f"{message} ({told(error)})") from error
 
 
 def rows_as_pictures(rows: NDArray[Any]) -> NDArray[Any]:
@@ -122,7 +122,7 @@ def as_bytes(values: NDArray[Any]) -> NDArray[Any]:
 
 def listed(names: list[str], most: int = 6) -> str:
     """Names for a message, cut where there are thousands."""
-    shown = ", ".join(map(repr, names[:most]))
+    shown = ", ".join(told(repr(name)) for name in names[:most])
     return f"{shown}, ... ({len(names)} in all)" if len(names) > most else shown or "none"
 
 

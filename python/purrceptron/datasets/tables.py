@@ -3,13 +3,14 @@
 import csv
 import math
 import os
+from collections import Counter
 from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from purrceptron.datasets.data import Data, as_bytes, listed, refused_as, rows_as_pictures
-from purrceptron.errors import DataError
+from purrceptron.errors import DataError, told
 from purrceptron.images.reading import PathLike
 
 __all__ = ["load_csv"]
@@ -28,15 +29,21 @@ def load_csv(path: PathLike) -> Data:
     0..255 are uint8, else float64.
 
     Raises:
-        DataError: `y` is missing, a row has more or fewer fields than there are columns, or a field is no
-            finite number (names line and column); or the data fail the checks of `Data.from_arrays`.
+        DataError: `y` is missing, a row has more or fewer fields than there are columns, a field is no finite
+            number, or a line is no UTF-8 (names line and column); or the data fail the checks of
+            `Data.from_arrays`.
         FileNotFoundError: There is no such file.
     """
     name = os.fspath(path)
-    with (
-        refused_as(f"{name}: no table of numbers in UTF-8"),
-        open(path, encoding="utf-8-sig", newline="") as file,
-    ):
+    with refused_as(f"{name}: no table of numbers in UTF-8"):
+        try:
+            return _read(name)
+        except UnicodeDecodeError:
+            _refuse_first_undecodable(name)
+
+
+def _read(name: str) -> Data:
+    with open(name, encoding="utf-8-sig", newline="") as file:
         columns = [column.strip() for column in next(csv.reader([file.readline()]), [])]
         order = _feature_order(columns, name)
         start = file.tell()
@@ -68,15 +75,17 @@ def _feature_order(columns: list[str], name: str) -> list[int]:
     if "" in columns:
         position = columns.index("") + 1
         raise DataError(f"{name}: column {position} has no name; if it is an index, save the table without it")
-    if len(set(columns)) != len(columns):
-        twice = next(column for column in columns if columns.count(column) > 1)
-        raise DataError(f"{name}: the column {twice!r} stands there twice")
+    (column, count), *_ = Counter(columns).most_common(1)
+    if count > 1:
+        raise DataError(
+            f"{name}: the column {told(repr(column))} stands there {'twice' if count == 2 else f'{count} times'}"
+        )
     features = [column for column in columns if column != _LABEL]
     if not features:
         raise DataError(f"{name}: no column besides {_LABEL!r}")
-    if "0" not in features:
-        return [columns.index(column) for column in features]
     position_of = {column: position for position, column in enumerate(columns)}
+    if "0" not in features:
+        return [position_of[column] for column in features]
     wanted = [str(pixel) for pixel in range(len(features))]
     if missing := [column for column in wanted if column not in position_of]:
         raise DataError(
@@ -101,19 +110,43 @@ def _pixels(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _refuse_first_bad_field(name: str, columns: list[str], otherwise: str) -> NoReturn:
     """The careful way through a table that the fast reader refused: find the place and name it."""
     with open(name, encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        next(reader)
-        for fields in reader:
-            if not fields:
-                continue
-            where = f"{name}: line {reader.line_num}"
-            if len(fields) != len(columns):
-                raise DataError(f"{where} has {len(fields)} fields, expected {len(columns)} as in the first line")
-            for column, field in zip(columns, fields, strict=True):
-                try:
-                    number = float(field)
-                except ValueError:
-                    raise DataError(f"{where}, column {column!r}: {field!r} is no number") from None
-                if not math.isfinite(number):
-                    raise DataError(f"{where}, column {column!r}: {field} is no finite number")
-    raise DataError(f"{name}: {otherwise}")
+        reader, line = csv.reader(file), 1  # where a row begins: a quote that nobody closes goes on to the end
+        try:
+            next(reader)
+            line = reader.line_num + 1
+            for fields in reader:
+                if fields:
+                    _check_row(f"{name}: line {line}", columns, fields)
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise DataError(f"{name}: line {line}: {error}") from None
+    raise DataError(f"{name}: {told(otherwise)}")
+
+
+def _check_row(where: str, columns: list[str], fields: list[str]) -> None:
+    if len(fields) != len(columns):
+        raise DataError(f"{where} has {len(fields)} fields, expected {len(columns)} as in the first line")
+    for column, field in zip(columns, fields, strict=True):
+        at = f"{where}, column {told(repr(column))}"
+        try:
+            number = float(field)
+        except ValueError:
+            number = None
+        # Python's digits may be grouped (1_000) and of any script; a table's are not.
+        if number is None or "_" in field or not field.isascii():
+            raise DataError(f"{at}: {told(repr(field))} is no number") from None
+        if not math.isfinite(number):
+            raise DataError(f"{at}: {told(field)} is no finite number")
+
+
+def _refuse_first_undecodable(name: str) -> NoReturn:
+    with open(name, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"{name}: line {number} is no UTF-8 (byte {error.start + 1} of it is {line[error.start]:#04x}): "
+                    "save the table as CSV in UTF-8"
+                ) from None
+    raise DataError(f"{name}: no text in UTF-8")

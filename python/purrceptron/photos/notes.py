@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ModelFileError
+from ..errors import ModelFileError, told
 from ..images.reading import channels_of, check_image_options
 from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
@@ -19,6 +19,8 @@ from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
 from .pictures import among_hashes
 
 _KEY = "photo_classifier"
+# Those of ten thousand classes; small JSON is large in memory.
+_MOST_VALUES = 2**15
 # Settings of the machine, which say nothing about the model.
 _LEFT_OUT = ("n_threads",)
 
@@ -42,10 +44,13 @@ def from_notes(model: Sequential, notes: Mapping[str, str], path: str | os.PathL
         ModelFileError: The notes do not parse, or do not fit the network.
     """
     try:
-        return _from_json(model, json.loads(notes[_KEY]))
+        text = notes[_KEY]
+        if sum(map(text.count, ",[{")) > _MOST_VALUES:
+            raise ValueError(f"more than {_MOST_VALUES} values")
+        return _from_json(model, json.loads(text))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
         raise ModelFileError(
-            f"{os.fspath(path)}: its notes on the photo classifier do not make sense ({error})"
+            f"{os.fspath(path)}: its notes on the photo classifier do not make sense ({told(error)})"
         ) from error
 
 
