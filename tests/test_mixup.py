@@ -131,3 +131,12 @@ def test_what_cannot_be_blended_is_refused(options: dict[str, Any], error: type[
     with pytest.raises(error, match=message):
         net.fit(x, np.eye(3)[y], **{"loss": "cross_entropy", **options})
     assert net.fingerprint() == before
+
+
+def test_blends_of_places_in_a_table_are_refused_before_the_training() -> None:
+    """They were refused when the first blend came that is no place, after steps on those that were one by chance."""
+    net = purr.Sequential([purr.Embedding(4, 1), purr.Dense(2)], input_shape=(1,), seed=1)
+    before = net.fingerprint()
+    with pytest.raises(ValueError, match="mixup must be a network that takes samples between others, got an embedding"):
+        net.fit(np.full((2, 1), 3), np.eye(2), mixup=0.2, loss="binary_cross_entropy", epochs=2)
+    assert net.fingerprint() == before

@@ -12,6 +12,7 @@ use crate::layer::Input;
 use crate::loss::{Loss, Targets};
 use crate::math::Float;
 use crate::random::Stream;
+use crate::spec::{LayerSpec, NetworkSpec};
 
 /// Blends the batches of another source.
 pub(super) struct Mixup<S, F> {
@@ -48,10 +49,15 @@ impl<S, F: Float> Mixup<S, F> {
 /// Of the stream that shares and orders are drawn from, one counter an epoch.
 const NAME: &str = "mixup";
 
-/// Refuses an `alpha` out of range, and a loss whose targets cannot lie between others.
-pub(super) fn check<F: Float>(alpha: f64, loss: Loss, outputs: usize) -> Result<()> {
+/// Refuses an `alpha` out of range, a network whose inputs are places in a table, between which there is nothing, and a
+/// loss whose targets cannot lie between others.
+pub(super) fn check<F: Float>(alpha: f64, loss: Loss, spec: &NetworkSpec) -> Result<()> {
+    let outputs = spec.outputs();
     if !(alpha > 0.0 && alpha.is_finite()) {
         return Err(Error::value("mixup", "above 0 and finite", alpha));
+    }
+    if spec.layers.iter().any(|layer| matches!(layer, LayerSpec::Embedding { .. })) {
+        return Err(Error::value("mixup", "a network that takes samples between others", "an embedding"));
     }
     let width = loss.target_width(outputs);
     let between = vec![if width > 1 { F::from_f64(1.0 / width as f64) } else { F::HALF }; width];

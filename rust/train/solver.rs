@@ -67,7 +67,7 @@ pub(super) fn check<F: Float>(
     }
     check_data(network, trainer.loss(), &x, labels)?;
     if let Some(alpha) = options.mixup {
-        mixup::check::<F>(alpha, trainer.loss(), network.spec().outputs())?;
+        mixup::check::<F>(alpha, trainer.loss(), network.spec())?;
     }
     trainer.check_metrics(&options.metrics, network, labels.targets)?;
     if let Some((x, labels)) = validation {
