@@ -73,7 +73,7 @@ pub struct Part {
 }
 
 /// Parameters of one run of work; below two of them a second thread costs more than it saves.
-const RUN: usize = 1 << 14;
+pub(crate) const RUN: usize = 1 << 14;
 
 /// Parameters that decay and move while they are in the cache.
 const BLOCK: usize = 1 << 11;

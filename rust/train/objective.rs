@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 use crate::isa::versions;
 use crate::math::{DType, Float};
 use crate::network::Network;
+use crate::optimizer::RUN;
+use crate::parallel;
 use crate::regularization::Regularization;
 
 /// The objective of a trainer that counts as another library does: `loss · L + alpha / 2 Σ ‖kernel‖² / weight`, where `L`
@@ -70,10 +72,21 @@ impl Counting {
     }
 
     /// Adds the penalty's gradient to `gradient`, of the kernels that lie in `part`.
-    pub fn add_gradient<F: Float>(&self, weights: &[F], batch: &Batch<F>, part: &Range<usize>, gradient: &mut [F]) {
+    pub fn add_gradient<F: Float>(
+        &self,
+        weights: &[F],
+        batch: &Batch<F>,
+        part: &Range<usize>,
+        gradient: &mut [F],
+        threads: usize,
+    ) {
         let Some(share) = self.share(batch) else { return };
         for kernel in self.kernels.iter().filter(|kernel| part.start <= kernel.start && kernel.end <= part.end) {
-            share.add_gradient(&weights[kernel.clone()], &mut gradient[kernel.clone()]);
+            let threads = threads.min(kernel.len() / RUN).max(1);
+            let (weights, gradient) = (&weights[kernel.clone()], &mut gradient[kernel.clone()]);
+            parallel::split(threads, gradient, 1, &mut Vec::<()>::new(), &|first, run, ()| {
+                share.add_gradient(&weights[first..first + run.len()], run);
+            });
         }
     }
 

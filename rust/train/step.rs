@@ -414,7 +414,7 @@ impl<F: Float> Trainer<F> {
         for place in (0..network.run_layers().len()).rev() {
             let layer = network.backward_layer(place, batch.input, outputs, logits, dout, spare, gradient, context)?;
             if let Some(counting) = counting {
-                counting.add_gradient(network.parameters(), &batch, &layer, gradient);
+                counting.add_gradient(network.parameters(), &batch, &layer, gradient, context.threads);
             }
             let (before, of_layer) = rest.split_at(rest.partition_point(|part| part.range.start < layer.start));
             optimizer.move_parts(state, of_layer, network.parameters_mut(), gradient, context.threads);
@@ -514,7 +514,7 @@ impl<F: Float> Trainer<F> {
         }
         if let Some(counting) = &self.counting {
             let all = 0..self.gradient.len();
-            counting.add_gradient(network.parameters(), &batch, &all, &mut self.gradient);
+            counting.add_gradient(network.parameters(), &batch, &all, &mut self.gradient, self.context.threads);
         }
         Ok(())
     }
