@@ -193,7 +193,7 @@ fn read(file: &mut (impl Read + Seek), size: u64, path: &Path, wants_more: bool)
     if !whole {
         return Err(fail("damaged: the description of the network does not have the checksum saved with it".into()));
     }
-    let more = places.into_iter().take(if wants_more { usize::MAX } else { 0 });
+    let more = places.into_iter().filter(|_| wants_more);
     let more = more.map(|(name, tensor)| data.tensor(name, tensor)).collect::<Result<_>>().map_err(explain)?;
     Ok(Contents { model, notes, more })
 }

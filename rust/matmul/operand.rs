@@ -147,11 +147,7 @@ impl<'a, F: Float> Lanes<'a, F> {
         'a: 'b,
     {
         match self {
-            Lanes::In(place) if tiles > FEW_TILES || !place.is_near() => {
-                let room = buffer.room(lanes.next_multiple_of(LANES) * depth);
-                fill_panels(place, room, panel_width::<F>(), 0..lanes, 0..depth);
-                LaneBlock::Copied(room)
-            }
+            Lanes::In(place) if tiles > FEW_TILES => LaneBlock::copied(place, 0..lanes, 0..depth, buffer),
             _ => self.block(0..lanes, 0..depth, tiles, buffer),
         }
     }
@@ -170,17 +166,19 @@ impl<'a, F: Float> Lanes<'a, F> {
         match self {
             Lanes::Packed(panels) => LaneBlock::Packed(panels, steps),
             Lanes::In(place) if place.is_near() => LaneBlock::InPlace(*place, steps, tiles <= FEW_TILES),
-            Lanes::In(place) => {
-                let width = panel_width::<F>();
-                let room = buffer.room(lanes.len().next_multiple_of(LANES) * steps.len());
-                fill_panels(place, room, width, lanes, steps);
-                LaneBlock::Copied(room)
-            }
+            Lanes::In(place) => LaneBlock::copied(place, lanes, steps, buffer),
         }
     }
 }
 
 impl<'a, F: Float> LaneBlock<'a, F> {
+    /// Some lanes and steps, copied into panels.
+    fn copied(place: &Place<F>, lanes: Range<usize>, steps: Range<usize>, buffer: &'a mut Buffer<F>) -> Self {
+        let room = buffer.room(lanes.len().next_multiple_of(LANES) * steps.len());
+        fill_panels(place, room, panel_width::<F>(), lanes, steps);
+        LaneBlock::Copied(room)
+    }
+
     /// The lanes of one panel, `offset` lanes after the block's first. Bytes become floats in `buffer`.
     pub fn panel<'b>(
         &'b self,

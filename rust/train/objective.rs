@@ -82,7 +82,7 @@ impl Counting {
     ) {
         let Some(share) = self.share(batch) else { return };
         for kernel in self.kernels.iter().filter(|kernel| part.start <= kernel.start && kernel.end <= part.end) {
-            let threads = threads.min(kernel.len() / RUN).max(1);
+            let threads = threads.min(kernel.len() / RUN);
             let (weights, gradient) = (&weights[kernel.clone()], &mut gradient[kernel.clone()]);
             parallel::split(threads, gradient, 1, &mut Vec::<()>::new(), &|first, run, ()| {
                 share.add_gradient(&weights[first..first + run.len()], run);
