@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 
 if TYPE_CHECKING:
-    from . import activations, callbacks, datasets, images, initializers, kernels, losses, metrics, photos, schedules
+    from . import (
+        activations,
+        callbacks,
+        datasets,
+        explanation,
+        images,
+        initializers,
+        kernels,
+        losses,
+        metrics,
+        photos,
+        schedules,
+    )
     from .activations import CELU, ELU, LeakyReLU, PReLU
     from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
     from .checkpoints import Checkpoint
@@ -140,6 +152,7 @@ __all__ = [
     "check_gradients",
     "datasets",
     "doctor",
+    "explanation",
     "find_learning_rate",
     "fit_many",
     "images",
