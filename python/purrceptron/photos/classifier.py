@@ -23,6 +23,7 @@ from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
 from ..trainer import History
 from .classes import Classes, Indices
+from .curves import Curves, thinned_curves
 from .network import photo_layers
 from .pictures import Pictures, as_pictures, data_hash, pack_hashes, photo_hashes
 
@@ -39,6 +40,7 @@ class TrainingSummary(TypedDict):
     accuracy: float
     data_sha256: str
     photo_hashes: str
+    curves: Curves
 
 
 class PhotoClassifier:
@@ -74,7 +76,8 @@ class PhotoClassifier:
         history_ (History): Cost after cost of the training, of an ensemble that of the first network; not there in a
             classifier that was loaded.
         training_ (TrainingSummary): What it was trained on: photos of each class, epochs, costs (means over an
-            ensemble), accuracy on these photos, SHA-256 of the data, hashes of the photos.
+            ensemble), accuracy on these photos, SHA-256 of the data, hashes of the photos,
+            curves of the costs at up to 200 epochs.
 
     Example:
         >>> import numpy as np, purrceptron as purr
@@ -220,6 +223,7 @@ class PhotoClassifier:
             "accuracy": accuracy(targets, self._probabilities(pictures).argmax(axis=1)),
             "data_sha256": data_hash(pictures, targets),
             "photo_hashes": pack_hashes(photo_hashes(pictures)),
+            "curves": thinned_curves(histories),
         }
 
     @property

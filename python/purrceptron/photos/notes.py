@@ -16,6 +16,7 @@ from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
 from .classes import Classes
 from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
+from .curves import checked_curves
 from .pictures import among_hashes
 
 _KEY = "photo_classifier"
@@ -94,6 +95,7 @@ def _summary(fields: dict[str, Any], classes: int) -> TrainingSummary:
         "accuracy": float(fields["accuracy"]),
         "data_sha256": str(fields["data_sha256"]),
         "photo_hashes": hashes,
+        "curves": checked_curves(fields.get("curves", {})),
     }
 
 
