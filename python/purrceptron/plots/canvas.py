@@ -1,0 +1,77 @@
+"""Where charts are drawn: axes of matplotlib, clean, in colours that everybody tells apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["ACCENT", "FAINT", "INK", "MUTED", "SECOND", "Display"]
+
+# Blue and vermilion of Okabe and Ito (2008), which people of every kind of colour vision tell apart.
+ACCENT, SECOND = "#0072b2", "#d55e00"
+INK, MUTED, FAINT = "#1d1d1f", "#6e6e73", "#d2d2d7"
+
+
+class Display:
+    """Base of all displays: a chart, and where it was drawn last.
+
+    Attributes:
+        ax_: The axes.
+        figure_: Their figure.
+    """
+
+    ax_: Axes
+    figure_: Figure
+
+    _size = (5.6, 3.2)  # inches, of new axes
+
+    def plot(self, ax: Axes | None = None) -> Any:
+        """Draw the chart.
+
+        Args:
+            ax: Axes to draw on; new ones by default.
+
+        Returns:
+            The display.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise ImportError("purrceptron.plots needs matplotlib: pip install 'purrceptron[report]'") from error
+        if ax is None:
+            _, ax = pyplot.subplots(figsize=self._size, layout="constrained")
+        figure = ax.get_figure(root=True)
+        assert figure is not None  # axes that are drawn on belong to one
+        self.ax_, self.figure_ = ax, figure
+        self._draw(ax)
+        return self
+
+    def _draw(self, ax: Axes) -> None:
+        raise NotImplementedError
+
+
+def quiet(ax: Axes, grid: str = "y") -> None:
+    """Leave of the axes what helps to read a value."""
+    for side in ("top", "right", "left", "bottom"):
+        ax.spines[side].set_visible(side == "bottom")
+        ax.spines[side].set_color(FAINT)
+    ax.tick_params(colors=MUTED, length=0, labelsize=9)
+    ax.set_axisbelow(True)
+    if grid:
+        ax.grid(axis=grid, color=FAINT, linewidth=0.7)  # type: ignore[arg-type]
+    ax.xaxis.label.set(color=MUTED, size=9)
+    ax.yaxis.label.set(color=MUTED, size=9)
+
+
+def picture(ax: Axes, pixels: Any) -> None:
+    """Show a picture `(height, width, 3)`, single pixels as they are."""
+    ax.imshow(np.asarray(pixels), interpolation="nearest")
+    ax.set_axis_off()

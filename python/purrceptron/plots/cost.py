@@ -1,0 +1,99 @@
+"""`CostDisplay`: the cost, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+
+from ..trainer import History
+from .canvas import ACCENT, MUTED, SECOND, Display, quiet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..photos import PhotoClassifier
+
+__all__ = ["CostDisplay"]
+
+
+class CostDisplay(Display):
+    """The cost of a training after each epoch, and that of the photos which were watched meanwhile, if there were any.
+
+    Args:
+        epochs: The epochs `(points,)`, counted from 1.
+        loss: The cost at each.
+        val_loss: The cost of the validation data; empty without such.
+
+    Attributes:
+        epochs: As given.
+        loss: As given.
+        val_loss: As given.
+        lines_: What was drawn, a line each.
+
+    Example:
+        >>> import purrceptron as purr
+        >>> net = purr.Sequential.from_string("1-1", seed=0)
+        >>> history = net.fit([[0.0], [1.0]], [0, 1], epochs=30)
+        >>> display = purr.plots.CostDisplay.from_history(history)
+        >>> display.ax_.get_xlabel(), len(display.lines_)
+        ('epoch', 1)
+        >>> from matplotlib import pyplot
+        >>> pyplot.close(display.figure_)
+    """
+
+    def __init__(self, epochs: Sequence[float], loss: Sequence[float], val_loss: Sequence[float] = ()) -> None:
+        if not len(loss) or len(epochs) != len(loss) or len(val_loss) not in (0, len(loss)):
+            raise ValueError(
+                f"expected a cost for each of the epochs, got {len(epochs)} epochs, {len(loss)} costs and "
+                f"{len(val_loss)} of the validation"
+            )
+        self.epochs, self.loss, self.val_loss = epochs, loss, val_loss
+
+    @classmethod
+    def from_history(cls, history: History | Mapping[str, Sequence[float]], *, ax: Axes | None = None) -> Self:
+        """Draw what a training gave.
+
+        Args:
+            history: What `fit` gives, or `classifier.history_`; or lists by name: "loss", "epoch", "val_loss".
+            ax: Axes to draw on; new ones by default.
+
+        Raises:
+            ValueError: There is no epoch in it.
+        """
+        if isinstance(history, History):
+            history = {"loss": history.loss, "val_loss": history.val_loss}
+        loss = history.get("loss", ())
+        display = cls(history.get("epoch", range(1, len(loss) + 1)), loss, history.get("val_loss", ()))
+        display.plot(ax)
+        return display
+
+    @classmethod
+    def from_estimator(cls, classifier: PhotoClassifier, *, ax: Axes | None = None) -> Self:
+        """Draw the training of a classifier, also of one that was loaded: its file keeps 200 points of the curve.
+
+        Args:
+            classifier: One that has learnt.
+            ax: Axes to draw on; new ones by default.
+
+        Raises:
+            ValueError: The file is of before such curves were kept, or there was no training.
+        """
+        return cls.from_history(classifier.training_["curves"], ax=ax)
+
+    def _draw(self, ax: Axes) -> None:
+        marker = "o" if len(self.epochs) == 1 else ""
+        self.lines_ = ax.plot(self.epochs, self.loss, color=ACCENT, linewidth=1.8, marker=marker)
+        _name(ax, "training", self.epochs, self.loss, ACCENT)
+        if len(self.val_loss):
+            self.lines_ += ax.plot(self.epochs, self.val_loss, color=SECOND, linewidth=1.8, marker=marker)
+            _name(ax, "held out", self.epochs, self.val_loss, SECOND)
+        ax.set(xlabel="epoch", ylabel="cost", ylim=(0, None))
+        ax.margins(x=0.02)
+        quiet(ax)
+
+
+def _name(ax: Axes, name: str, epochs: Sequence[float], costs: Sequence[float], color: str) -> None:
+    """The name of a curve, at its end: nobody has to match the colours of a legend."""
+    end = (epochs[-1], costs[-1])
+    ax.annotate(name, end, xytext=(5, 0), textcoords="offset points", color=color, size=9, va="center")
+    ax.annotate(f"{costs[-1]:.3g}", end, xytext=(5, -11), textcoords="offset points", color=MUTED, size=8, va="center")

@@ -1,0 +1,99 @@
+"""`ScoresDisplay`: scores with their intervals, on one scale."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Self
+
+from numpy.typing import ArrayLike
+
+from ..assessment import Assessment, Interval, assess
+from .canvas import ACCENT, FAINT, INK, MUTED, Display, quiet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..photos import PhotoClassifier
+    from ..photos.pictures import Pictures
+
+__all__ = ["ScoresDisplay"]
+
+
+class ScoresDisplay(Display):
+    """Accuracy, balanced accuracy, AUC and each class's recall: points with their intervals, beside the baselines.
+
+    Args:
+        assessment: The scores, as of `purr.assessment.assess`.
+
+    Attributes:
+        assessment: As given.
+        rows: The scores that are drawn, by name; one that is not known has no point.
+
+    Example:
+        >>> import purrceptron as purr
+        >>> p = [0.2, 0.4, 0.6, 0.3, 0.8, 0.9]
+        >>> found = purr.assessment.assess([0, 0, 0, 1, 1, 1], [[1 - x, x] for x in p], ("other", "cat"))
+        >>> display = purr.plots.ScoresDisplay(found).plot()
+        >>> list(display.rows)
+        ['accuracy', 'balanced accuracy', 'AUC', "recall of 'other'", "recall of 'cat'"]
+        >>> from matplotlib import pyplot
+        >>> pyplot.close(display.figure_)
+    """
+
+    _MOST_CLASSES = 8
+
+    def __init__(self, assessment: Assessment) -> None:
+        self.assessment = assessment
+        self.rows: dict[str, Interval] = {
+            "accuracy": assessment.accuracy,
+            "balanced accuracy": assessment.balanced_accuracy,
+            "AUC": assessment.auc,
+        }
+        if len(assessment.class_names) <= self._MOST_CLASSES:
+            recalls = zip(assessment.class_names, assessment.recall, strict=True)
+            self.rows |= {f"recall of '{name}'": recall for name, recall in recalls}
+        self._size = (5.6, 0.55 + 0.36 * len(self.rows))
+
+    @classmethod
+    def from_estimator(
+        cls, classifier: PhotoClassifier, images: Pictures, labels: ArrayLike, *, ax: Axes | None = None
+    ) -> Self:
+        """Score a classifier and draw.
+
+        Args:
+            classifier: One that has learnt.
+            images: Photos that it has not learnt from, as for its `fit`.
+            labels: True classes `(photos,)`, as numbers in the order of the outputs.
+            ax: Axes to draw on; new ones by default.
+
+        Raises:
+            ImportError: scikit-learn is not installed.
+        """
+        counts = classifier.training_["photos"]
+        names = classifier.class_names_
+        display = cls(assess(labels, classifier.predict_proba(images), names, training_counts=counts))
+        display.plot(ax)
+        return display
+
+    def _draw(self, ax: Axes) -> None:
+        base = self.assessment.baselines.get("training_majority", self.assessment.baselines["best_constant"])
+        for place, (name, score) in enumerate(self.rows.items()):
+            known, color = not math.isnan(score.value), INK if name == "accuracy" else ACCENT
+            if name == "accuracy":
+                ax.plot((base, base), (place - 0.32, place + 0.32), color=MUTED, linewidth=1.6)
+                side = "right" if base < score.value else "left"
+                gap = -4 if side == "right" else 4
+                label = "without looking"
+                ax.annotate(
+                    label, (base, place), xytext=(gap, 0), textcoords="offset points", color=MUTED, size=8,
+                    ha=side, va="center",
+                )  # fmt: skip
+            ax.plot((score.low, score.high), (place, place), color=color if known else FAINT, linewidth=2, alpha=0.6)
+            if known:
+                ax.plot(score.value, place, "o", color=color, markersize=6)
+        ax.set_yticks(range(len(self.rows)))
+        ax.set_yticklabels(self.rows, parse_math=False)
+        ax.set(xlim=(-0.01, 1.01), ylim=(len(self.rows) - 0.5, -0.5))
+        ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+        quiet(ax, grid="x")
+        ax.tick_params(axis="y", labelcolor=INK)
