@@ -8,7 +8,7 @@ compared on the same photos (`compare`). `docs/trust.md` says what each number m
 from .assess import SHARE_EFFECTS, Assessment, assess
 from .calibration import CalibrationCurve, calibration_curve, fit_temperature, scale_probabilities
 from .comparison import Comparison, compare
-from .conformal import conformal_p_values, least_photos, prediction_sets
+from .conformal import Coverage, conformal_p_values, coverage_of, least_photos, prediction_sets
 from .interval import Interval
 from .threshold import AtShare, Threshold, shift_shares, threshold_for
 
@@ -18,12 +18,14 @@ __all__ = [
     "AtShare",
     "CalibrationCurve",
     "Comparison",
+    "Coverage",
     "Interval",
     "Threshold",
     "assess",
     "calibration_curve",
     "compare",
     "conformal_p_values",
+    "coverage_of",
     "fit_temperature",
     "least_photos",
     "prediction_sets",
