@@ -10,6 +10,7 @@ from . import _core
 if TYPE_CHECKING:
     from . import (
         activations,
+        assessment,
         callbacks,
         datasets,
         explanation,
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
         losses,
         metrics,
         photos,
+        plots,
+        report,
         schedules,
     )
     from .activations import CELU, ELU, LeakyReLU, PReLU
@@ -148,6 +151,7 @@ __all__ = [
     "WarmUp",
     "__version__",
     "activations",
+    "assessment",
     "callbacks",
     "check_gradients",
     "datasets",
@@ -162,6 +166,8 @@ __all__ = [
     "losses",
     "metrics",
     "photos",
+    "plots",
+    "report",
     "schedules",
 ]
 

@@ -11,7 +11,7 @@ from .. import files
 from .._arrays import Array
 from ..errors import DataError, ModelFileError
 from ..images.reading import load_image
-from ..photos import PhotoClassifier
+from ..photos import NOT_SURE, PhotoClassifier
 from .failure import DEBUG, failure_line, say_failure
 from .output import Output, output_options, percent
 
@@ -33,6 +33,7 @@ def load_classifier(path: str) -> PhotoClassifier:
 _EXAMPLES = """\b
 Examples:
   purr predict cats.safetensors photo.jpg
+  purr predict cats.safetensors --abstain 0.1 photo.jpg
   purr predict cats.safetensors --json holiday/*.jpg
 """
 
@@ -40,9 +41,15 @@ Examples:
 @click.command(short_help="Ask a model what is on photos.", epilog=_EXAMPLES)
 @click.argument("model", type=click.Path())
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--abstain",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Answer 'not sure' so often that at most this share of each class's photos is taken for another.",
+)
 @output_options
 @click.pass_context
-def predict(ctx: click.Context, model: str, photos: tuple[str, ...], output: Output) -> None:
+def predict(ctx: click.Context, model: str, photos: tuple[str, ...], abstain: float | None, output: Output) -> None:
     """Ask MODEL, a file that `purr train` wrote, what is on each PHOTO.
 
     One line a photo: the photo, the answer, and how probable the model finds it. A photo is scaled until it covers the
@@ -62,7 +69,7 @@ def predict(ctx: click.Context, model: str, photos: tuple[str, ...], output: Out
             say_failure(ctx, failed[-1]["error"])
     if pictures:
         read = [photos[place] for place in pictures]
-        _answer(model, classifier, read, np.stack(list(pictures.values())), failed, output)
+        _answer(model, classifier, read, np.stack(list(pictures.values())), abstain, failed, output)
     if failed:
         ctx.exit(1)
 
@@ -78,22 +85,35 @@ def _answer(
     classifier: PhotoClassifier,
     photos: list[str],
     pictures: Array,
+    abstain: float | None,
     failed: list[dict[str, str]],
     output: Output,
 ) -> None:
     probabilities, names = classifier.predict_proba(pictures), classifier.class_names_
+    likeliest = probabilities.argmax(axis=1)
+    sets = np.arange(len(names)) == likeliest[:, None]
+    if abstain is not None:
+        try:
+            sets = classifier.prediction_sets(pictures, coverage=1 - abstain)
+        except ValueError as error:
+            raise DataError(f"{model}: {error}") from error
+    sure = sets.sum(axis=1) == 1
+    places = np.where(sure, sets.argmax(axis=1), likeliest)  # a set of one class need not be the likeliest one
     answers = [
         {
             "photo": photo,
-            "answer": names[row.argmax()],
-            "probability": float(row.max()),
+            "answer": names[place] if known else NOT_SURE,
+            "probability": float(row[place]),
             "probabilities": dict(zip(names, row.tolist(), strict=True)),
+            **({} if abstain is None else {"set": [name for name, held in zip(names, may_be, strict=True) if held]}),
         }
-        for photo, row in zip(photos, probabilities, strict=True)
+        for photo, place, known, row, may_be in zip(photos, places, sure, probabilities, sets, strict=True)
     ]
-    width, name_width = max(map(len, photos)), max(map(len, names))
+    width, name_width = max(map(len, photos)), max(len(str(answer["answer"])) for answer in answers)
+    name_width = max(name_width, *map(len, names))
     lines = (
-        f"{photo:<{width}}  {click.style(names[row.argmax()].ljust(name_width), bold=True)}  {percent(row.max())}"
-        for photo, row in zip(photos, probabilities, strict=True)
+        f"{photo:<{width}}  {click.style(str(answer['answer']).ljust(name_width), bold=True)}  {percent(row[place])}"
+        + ("" if known else f" {names[place]}")
+        for photo, answer, place, known, row in zip(photos, answers, places, sure, probabilities, strict=True)
     )
     output.result({"model": model, "answers": answers, "failed": failed}, lines)

@@ -17,6 +17,7 @@ from ..errors import DataError
 from ..optimizers import as_optimizer
 from ..photos import CatClassifier, PhotoClassifier
 from ..photos.pictures import as_pictures
+from .calibrating import FEWEST_OF_CLASS, FOLDS, MOST_PHOTOS, calibrate, usual_folds
 from .options import checked_network, checked_seed
 from .output import Output, amount, output_options
 from .score import Evaluation
@@ -129,6 +130,13 @@ Examples:
     help="Go on from the last checkpoint in DIR, with the model that a training without a stop gives, bit for bit; "
     "begin where there is none.",
 )
+@click.option(
+    "--folds",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Calibrate the probabilities by so many more trainings, each without a part of the photos; 0 does not.  "
+    f"[default: {FOLDS} for photos, {FEWEST_OF_CLASS} of each class at least and {MOST_PHOTOS:,} in all at most]",
+)
 @click.option("--force-data", is_flag=True, help="Resume on other photos than those of the checkpoint, too.")
 @click.option(
     "--positive-class",
@@ -155,6 +163,7 @@ def train(
     directory: str | None,
     every: int | None,
     resume: bool,
+    folds: int | None,
     force_data: bool,
     positive_class: str | None,
     skip_bad: bool,
@@ -170,6 +179,8 @@ def train(
     """
     if ctx.get_parameter_source("holdout") is not click.core.ParameterSource.DEFAULT and (test or not data):
         raise click.UsageError("--holdout sets a part of DATA aside: give DATA, and no --test.", ctx)
+    if folds == 1:
+        raise click.UsageError("--folds takes 2 or more parts, or 0 for no calibration.", ctx)
     checkpoint = _checkpoint(ctx, directory, every, resume, force_data)
     _check_writable(model_file)
     training, held_out = _photos(data, test, holdout, seed, skip_bad, output)
@@ -204,6 +215,9 @@ def train(
     _learn(classifier, training, callbacks, checkpoint, resume)
     replaced = Path(model_file).exists()
     classifier.save(model_file)
+    parts = usual_folds(training, drawn=data is None) if folds is None else folds
+    if parts:
+        calibrate(classifier, training, parts, model_file, folds is not None, output)
 
     evaluation = None
     if held_out is not None:

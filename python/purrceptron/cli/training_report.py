@@ -57,7 +57,7 @@ class TrainingReport:
     def to_dict(self) -> dict[str, Any]:
         """All of it, for --json."""
         classifier, history, summary = self.classifier, self.classifier.history_, self.classifier.training_
-        held_out = self.held_out
+        held_out, calibration = self.held_out, classifier.calibration_
         return {
             "data": {
                 "source": self.training.source,
@@ -81,6 +81,7 @@ class TrainingReport:
             "cost": {"first": summary["first_cost"], "last": summary["last_cost"]},
             "training_accuracy": self.on_training.to_dict(),
             "held_out_score": self.evaluation and self.evaluation.to_dict(),
+            "calibration": calibration and {"temperature": calibration.temperature, "folds": calibration.folds},
             "model": self.model_file,
             "bytes": self.bytes,
             "replaced": self.replaced,
@@ -110,6 +111,11 @@ class TrainingReport:
             rows.append(("", "No photos were held out, so nothing can be said about unseen ones."))
         else:
             rows += self.evaluation.rows("", "photos held out")
+        if classifier.calibration_ is not None:
+            temperature, folds = classifier.calibration_.temperature, classifier.calibration_.folds
+            rows.append(
+                ("calibrated", f"on {folds} folds, temperature {temperature:.2f}; purr predict knows --abstain")
+            )
         rows += [
             ("", ""),
             (

@@ -1,5 +1,6 @@
 """Photo classifiers: pictures in, class out."""
 
-from .classifier import CatClassifier, PhotoClassifier
+from .calibration import Calibration
+from .classifier import NOT_SURE, CatClassifier, PhotoClassifier
 
-__all__ = ["CatClassifier", "PhotoClassifier"]
+__all__ = ["NOT_SURE", "Calibration", "CatClassifier", "PhotoClassifier"]

@@ -9,10 +9,12 @@ from statistics import fmean
 from typing import Any, Self, TypedDict
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
 from .._spec import MOST_SEED, check_whole
+from ..assessment.calibration import scale_probabilities
+from ..assessment.conformal import prediction_sets
 from ..callbacks import Callback
 from ..checkpoints import Checkpoint
 from ..errors import DataError
@@ -22,12 +24,16 @@ from ..metrics import accuracy
 from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
 from ..trainer import History
+from .calibration import Calibration, calibration_of
 from .classes import Classes, Indices
 from .curves import Curves, thinned_curves
 from .network import photo_layers
 from .pictures import Pictures, as_pictures, data_hash, pack_hashes, photo_hashes
 
-__all__ = ["CatClassifier", "PhotoClassifier", "TrainingSummary"]
+__all__ = ["NOT_SURE", "CatClassifier", "PhotoClassifier", "TrainingSummary"]
+
+NOT_SURE = "not sure"
+"""What `predict(..., abstain=...)` answers where it leaves the class open; among numbers it is -1."""
 
 
 class TrainingSummary(TypedDict):
@@ -76,8 +82,9 @@ class PhotoClassifier:
         history_ (History): Cost after cost of the training, of an ensemble that of the first network; not there in a
             classifier that was loaded.
         training_ (TrainingSummary): What it was trained on: photos of each class, epochs, costs (means over an
-            ensemble), accuracy on these photos, SHA-256 of the data, hashes of the photos,
-            curves of the costs at up to 200 epochs.
+            ensemble), accuracy on these photos, SHA-256 of the data, hashes of the photos, curves of the costs at up
+            to 200 epochs.
+        calibration_ (Calibration | None): What `calibrate` learnt, None before.
 
     Example:
         >>> import numpy as np, purrceptron as purr
@@ -124,6 +131,7 @@ class PhotoClassifier:
     models_: tuple[Sequential, ...]
     history_: History
     training_: TrainingSummary
+    calibration_: Calibration | None = None
     _classes: Classes
 
     def fit(
@@ -211,7 +219,7 @@ class PhotoClassifier:
         targets: Indices,
         histories: list[History],
     ) -> None:
-        self.models_, self._classes = models, classes
+        self.models_, self._classes, self.calibration_ = models, classes, None
         if histories:
             self.history_ = histories[0]
         costs = [fmean(losses) for losses in zip(*(history.loss for history in histories), strict=True)]
@@ -241,7 +249,37 @@ class PhotoClassifier:
         """Names of the classes, in the order of the outputs."""
         return self._fitted().names
 
-    def predict(self, images: Pictures) -> Array:
+    def calibrate(self, images: Pictures, labels: ArrayLike, *, folds: int | None = 5) -> Self:
+        """Learn from photos that a network has not seen how far its probabilities can be trusted.
+
+        Afterwards `predict_proba` gives calibrated probabilities (the most probable class stays what it is), and
+        `predict(..., abstain=...)` may leave an answer open. A new `fit` forgets it.
+
+        Args:
+            images: The photos of `fit`: networks of the same settings are then trained on all folds but one, and asked
+                about that one, without callbacks. This takes about `folds` trainings. Equal pictures are in one fold.
+            labels: As for `fit`.
+            folds: Parts of the photos, at least 2. None says that the photos are others than those of the training:
+                the network itself is asked about them, and the coverage of its sets is a theorem.
+
+        Raises:
+            DataError: There are no two different photos of each class; or with folds the photos are not those of the
+                training, or without folds some of them are.
+            DivergedError: The cost of a fold is no longer finite; nothing is changed then.
+
+        Example:
+            >>> import purrceptron as purr
+            >>> images, labels = purr.datasets.make_cats(60, seed=0)
+            >>> cats = purr.CatClassifier((4,), epochs=20).fit(images, labels).calibrate(images, labels)
+            >>> cats.calibration_.folds, cats.prediction_sets(images, coverage=0.9).shape
+            (5, (60, 2))
+        """
+        targets = self._fitted().indices(labels)
+        pictures = self._pictures(images, targets)
+        self.calibration_ = calibration_of(self, pictures, targets, folds)
+        return self
+
+    def predict(self, images: Pictures, *, abstain: float | None = None) -> Array:
         """Class of each photo, `(photos,)`.
 
         Names if the labels of `fit` were names or it was given `class_names`, else numbers as they were; of two classes
@@ -249,14 +287,51 @@ class PhotoClassifier:
 
         Args:
             images: As for `fit`.
+            abstain: Share of each class's photos that may be given another class, at most, above 0 and below 1. A photo
+                whose `prediction_sets` at a coverage of `1 - abstain` holds just one class is answered with that one;
+                if several fit, or none does, the answer is left open: "not sure", or -1 among numbers.
+
+        Raises:
+            ValueError: Nothing was learnt yet; or `abstain` takes a calibration on more photos.
         """
-        answers: Array = self.classes_[self.predict_proba(images).argmax(axis=1)]
-        return answers
+        if abstain is None:
+            answers: Array = self.classes_[self.predict_proba(images).argmax(axis=1)]
+            return answers
+        if isinstance(abstain, bool) or not 0 < abstain < 1:
+            raise ValueError(f"abstain must be above 0 and below 1, got {abstain!r}")
+        if NOT_SURE in self.class_names_:
+            raise ValueError(f"a class is called {NOT_SURE!r}, which is what abstain answers")
+        sets = self.prediction_sets(images, coverage=1 - abstain)
+        open_answer = np.array([NOT_SURE if self._classes.answers_names else -1])
+        return np.where(sets.sum(axis=1) == 1, self.classes_[sets.argmax(axis=1)], open_answer)
 
     def predict_proba(self, images: Pictures) -> Array:
-        """Probability of each class, `(photos, classes)`, in the order of `classes_`."""
+        """Probability of each class, `(photos, classes)`, in the order of `classes_`; calibrated after `calibrate`."""
         self._fitted()
-        return self._probabilities(as_pictures(images, self.image_size, self.color))
+        probabilities = self._probabilities(as_pictures(images, self.image_size, self.color))
+        if self.calibration_ is None:
+            return probabilities
+        return scale_probabilities(probabilities, self.calibration_.temperature)
+
+    def prediction_sets(self, images: Pictures, *, coverage: float = 0.9) -> NDArray[np.bool_]:
+        """The classes that each photo may be of, `(photos, classes)`, in the order of `classes_`.
+
+        Of the photos of each class at least the share `coverage` have their class in the set, whatever the shares of
+        the classes are; `purrceptron.assessment.conformal` says when this holds. A set may hold several classes, or
+        none, for a photo that is like none of them.
+
+        Args:
+            images: As for `fit`.
+            coverage: Above 0 and below 1; each class takes `1 / (1 - coverage) - 1` calibration photos.
+
+        Raises:
+            ValueError: There was no `calibrate`, or it had too few photos of a class.
+        """
+        self._fitted()
+        if self.calibration_ is None:
+            raise ValueError(f"this {type(self).__name__} is not calibrated: call calibrate first")
+        probabilities = self._probabilities(as_pictures(images, self.image_size, self.color))
+        return prediction_sets(self.calibration_.scores, probabilities, coverage, class_names=self.class_names_)
 
     def score(self, images: Pictures, labels: ArrayLike) -> float:
         """Share of photos that are classified as labelled; labels as for `fit`."""
@@ -351,7 +426,7 @@ class PhotoClassifier:
         settings = self.get_params() | {"n_threads": None}
         if not isinstance(self.network, str):
             settings["network"] = tuple(self.network)
-        return [settings, *(getattr(self, name, None) for name in ("_classes", "training_", "models_"))]
+        return [settings, *(getattr(self, name, None) for name in ("_classes", "training_", "models_", "calibration_"))]
 
 
 class CatClassifier(PhotoClassifier):

@@ -14,6 +14,7 @@ from ..errors import ModelFileError, told
 from ..images.reading import channels_of, check_image_options
 from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
+from .calibration import Calibration
 from .classes import Classes
 from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
 from .curves import checked_curves
@@ -35,6 +36,8 @@ def to_notes(classifier: PhotoClassifier) -> dict[str, str]:
         "classes": dataclasses.asdict(classifier._classes),
         "training": classifier.training_,
     }
+    if classifier.calibration_ is not None:
+        fields["calibration"] = classifier.calibration_.to_json()
     return {_KEY: json.dumps(fields, default=_to_json)}
 
 
@@ -77,6 +80,8 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
         raise ValueError(f"{len(names)} classes, but a network of {model.outputs} outputs")
     classifier.models_, classifier._classes = (model,), classes
     classifier.training_ = _summary(fields["training"], len(names))
+    if "calibration" in fields:
+        classifier.calibration_ = Calibration.from_json(fields["calibration"], len(names))
     return classifier
 
 

@@ -1,0 +1,135 @@
+"""`Calibration`: what photos that a network was not trained on say about its probabilities."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._arrays import Array
+from .._spec import check_whole
+from ..assessment.calibration import LEAST_TEMPERATURE, MOST_TEMPERATURE, fit_temperature
+from ..assessment.conformal import conformal_scores
+from ..errors import DataError
+from .classes import Indices
+from .pictures import among_hashes, data_hash, photo_hashes
+
+if TYPE_CHECKING:
+    from .classifier import PhotoClassifier
+
+__all__ = ["Calibration"]
+
+# Scores that are kept: of a class, and in all, which is 90 kB of text.
+_MOST_OF_CLASS, _MOST_SCORES = 1000, 2**14
+_SCORE, _COUNT = np.dtype("<f4"), np.dtype("<u2")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What photos that a network was not trained on say about its probabilities.
+
+    Attributes:
+        temperature: Its logits are divided by it, see `purrceptron.assessment.fit_temperature`.
+        scores: Of each class, sorted, the probabilities of it that its photos got, before the temperature; at most
+            1,000 of a class and 16,384 in all, else drawn. `purrceptron.assessment.prediction_sets` says what for.
+        folds: Of the cross-fit that gave them; None if they are of photos apart from the training.
+    """
+
+    temperature: float
+    scores: tuple[tuple[float, ...], ...]
+    folds: int | None
+
+    @classmethod
+    def learn(cls, targets: Indices, probabilities: Array, folds: int | None) -> Calibration:
+        """From true classes `(photos,)` and probabilities `(photos, classes)` of photos not trained on."""
+        most = min(_MOST_OF_CLASS, _MOST_SCORES // probabilities.shape[1])
+        return cls(fit_temperature(targets, probabilities), conformal_scores(targets, probabilities, most), folds)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as a model file keeps it: little JSON, since the scores are text."""
+        scores = np.concatenate([np.asarray(of_class, _SCORE) for of_class in self.scores])
+        counts = np.array([len(of_class) for of_class in self.scores], _COUNT)
+        return {
+            "temperature": self.temperature,
+            "folds": self.folds,
+            "scores": base64.b64encode(scores.tobytes()).decode("ascii"),
+            "counts": base64.b64encode(counts.tobytes()).decode("ascii"),
+        }
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any], classes: int) -> Calibration:
+        """What `to_json` gave.
+
+        Raises:
+            ValueError: It is none, or of another number of classes.
+        """
+        temperature, folds = float(fields["temperature"]), fields["folds"]
+        if not LEAST_TEMPERATURE <= temperature <= MOST_TEMPERATURE:
+            raise ValueError(f"a temperature is {LEAST_TEMPERATURE} to {MOST_TEMPERATURE}, not {temperature}")
+        if folds is not None and (type(folds) is not int or not 2 <= folds < 2**31):
+            raise ValueError(f"{folds!r} is no number of folds")
+        packed, counts = (
+            np.frombuffer(base64.b64decode(fields[name], validate=True), kind).astype(float)
+            for name, kind in (("scores", _SCORE), ("counts", _COUNT))
+        )
+        if len(counts) != classes or counts.sum() != len(packed) or len(packed) > _MOST_SCORES:
+            raise ValueError(f"{len(packed)} scores of {len(counts)} classes, but the model has {classes}")
+        scores = [of_class.tolist() for of_class in np.split(packed, np.cumsum(counts)[:-1].astype(int))]
+        if not ((packed >= 0) & (packed <= 1)).all() or any(of_class != sorted(of_class) for of_class in scores):
+            raise ValueError("the scores are no sorted probabilities")
+        return cls(temperature, tuple(map(tuple, scores)), folds)
+
+
+def calibration_of(classifier: PhotoClassifier, pictures: Array, targets: Indices, folds: int | None) -> Calibration:
+    """What `PhotoClassifier.calibrate` learns."""
+    if folds is not None:
+        check_whole("folds", folds, 2)
+        if data_hash(pictures, targets) != classifier.training_["data_sha256"]:
+            raise DataError(
+                "folds take the photos of the training, but these are others; folds=None calibrates on others"
+            )
+        return Calibration.learn(targets, cross_fit(classifier, pictures, targets, folds), folds)
+    known = int(among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"]).sum())
+    if known:
+        raise DataError(f"{known} of the {len(pictures)} photos to calibrate on were trained on: give others, or folds")
+    missing = np.flatnonzero(np.bincount(targets, minlength=len(classifier.class_names_)) == 0)
+    if missing.size:
+        raise DataError(f"there is no photo of {classifier.class_names_[missing[0]]!r} to calibrate on")
+    return Calibration.learn(targets, classifier._probabilities(pictures), None)
+
+
+def cross_fit(classifier: PhotoClassifier, pictures: Array, targets: Indices, folds: int) -> Array:
+    """Probabilities `(photos, classes)` of each photo from a network that was trained on the other folds.
+
+    The settings are those of the classifier, the seed too. Equal pictures are in one fold.
+
+    Raises:
+        DataError: There are too few photos of a class.
+    """
+    names = classifier.class_names_
+    fold_of = stratified_folds(photo_hashes(pictures), targets, folds, classifier.seed)
+    for label, name in enumerate(names):
+        if len(np.unique(fold_of[targets == label])) < 2:
+            raise DataError(f"calibration takes two different photos of each class at least; there is one of {name!r}")
+    probabilities = np.empty((len(targets), len(names)))
+    for fold in np.unique(fold_of):
+        part = fold_of == fold
+        other = type(classifier)(**classifier.get_params())
+        other.fit(pictures[~part], targets[~part], class_names=names)
+        probabilities[part] = other.predict_proba(pictures[part])
+    return probabilities
+
+
+def stratified_folds(hashes: NDArray[np.uint64], targets: Indices, folds: int, seed: int) -> NDArray[np.int64]:
+    """Fold of each photo `(photos,)`: each class spread evenly, photos of equal hashes together."""
+    _, first, place = np.unique(hashes, return_index=True, return_inverse=True)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    order = generator.permutation(len(first))
+    order = order[np.argsort(targets[first[order]], kind="stable")]  # class by class, each in a drawn order
+    fold_of_picture = np.empty(len(first), np.int64)
+    fold_of_picture[order] = np.arange(len(first)) % folds
+    of_photos: NDArray[np.int64] = fold_of_picture[place]
+    return of_photos
