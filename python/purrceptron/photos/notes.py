@@ -16,6 +16,7 @@ from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
 from .classes import Classes
 from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
+from .novelty import FirstLayer, Novelty
 from .pictures import among_hashes
 
 _KEY = "photo_classifier"
@@ -34,6 +35,8 @@ def to_notes(classifier: PhotoClassifier) -> dict[str, str]:
         "classes": dataclasses.asdict(classifier._classes),
         "training": classifier.training_,
     }
+    if classifier._novelty is not None:
+        fields["novelty"] = classifier._novelty.to_json()
     return {_KEY: json.dumps(fields, default=_to_json)}
 
 
@@ -76,6 +79,9 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
         raise ValueError(f"{len(names)} classes, but a network of {model.outputs} outputs")
     classifier.models_, classifier._classes = (model,), classes
     classifier.training_ = _summary(fields["training"], len(names))
+    if "novelty" in fields:
+        numbers = FirstLayer(classifier.models_).numbers
+        classifier._novelty = Novelty.from_json(fields["novelty"], classifier.image_size, numbers)
     return classifier
 
 
