@@ -18,6 +18,7 @@ from .calibration import Calibration
 from .classes import Classes
 from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
 from .curves import checked_curves
+from .novelty import FirstLayer, Novelty
 from .pictures import among_hashes
 
 _KEY = "photo_classifier"
@@ -38,6 +39,8 @@ def to_notes(classifier: PhotoClassifier) -> dict[str, str]:
     }
     if classifier.calibration_ is not None:
         fields["calibration"] = classifier.calibration_.to_json()
+    if classifier._novelty is not None:
+        fields["novelty"] = classifier._novelty.to_json()
     return {_KEY: json.dumps(fields, default=_to_json)}
 
 
@@ -82,6 +85,9 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
     classifier.training_ = _summary(fields["training"], len(names))
     if "calibration" in fields:
         classifier.calibration_ = Calibration.from_json(fields["calibration"], len(names))
+    if "novelty" in fields:
+        numbers = FirstLayer(classifier.models_).numbers
+        classifier._novelty = Novelty.from_json(fields["novelty"], classifier.image_size, numbers)
     return classifier
 
 
