@@ -13,6 +13,7 @@ from .doctor import doctor
 from .evaluate import evaluate
 from .failure import Purr
 from .predict import predict
+from .report import report
 from .show import show
 from .signals import listen
 from .trace import trace
@@ -39,7 +40,7 @@ def purr() -> None:
     """
 
 
-for _command in (train, predict, evaluate, show, data, doctor, trace):
+for _command in (train, predict, evaluate, report, show, data, doctor, trace):
     purr.add_command(_command)
 
 

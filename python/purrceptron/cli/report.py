@@ -1,0 +1,124 @@
+"""`purr report`: a page on how good a model is and what it looks at."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+import numpy as np
+
+from ..errors import DataError
+from ..photos.pictures import among_hashes, as_pictures, data_hash, photo_hashes
+from .output import Output, amount, facts, output_options, percent
+from .predict import load_classifier
+from .sources import counts, describe, indices_of, read_data, read_test_data
+
+__all__ = ["report"]
+
+_EXAMPLES = """\b
+Examples:
+  purr report cats.safetensors photos/
+  purr report cats.safetensors test/ --training photos/ --output cats.html
+"""
+
+
+@click.command(short_help="Make a page on how far to trust a model.", epilog=_EXAMPLES)
+@click.argument("model", type=click.Path())
+@click.argument("data", type=click.Path())
+@click.option(
+    "--output",
+    "page",
+    type=click.Path(),
+    default="report.html",
+    show_default=True,
+    metavar="FILE",
+    help="The page to write; one of that name is replaced.",
+)
+@click.option(
+    "--training",
+    metavar="DATA",
+    type=click.Path(),
+    help="Photos that the model was trained on, for the doctor to compare with.",
+)
+@click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
+@output_options
+def report(model: str, data: str, page: str, training: str | None, skip_bad: bool, output: Output) -> None:
+    """Write an HTML page on MODEL and what it makes of DATA, photos with their classes.
+
+    It shows scores with their intervals beside baselines, what is taken for what, whether probabilities come true, the
+    photos it was surest and least sure of, what in them its answers hang on, the weights of its first layer, the cost
+    of the training, and what `purr doctor` finds. The page is one file that needs no other, and no network.
+
+    DATA is as for `purr evaluate`: photos that the model was trained on are left out, unless all of them are such. It
+    takes `pip install 'purrceptron[report]'`.
+    """
+    from ..report import Findings, render
+
+    _check_writable(page)
+    classifier = load_classifier(model)
+    output.say(f"reading {data}")
+    form = {"image_size": classifier.image_size, "color": classifier.color}
+    photos = read_test_data(data, **form, skip_bad=skip_bad)  # type: ignore[arg-type]
+    if photos.skipped:
+        output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
+    labels = indices_of(photos, classifier.class_names_)
+    pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
+    learnt = None
+    if training is not None:
+        output.say(f"reading {training}")
+        known_photos = read_data(training, **form, skip_bad=skip_bad)  # type: ignore[arg-type]
+        learnt = known_photos.images, indices_of(known_photos, classifier.class_names_)
+    known = among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"])
+    seen = bool(known.all()) or data_hash(pictures, labels) == classifier.training_["data_sha256"]
+    scored = np.full_like(known, True) if seen else ~known
+    left_out = len(known) - int(scored.sum())
+    output.say(f"looking at {amount(int(scored.sum()), 'photo')}")
+    findings = Findings.gather(classifier, pictures[scored], labels[scored], training=learnt)
+    text = render(findings, model=Path(model).name, photos=describe(photos), seen=seen, left_out=left_out)
+    size = _write(page, text)
+    accuracy = findings.assessment.accuracy
+    fields = {
+        "model": model,
+        "data": {"source": photos.source, "photos": counts(photos), "skipped": [str(p) for p in photos.skipped]},
+        "trained_on": seen,
+        "left_out": left_out,
+        **findings.assessment.to_dict(),
+        "unlike": findings.unlike_count,
+        "findings": [finding.to_dict() for finding in findings.diagnosis],
+        "report": page,
+        "bytes": size,
+    }
+    score = f"{percent(accuracy.value).strip()} of {amount(len(findings.assessment.labels), 'photo')}"
+    between = f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f} %"
+    rows = [("model", model), ("photos", describe(photos)), ("accuracy", f"{score}, 95 % interval {between}")]
+    if seen:
+        rows.append(("", "the photos that it was trained on: the score says nothing about others"))
+    rows.append(("report", f"{page}, {size:,} bytes; open it in a browser"))
+    output.result(fields, facts(rows))
+
+
+def _check_writable(page: str) -> None:
+    """Find out before the work whether the page can be written."""
+    path = Path(page)
+    if path.is_dir():
+        raise IsADirectoryError(None, None, page)
+    if path.exists() and not path.is_file():
+        raise DataError(f"{page}: a device or a pipe cannot become a page; name a regular file")
+    if not path.parent.is_dir():
+        raise DataError(f"{page}: there is no folder {str(path.parent)!r} to write in")
+
+
+def _write(page: str, text: str) -> int:
+    """Write it whole or not at all; gives its bytes."""
+    path = Path(page)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        unfinished.write_bytes(data)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, page) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return len(data)

@@ -1,0 +1,181 @@
+"""`render`: findings as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..assessment import SHARE_EFFECTS, Assessment, Interval
+from ..explanation import overlay
+from ..layers import Dense
+from ..plots import CalibrationDisplay, CostDisplay, ScoresDisplay
+from .charts import png, svg
+from .findings import Findings, Looked
+
+__all__ = ["render"]
+
+_TEMPLATE = "report.html.j2"
+_LONGEST_NAME, _MOST_IN_TABLE, _MOST_CONFUSIONS = 40, 10, 12
+
+
+def render(findings: Findings, *, model: str, photos: str, seen: bool = False, left_out: int = 0) -> str:
+    """A report as HTML: text, charts and photos in one page, without scripts and without a request to anywhere.
+
+    Args:
+        findings: What there is to say.
+        model: Name of the model, for the title.
+        photos: Where the photos come from.
+        seen: Whether the classifier was trained on these photos, so that its scores say nothing about others.
+        left_out: Photos that were left out because it was trained on them.
+
+    Raises:
+        ImportError: Jinja2 or matplotlib is not installed.
+
+    Example:
+        >>> import purrceptron as purr
+        >>> images, labels = purr.datasets.make_cats(60, seed=0)
+        >>> cats = purr.CatClassifier(epochs=50).fit(images[:40], labels[:40])
+        >>> findings = purr.report.Findings.gather(cats, images[40:], labels[40:])
+        >>> page = purr.report.render(findings, model="cats", photos="20 drawn pictures")
+        >>> page.startswith("<!doctype html>"), "<script" in page
+        (True, False)
+    """
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError as error:
+        raise ImportError("a report needs Jinja2: pip install 'purrceptron[report]'") from error
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=percent, name=shown_name, png=png, number=_number)
+    names = tuple(map(shown_name, findings.assessment.class_names))
+    scores = dataclasses.replace(findings.assessment, class_names=names)
+    return environment.get_template(_TEMPLATE).render(
+        findings=findings,
+        scores=scores,
+        model=model,
+        photos=photos,
+        seen=seen,
+        left_out=left_out,
+        right=int(scores.confusion.trace()),
+        total=len(scores.labels),
+        baseline=_baseline(findings, scores),
+        rows=_rows(scores),
+        effects=SHARE_EFFECTS,
+        confusion=_confusion(scores),
+        looked=[_maps(looked) for looked in findings.looked],
+        training=_training(findings),
+        charts=_charts(findings, scores),
+        version=_core.version(),
+    )
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share as people read it: "83 %", "n/a" for one that is not known."""
+    return "n/a" if math.isnan(share) else f"{100 * share:.{digits}f} %"
+
+
+def shown_name(name: str) -> str:
+    """The name of a class, which may hold anything, as it is shown: one line, not too long."""
+    plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name) or "''"
+    return plain if len(plain) <= _LONGEST_NAME else plain[: _LONGEST_NAME - 1] + "…"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"
+
+
+def _baseline(findings: Findings, scores: Assessment) -> dict[str, Any]:
+    """The best score of an answer that does not look, and what the accuracy is beside it."""
+    best = scores.baselines["best_constant"]
+    counts = findings.classifier.training_["photos"]
+    frequent = np.bincount(scores.labels, minlength=len(scores.class_names))
+    return {
+        "majority": scores.baselines["training_majority"],
+        "majority_name": scores.class_names[int(np.argmax(counts))],
+        "best": best,
+        "best_name": scores.class_names[int(frequent.argmax())],
+        "beaten": scores.accuracy.low > best,
+    }
+
+
+def _rows(scores: Assessment) -> list[tuple[str, Interval, str]]:
+    """What stands in the table of scores: what it is, the score, and what it means."""
+    rows = [
+        ("Accuracy", scores.accuracy, "answered rightly, of all photos"),
+        ("Balanced accuracy", scores.balanced_accuracy, "mean of the recalls: every class counts alike"),
+        ("AUC", scores.auc, "how well its probabilities put the classes in order; 50 % is chance"),
+    ]
+    for k, name in enumerate(scores.class_names[:_MOST_IN_TABLE]):
+        rows.append((f"Precision of “{name}”", scores.precision[k], f"of the photos called {name}, those that are"))
+        rows.append((f"Recall of “{name}”", scores.recall[k], f"of the photos of {name}, those that it finds"))
+    return rows
+
+
+def _confusion(scores: Assessment) -> dict[str, Any]:
+    """The confusion matrix with each cell's share of its row; of very many classes the most frequent mistakes."""
+    if len(scores.class_names) <= _MOST_IN_TABLE:
+        shares = scores.confusion / np.maximum(scores.confusion.sum(axis=1, keepdims=True), 1)
+        return {"rows": [list(zip(*row, strict=True)) for row in zip(scores.confusion, shares, strict=True)]}
+    mistakes = scores.confusion - np.diag(scores.confusion.diagonal())
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:_MOST_CONFUSIONS]
+    places = [divmod(int(place), len(scores.class_names)) for place in order]
+    names = scores.class_names
+    pairs = [(names[row], names[column], int(mistakes[row, column])) for row, column in places]
+    return {"rows": [], "pairs": [pair for pair in pairs if pair[2]]}
+
+
+def _maps(looked: Looked) -> dict[str, Any]:
+    explanation = looked.explanation
+    return {
+        "photo": looked.photo,
+        "maps": {name: overlay(explanation.image, relevance) for name, relevance in explanation.maps.items()},
+    }
+
+
+def _training(findings: Findings) -> Mapping[str, str]:
+    """What the classifier is and how it was trained, by name."""
+    classifier = findings.classifier
+    summary, model = classifier.training_, classifier.model_
+    sizes = [layer.units for layer in model.layers if isinstance(layer, Dense)]
+    photos = zip(summary["photos"], map(shown_name, classifier.class_names_), strict=True)
+    facts = {
+        "Trained on": ", ".join(f"{count:,} {name}" for count, name in photos),
+        "Network": "-".join(map(str, [math.prod(model.input_shape or ()), *sizes])),
+        "Networks": str(len(classifier.models_)) if len(classifier.models_) > 1 else "",
+        "Photos of": f"{classifier.image_size} × {classifier.image_size} pixels, {classifier.color}",
+        "Epochs": f"{summary['epochs']:,}",
+        "Accuracy on the training photos": percent(summary["accuracy"], 1),
+        "Calibrated": "no" if classifier.calibration_ is None else f"yes, on {classifier.calibration_.folds} folds",
+        "Fingerprint": model.fingerprint()[:16],
+    }
+    if summary["last_cost"] is not None and summary["first_cost"] is not None:
+        facts["Cost"] = f"{summary['first_cost']:.4f} at first, {summary['last_cost']:.4f} at last"
+    return {name: value for name, value in facts.items() if value}
+
+
+def _charts(findings: Findings, scores: Assessment) -> dict[str, str]:
+    of = scores.class_names[1] if len(scores.class_names) == 2 else None
+    drawn = {
+        "scores": svg(ScoresDisplay(scores), "Scores with their intervals; the table below has the numbers."),
+        "calibration": svg(
+            CalibrationDisplay(scores.calibration, of),
+            f"Calibration curve; expected calibration error {percent(scores.calibration.error, 1)}.",
+        ),
+    }
+    curves = findings.classifier.training_["curves"]
+    if curves.get("loss"):
+        costs = curves["loss"]
+        cost = CostDisplay(curves["epoch"], costs, curves.get("val_loss", ()))
+        drawn["cost"] = svg(cost, f"Cost of the training, from {costs[0]:.3g} down to {costs[-1]:.3g}.")
+    return drawn
