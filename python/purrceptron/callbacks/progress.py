@@ -52,7 +52,8 @@ class Progress(Callback):
 class ProgressBar(Progress):
     """A live line on standard error: epochs done, scores, time left.
 
-    Where standard error is no terminal it writes a plain line every few seconds, and one at the end.
+    Where standard error is no terminal it writes plain lines: one for each tenth of the epochs at most, with seconds
+    between them, and one at the end.
 
     Args:
         description: What stands before the bar.
@@ -63,14 +64,14 @@ class ProgressBar(Progress):
         >>> _ = net.fit([[0.0], [1.0]], [0, 1], epochs=3, callbacks=[purr.ProgressBar("learning")])
     """
 
-    _SECONDS_BETWEEN_LINES = 5.0
+    _SECONDS_BETWEEN_LINES, _MOST_LINES = 5.0, 10
 
     def __init__(self, description: str = "training") -> None:
         super().__init__(self._show)
         self._description = description
         self._bar: Any = None
         self._task: Any = None
-        self._begin = self._last_line = 0.0
+        self._begin = self._last_line = self._next_line = 0.0
         self._first: int | None = None
 
     def on_train_begin(self, model: Sequential, epochs: int) -> None:
@@ -81,7 +82,7 @@ class ProgressBar(Progress):
 
         super().on_train_begin(model, epochs)
         self._begin = self._last_line = time.monotonic()
-        self._first = None
+        self._first, self._next_line = None, 0.0
         console = Console(stderr=True)
         if console.is_interactive:
             status = TextColumn("{task.fields[status]}", markup=False)
@@ -98,12 +99,12 @@ class ProgressBar(Progress):
         now = time.monotonic()
         spent, done = now - self._begin, epoch - (self._first or 0)
         left = f"{_duration(spent / max(done, 1) * (epochs - epoch))} left" if epoch < epochs else _duration(spent)
-        scores = (f"{'cost' if name == 'loss' else name} {value:.4f}" for name, value in logs.items())
+        scores = (f"{_said(name)} {value:.4f}" for name, value in logs.items())
         status = "  ".join([f"{epoch:,}/{epochs:,}", *scores, left])
         if self._bar is not None:
             self._bar.update(self._task, completed=epoch, status=status)
-        elif epoch == epochs or now - self._last_line >= self._SECONDS_BETWEEN_LINES:
-            self._last_line = now
+        elif epoch == epochs or (epoch >= self._next_line and now - self._last_line >= self._SECONDS_BETWEEN_LINES):
+            self._last_line, self._next_line = now, epoch + epochs / self._MOST_LINES
             print(f"{self._description}  {status}", file=sys.stderr, flush=True)
 
     def on_train_end(self) -> None:
@@ -111,6 +112,12 @@ class ProgressBar(Progress):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _said(name: str) -> str:
+    """A score's name as people say it: "loss" is the cost, "val_accuracy" the validation accuracy."""
+    held_out, name = name.startswith("val_"), name.removeprefix("val_")
+    return ("validation " if held_out else "") + ("cost" if name == "loss" else name)
 
 
 def _duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 from ..trainer import History
-from .canvas import ACCENT, MUTED, SECOND, Display, quiet
+from .canvas import ACCENT, SECOND, Display, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,6 +94,5 @@ class CostDisplay(Display):
 
 def _name(ax: Axes, name: str, epochs: Sequence[float], costs: Sequence[float], color: str) -> None:
     """The name of a curve, at its end: nobody has to match the colours of a legend."""
-    end = (epochs[-1], costs[-1])
-    ax.annotate(name, end, xytext=(5, 0), textcoords="offset points", color=color, size=9, va="center")
-    ax.annotate(f"{costs[-1]:.3g}", end, xytext=(5, -11), textcoords="offset points", color=MUTED, size=8, va="center")
+    end, place = (epochs[-1], costs[-1]), {"textcoords": "offset points", "size": 9, "va": "center"}
+    ax.annotate(f"{name} {costs[-1]:.3g}", end, xytext=(5, 2), color=color, **place)

@@ -74,7 +74,7 @@ class Findings:
         border: Photos on which it was least sure.
         unlike: Photos that are most unlike those of the training, of those that are unlike them at all.
         unlike_count: How many such there are; None if the classifier cannot tell.
-        looked: What the answers on some photos hang on: the surest right and wrong ones, and the one nearest the border.
+        looked: What answers hang on, for the surest right and wrong photo, then those nearest the border.
         weights: Weights of the first layer `(units, height, width, 3)`; None if it reads features, not pixels.
         units: Units of the first layer, all of them; 24 are shown at most, those of the largest weights.
         diagnosis: What the doctor found in the photos.

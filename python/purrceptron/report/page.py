@@ -81,8 +81,8 @@ def render(findings: Findings, *, model: str, photos: str, seen: bool = False, l
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share as people read it: "83 %", "n/a" for one that is not known."""
-    return "n/a" if math.isnan(share) else f"{100 * share:.{digits}f} %"
+    """A share as people read it: "83 %", with a space that does not break; "n/a" for one that is not known."""
+    return "n/a" if math.isnan(share) else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def shown_name(name: str) -> str:
@@ -106,6 +106,7 @@ def _baseline(findings: Findings, scores: Assessment) -> dict[str, Any]:
         "best": best,
         "best_name": scores.class_names[int(frequent.argmax())],
         "beaten": scores.accuracy.low > best,
+        "reached": scores.accuracy.value > best,
     }
 
 

@@ -1,0 +1,107 @@
+"""Charts: what they draw, where, and what they refuse."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import purrceptron as purr
+from purrceptron.plots import (
+    CalibrationDisplay,
+    ConfusionDisplay,
+    CostDisplay,
+    RelevanceDisplay,
+    ScoresDisplay,
+    WeightsDisplay,
+)
+
+pyplot = pytest.importorskip("matplotlib.pyplot")
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    pyplot.close("all")
+
+
+@pytest.fixture(scope="module")
+def cats() -> tuple[Any, Any, Any]:
+    images, labels = purr.datasets.make_cats(60, seed=0)
+    return purr.PhotoClassifier((4,), epochs=30, seed=0).fit(images[:40], labels[:40]), images[40:], labels[40:]
+
+
+MAKERS: dict[str, Any] = {
+    "cost": lambda cats, ax: CostDisplay.from_estimator(cats[0], ax=ax),
+    "calibration": lambda cats, ax: CalibrationDisplay.from_estimator(*cats, ax=ax),
+    "confusion": lambda cats, ax: ConfusionDisplay.from_estimator(*cats, ax=ax),
+    "scores": lambda cats, ax: ScoresDisplay.from_estimator(*cats, ax=ax),
+    "weights": lambda cats, ax: WeightsDisplay.from_estimator(cats[0], ax=ax),
+    "relevance": lambda cats, ax: RelevanceDisplay.from_estimator(cats[0], cats[1][0], ax=ax),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_display_draws_on_the_axes_given_or_on_its_own(name: str, cats: tuple[Any, Any, Any]) -> None:
+    figure, (left, right) = pyplot.subplots(ncols=2)
+    display = MAKERS[name](cats, left)
+    assert (display.ax_, display.figure_) == (left, figure)
+    assert left.has_data()
+    assert not right.has_data()
+    assert display.plot(right) is display
+    assert display.ax_ is right
+    assert MAKERS[name](cats, None).figure_ is not figure
+
+
+def test_costs_are_those_of_the_history(cats: tuple[Any, Any, Any]) -> None:
+    history = cats[0].history_
+    (line,) = CostDisplay.from_history(history).lines_
+    np.testing.assert_array_equal(line.get_xydata(), np.stack([np.arange(1, 31), history.loss], axis=1))
+
+
+def test_the_confusion_is_scikit_learns(cats: tuple[Any, Any, Any]) -> None:
+    from sklearn.metrics import confusion_matrix
+
+    classifier, images, labels = cats
+    display = ConfusionDisplay.from_estimator(classifier, images, labels)
+    np.testing.assert_array_equal(display.confusion, confusion_matrix(labels, classifier.predict(images)))
+    drawn = sorted(text.get_text() for text in display.ax_.texts)
+    assert drawn == sorted(map(str, display.confusion.ravel()))
+
+
+def test_weights_are_pictures_of_the_first_kernel(cats: tuple[Any, Any, Any]) -> None:
+    kernel = cats[0].model_.get_weights()[0]
+    images = WeightsDisplay.from_estimator(cats[0]).images
+    for unit in range(4):
+        expected = 127.5 + 127.5 * kernel[:, unit].astype(float) / np.abs(kernel[:, unit]).max()
+        np.testing.assert_allclose(images[unit].reshape(-1), expected, atol=0.51)
+
+
+def test_grey_weights_have_three_equal_channels() -> None:
+    images, labels = purr.datasets.make_cats(30, seed=0)
+    classifier = purr.PhotoClassifier((4,), color="grey", epochs=2, seed=0).fit(images[..., :1], labels)
+    pictures = WeightsDisplay.from_estimator(classifier).images
+    assert pictures.shape == (4, 64, 64, 3)
+    assert (pictures == pictures[..., :1]).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: CostDisplay([], []), "a cost for each of the epochs, got 0 epochs"),
+        (lambda: CostDisplay([1, 2], [1.0]), "got 2 epochs, 1 costs"),
+        (lambda: ConfusionDisplay([[1, 2]], ("a", "b")), r"expected \(2, 2\) for 2 classes, got \(1, 2\)"),
+        (lambda: WeightsDisplay(np.zeros((0, 2, 2, 3))), r"expected \(units, height, width, 3\)"),
+        (lambda: RelevanceDisplay.from_estimator(purr.PhotoClassifier(), "x", method="no"), "method must be one of"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_without_matplotlib_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'purrceptron\[report\]'"):
+        CostDisplay([1], [1.0]).plot()

@@ -1,0 +1,263 @@
+"""The page of `purr report`: what it says, what it escapes, and how a browser shows it."""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import purrceptron as purr
+from purrceptron.cli import purr as command
+from purrceptron.report import Findings, render
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SCRIPT = "<script>alert(1)</script>"
+
+
+def learnt(classes: int = 2, names: tuple[str, ...] | None = None) -> tuple[Any, Any, Any]:
+    """A classifier of drawn pictures, and pictures that it has not seen; of more classes by their brightness."""
+    images, labels = purr.datasets.make_cats(80, seed=0)
+    if classes > 2:
+        labels = np.arange(80) % classes
+        images = (images // 2 + labels[:, None, None, None] * (127 // classes)).astype(np.uint8)
+    classifier = purr.PhotoClassifier((8,), epochs=60, seed=0)
+    classifier.fit(images[:50], labels[:50], class_names=names, validation_data=(images[50:], labels[50:]))
+    return classifier, images[50:], labels[50:]
+
+
+@pytest.fixture(scope="module")
+def cats() -> tuple[Any, Any, Any]:
+    return learnt(names=("other", "cat"))
+
+
+@pytest.fixture(scope="module")
+def page(cats: tuple[Any, Any, Any]) -> str:
+    return made(*cats)
+
+
+def made(classifier: Any, images: Any, labels: Any, **options: Any) -> str:
+    return render(Findings.gather(classifier, images, labels), model="cats", photos="drawn", **options)
+
+
+def text_of(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", page.partition("<body>")[2]).split())
+
+
+def run(*arguments: str | Path, status: int = 0) -> Result:
+    result = CliRunner().invoke(command, list(map(str, arguments)))
+    assert result.exit_code == status, result.output
+    return result
+
+
+def test_the_headline_is_the_accuracy_that_scikit_learn_gives(cats: tuple[Any, Any, Any], page: str) -> None:
+    from sklearn.metrics import accuracy_score
+
+    classifier, images, labels = cats
+    answers = classifier.predict_proba(images).argmax(axis=1)
+    share, right = accuracy_score(labels, answers), int((answers == labels).sum())
+    assert f"Of 30 photos it had never seen, {right} were answered rightly: {100 * share:.0f} %" in text_of(page)
+
+
+def test_the_page_shows_everything(page: str) -> None:
+    said = text_of(page)
+    for heading in ("How good it is", "What it takes for what", "What its answers hang on", "doctor", "first layer"):
+        assert heading in said
+    assert page.count("<svg") == 3  # scores, calibration, cost
+    assert page.count("<h1>") == 1
+    assert 'lang="en"' in page
+    assert all(' alt="' in image for image in re.findall("<img[^>]*>", page))
+
+
+def test_the_same_model_and_photos_give_the_same_page(cats: tuple[Any, Any, Any], page: str) -> None:
+    assert made(*cats) == page
+
+
+def test_photos_are_those_it_was_surest_and_least_sure_of(cats: tuple[Any, Any, Any]) -> None:
+    classifier, images, labels = cats
+    found = Findings.gather(classifier, images, labels)
+    probabilities = classifier.predict_proba(images)
+    right, sure = probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
+    assert [photo.number for photo in found.border] == np.argsort(sure, kind="stable")[:6].tolist()
+    assert all(photo.right for photo in found.right)
+    assert not any(photo.right for photo in found.wrong)
+    assert found.right[0].probability == sure[right].max()
+    assert len(found.wrong) == min(6, int((~right).sum()))
+
+
+def test_scores_on_training_photos_are_said_to_say_nothing(cats: tuple[Any, Any, Any]) -> None:
+    said = text_of(made(*cats, seen=True))
+    assert "that it was trained on" in said
+    assert "These scores cannot be trusted." in said
+    assert "never seen," not in said
+
+
+@pytest.mark.parametrize("names", [(SCRIPT, '"><img src=x onerror=alert(1)>'), ("a\n\x00\u202e", "$猫$" * 30)])
+def test_class_names_may_hold_anything(names: tuple[str, ...]) -> None:
+    page = render(Findings.gather(*learnt(names=names)), model=SCRIPT, photos=SCRIPT)
+    assert "<script" not in page
+    assert "onerror=alert(1)>" not in page
+    assert "\x00" not in page
+    assert "\u202e" not in page
+
+
+def test_more_classes_work_the_same() -> None:
+    page = made(*learnt(3, ("dark", "grey", "bright")))
+    assert page.count('<tr><th scope="row">is ') == 3
+    assert "recall of 'grey'" in page
+
+
+def test_of_very_many_classes_the_most_frequent_mistakes_are_shown() -> None:
+    page = made(*learnt(12, tuple(f"class {i}" for i in range(12))))
+    assert "The most frequent mistakes, of 12 classes" in page
+
+
+def test_one_photo_is_enough_for_a_page(cats: tuple[Any, Any, Any]) -> None:
+    classifier, images, labels = cats
+    said = text_of(made(classifier, images[:1], labels[:1]))
+    assert "The one photo it had never seen was answered" in said
+    assert "n/a" in said  # the AUC of one class
+
+
+def test_a_model_of_before_has_no_curve_and_the_page_says_so(cats: tuple[Any, Any, Any]) -> None:
+    classifier, images, labels = cats
+    curves = classifier.training_["curves"]
+    classifier.training_["curves"] = {}
+    try:
+        page = made(classifier, images, labels)
+    finally:
+        classifier.training_["curves"] = curves
+    assert "does not hold the curve of the cost" in page
+    assert page.count("<svg") == 2
+
+
+@pytest.mark.parametrize(("module", "name"), [("jinja2", "Jinja2"), ("matplotlib", "matplotlib")])
+def test_a_missing_extra_says_how_to_install_it(
+    cats: tuple[Any, Any, Any], module: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = Findings.gather(*cats)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=rf"{name}: pip install 'purrceptron\[report\]'"):
+        render(findings, model="cats", photos="drawn")
+
+
+# The curves in the model file
+
+
+def test_curves_are_thinned_and_come_back_from_the_file(tmp_path: Path) -> None:
+    images, labels = purr.datasets.make_cats(30, seed=0)
+    classifier = purr.PhotoClassifier((4,), epochs=501, seed=0).fit(images, labels)
+    curves = classifier.training_["curves"]
+    assert len(curves["epoch"]) == 200
+    assert (curves["epoch"][0], curves["epoch"][-1]) == (1, 501)
+    loss = [classifier.history_.loss[int(epoch) - 1] for epoch in curves["epoch"]]
+    np.testing.assert_allclose(curves["loss"], loss, rtol=1e-5)
+    classifier.save(tmp_path / "model.safetensors")
+    assert purr.load(tmp_path / "model.safetensors").training_["curves"] == curves  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "curves",
+    [
+        [],
+        {"loss": [1.0]},
+        {"epoch": [1], "loss": [1.0, 2.0]},
+        {"epoch": list(range(201))},
+        {"epoch": [1], "loss": [float("nan")]},
+        {str(i): [1.0] for i in range(9)},
+        {"epoch": [float("inf")]},
+        {"epoch": ["x"]},
+    ],
+)
+def test_damaged_curves_are_refused(curves: Any, tmp_path: Path) -> None:
+    images, labels = purr.datasets.make_cats(30, seed=0)
+    classifier = purr.PhotoClassifier((4,), epochs=2, seed=0).fit(images, labels)
+    classifier.training_["curves"] = curves
+    classifier.save(tmp_path / "model.safetensors")
+    with pytest.raises(purr.ModelFileError, match="notes on the photo classifier do not make sense"):
+        purr.load(tmp_path / "model.safetensors")
+
+
+# The command
+
+
+@pytest.fixture
+def files(cats: tuple[Any, Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    classifier, images, labels = cats
+    classifier.save("cats.safetensors")
+    np.savez("test.npz", x=images, y=labels)
+
+
+@pytest.mark.usefixtures("files")
+def test_the_command_writes_the_page_and_one_json_object() -> None:
+    fields = json.loads(run("report", "cats.safetensors", "test.npz", "--output", "page.html", "--json").stdout)
+    page = Path("page.html").read_bytes()
+    assert fields["bytes"] == len(page)
+    assert page.startswith(b"<!doctype html>")
+    assert fields["photos"] == 30
+    assert fields["trained_on"] is False
+    assert [path.name for path in Path().glob(".*")] == []
+    quiet = run("report", "cats.safetensors", "test.npz", "--output", "page.html", "--quiet")
+    assert quiet.stderr == ""
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    ("output", "message"), [("no/page.html", "there is no folder 'no'"), (".", "is a folder, expected a file")]
+)
+def test_what_cannot_be_written_is_refused_before_the_work(output: str, message: str) -> None:
+    result = run("report", "no.safetensors", "test.npz", "--output", output, status=1)
+    assert message in result.stderr
+
+
+@pytest.mark.usefixtures("files")
+def test_a_failure_leaves_an_older_page_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("report.html").write_text("older")
+
+    def fails(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", fails)
+    assert "report.html: no space left" in run("report", "cats.safetensors", "test.npz", status=1).stderr
+    assert Path("report.html").read_text() == "older"
+    assert [path.name for path in Path().glob(".*")] == []
+
+
+# In a browser
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_browser_shows_the_page_without_a_complaint_or_a_request(page: str, width: int, tmp_path: Path) -> None:
+    api = pytest.importorskip("playwright.sync_api")
+    file = tmp_path / "report.html"
+    file.write_text(page, encoding="utf-8")
+    complaints: list[str] = []
+    requests: list[str] = []
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=0)
+        tab = browser.new_page(viewport={"width": width, "height": 800})
+        tab.set_default_timeout(0)
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.goto(file.as_uri(), timeout=0)
+        loaded = tab.evaluate("[...document.images].map(i => i.complete && i.naturalWidth > 0)")
+        headings = tab.evaluate("[...document.querySelectorAll('h1, h2, h3')].map(h => h.tagName + h.innerText)")
+        wide = tab.evaluate("document.documentElement.scrollWidth")
+        charts = tab.evaluate("[...document.querySelectorAll('svg')].map(s => s.getBoundingClientRect().height)")
+        browser.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()]
+    assert len(loaded) > 20
+    assert all(loaded)
+    assert wide <= width
+    assert len(charts) == 3
+    assert min(charts) > 100
+    assert [heading[:2] for heading in headings].count("H2") == 8
+    assert headings[0] == "H1A report on cats"
