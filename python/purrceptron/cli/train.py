@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from .. import _core
+from .._arrays import Array
 from ..callbacks import Callback, ProgressBar
 from ..checkpoints import Checkpoint
 from ..datasets import Data
@@ -27,6 +29,8 @@ from .training_report import TrainingReport, next_steps
 __all__ = ["train"]
 
 _DRAWN, _DRAWN_HELD_OUT = 400, 1000
+# Held-out photos whose cost is shown after every epoch, evenly spaced: of many, the training would wait for them.
+_WATCHED_AT_MOST = 100
 _USUAL = PhotoClassifier().get_params()
 
 _EXAMPLES = """\b
@@ -211,8 +215,12 @@ def train(
     if held_out is not None:  # all that can be refused is refused before the training
         held_out_labels = indices_of(held_out, names)
         held_out_pictures = as_pictures(held_out.images, image_size, color, held_out.source)
+    watched = None
+    if held_out is not None:
+        some = slice(None, None, -(-len(held_out) // _WATCHED_AT_MOST))
+        watched = held_out_pictures[some], np.array(names)[held_out_labels[some]]
     callbacks = [] if output.quiet else [ProgressBar()]
-    _learn(classifier, training, callbacks, checkpoint, resume)
+    _learn(classifier, training, watched, callbacks, checkpoint, resume)
     replaced = Path(model_file).exists()
     classifier.save(model_file)
     parts = usual_folds(training, drawn=data is None) if folds is None else folds
@@ -289,6 +297,7 @@ def _photos(
 def _learn(
     classifier: PhotoClassifier,
     training: Data,
+    watched: tuple[Array, Array] | None,
     callbacks: Sequence[Callback],
     checkpoint: Checkpoint | None,
     resume: bool,
@@ -298,6 +307,7 @@ def _learn(
             training.images,
             training.labels,
             class_names=training.class_names,
+            validation_data=watched,
             callbacks=callbacks,
             checkpoint=checkpoint,
             resume=resume,
