@@ -100,16 +100,11 @@ def threshold_rows(line: Threshold, name: str, here: AtShare, usual: AtShare) ->
     """Where to draw the line, and what to expect of it."""
     costs = f"false {name!r} costs {line.cost_false_positive:g}, a missed one {line.cost_false_negative:g}"
     precision = "unknown" if here.precision != here.precision else f"{100 * here.precision:.1f} %"
+    shares = f"{100 * line.share:.1f} % {name!r} in use, {100 * line.training_share:.1f} % in training"
     return [
         ("threshold", f"{click.style(f'{line.value:.4f}', bold=True)}: say {name!r} from this probability on"),
-        (
-            "",
-            f"for a share of {100 * line.share:.1f} % {name!r} (training {100 * line.training_share:.1f} %); a {costs}",
-        ),
-        (
-            "",
-            f"then to expect: accuracy {100 * here.accuracy:.1f} %, precision {precision}, cost {here.cost:.3g} a photo",
-        ),
+        ("", f"for {shares}; a {costs}"),
+        ("", f"expect accuracy {100 * here.accuracy:.1f} %, precision {precision}, cost {here.cost:.3g} a photo"),
         ("", f"with 0.5 instead: accuracy {100 * usual.accuracy:.1f} %, cost {usual.cost:.3g} a photo"),
     ]
 
@@ -121,10 +116,7 @@ def comparison_rows(found: Comparison, other: str) -> Rows:
     verdict = "more than chance makes easily" if found.p_mid < 0.05 else "no more than chance makes"
     return [
         ("against", other),
-        (
-            "",
-            f"{100 * found.difference.value:+.1f} points of accuracy ({low:+.1f} to {high:+.1f}) on {amount(n, 'photo')}",
-        ),
+        ("", f"{points:+.1f} points of accuracy ({low:+.1f} to {high:+.1f}) on {amount(n, 'photo')}"),
         ("", f"right: both {found.both_right:,}, only this {found.only_first:,}, only the other {found.only_second:,}"),
         ("", f"McNemar: p {found.p_mid:.3g} (mid-p), {found.p_exact:.3g} (exact): {verdict}"),
     ]
