@@ -216,7 +216,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         images, labels = patches(count, seed)
         np.savez(folder / name, x=np.repeat(images, 3, axis=3), y=labels)
     for name, epochs in (("a", 150), ("b", 3)):
-        common = ("--holdout", 0, "--network", "4", "--learning-rate", 0.1, "--epochs", epochs, "--quiet", "--json")
+        common = ("--holdout", 0, "--network", "4-1", "--learning-rate", 0.1, "--epochs", epochs, "--quiet", "--json")
         trained = json.loads(run("train", folder / "train.npz", *common, "--output", folder / name).stdout)
         assert trained["calibration"]["folds"] == 5
     return folder
