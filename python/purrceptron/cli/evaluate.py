@@ -1,11 +1,21 @@
-"""`purr evaluate`: how good a model is on labelled photos."""
+"""`purr evaluate`: how good a model is on labelled photos, and how far to trust it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import click
 import numpy as np
+from numpy.typing import NDArray
 
+from .._arrays import Array
+from ..assessment import Assessment, assess, compare, coverage_of, least_photos, prediction_sets, threshold_for
+from ..datasets import Data
+from ..errors import DataError
+from ..photos import PhotoClassifier
 from ..photos.pictures import among_hashes, as_pictures, data_hash, photo_hashes
+from . import trust
 from .output import Output, amount, facts, output_options
 from .predict import load_classifier
 from .score import Evaluation
@@ -13,51 +23,202 @@ from .sources import counts, describe, indices_of, read_test_data
 
 __all__ = ["evaluate"]
 
+_ABSTAIN = 0.1
+_SHARES = (
+    "where a class is more or less frequent than here, accuracy, precision, baselines, calibration and threshold move"
+)
 
 _EXAMPLES = """\b
 Examples:
   purr evaluate cats.safetensors photos/
   purr evaluate cats.safetensors test_catvnoncat.h5 --json
+  purr evaluate cats.safetensors photos/ --against other.safetensors
+  purr evaluate cats.safetensors photos/ --share 0.05 --cost-false-negative 10
 """
+
+_cost = click.FloatRange(0, min_open=True)
 
 
 @click.command(short_help="Score a model on labelled photos.", epilog=_EXAMPLES)
 @click.argument("model", type=click.Path())
 @click.argument("data", type=click.Path())
+@click.option(
+    "--against",
+    metavar="OTHER",
+    type=click.Path(),
+    help="Another model file: how many photos each alone tells right, and whether that is chance (McNemar's test).",
+)
+@click.option(
+    "--share",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="How frequent the positive class will be in use: where to draw the line, and what to expect there.",
+)
+@click.option("--cost-false-positive", metavar="COST", type=_cost, help="Cost of a false alarm.  [default: 1]")
+@click.option("--cost-false-negative", metavar="COST", type=_cost, help="Cost of a miss.  [default: 1]")
 @click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
 @output_options
-def evaluate(model: str, data: str, skip_bad: bool, output: Output) -> None:
+def evaluate(
+    model: str,
+    data: str,
+    against: str | None,
+    share: float | None,
+    cost_false_positive: float | None,
+    cost_false_negative: float | None,
+    skip_bad: bool,
+    output: Output,
+) -> None:
     """Score MODEL on DATA, photos with their classes.
 
     Shows the accuracy with its 95 % interval (Wilson) beside two baselines, the class that was most frequent in
-    training and the best constant answer, and how often each class was taken for which. Photos that the model has
-    learnt from say nothing about others: they are left out, unless all of them are such.
+    training and the best constant answer, and how often each class was taken for which. With scikit-learn (the extra
+    "report") balanced accuracy, area under the ROC curve, precision, recall and calibration stand beside them. Photos
+    that the model has learnt from say nothing about others: they are left out, unless all of them are such.
 
     DATA is as for `purr train`; of an .h5 with two parts the test set counts. Classes are matched by name.
     """
-    classifier = load_classifier(model)
-    photos = read_test_data(data, image_size=classifier.image_size, color=classifier.color, skip_bad=skip_bad)
-    if photos.skipped:
-        output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
-    labels = indices_of(photos, classifier.class_names_)
-    pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
-    known = among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"])
-    # The whole set is known by its own hash too: from files without hashes of photos, or with those of a part.
-    trained_on = bool(known.all()) or data_hash(pictures, labels) == classifier.training_["data_sha256"]
-    scored = np.full_like(known, True) if trained_on else ~known
-    predicted = classifier.predict_proba(pictures[scored]).argmax(axis=1)
-    evaluation = Evaluation(classifier.class_names_, labels[scored], predicted, classifier.training_["photos"])
-    left_out = len(known) - int(scored.sum())
-    fields = {
+    asked = _Asked.read(model, data, skip_bad)
+    scored = np.full_like(asked.known, True) if asked.trained_on else ~asked.known
+    names, photos = asked.classifier.class_names_, asked.photos
+    labels, probabilities = asked.labels[scored], asked.probabilities[scored]
+    evaluation = Evaluation(names, labels, probabilities.argmax(axis=1), asked.classifier.training_["photos"])
+    left_out = len(scored) - int(scored.sum())
+    fields: dict[str, Any] = {
         "model": model,
         "data": {"source": photos.source, "photos": counts(photos), "skipped": [str(p) for p in photos.skipped]},
-        "trained_on": trained_on,
+        "trained_on": asked.trained_on,
         "left_out": left_out,
-        **evaluation.to_dict(),
     }
     rows = [("model", model), ("photos", describe(photos)), *evaluation.rows("accuracy", "photos")]
-    if trained_on:
+    if asked.trained_on:
         rows.insert(2, ("", "the photos that it was trained on: the score says nothing about others"))
     elif left_out:
         rows.insert(2, ("", f"{amount(left_out, 'photo')} of them it was trained on: left out of the score"))
-    output.result(fields, [*facts(rows), "", *evaluation.confusion_rows()])
+    if photos.skipped:
+        output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
+    tables: list[str] = []
+    try:
+        found = assess(labels, probabilities, names, training_counts=asked.classifier.training_["photos"])
+    except ImportError:
+        output.say("more scores, with intervals: pip install 'purrceptron[report]'")
+    else:
+        fields |= _more_fields(found, asked.classifier)
+        rows += [*trust.score_rows(found), *trust.calibration_rows(found, asked.classifier.calibration_)]
+        tables = ["", *trust.class_rows(found), "", *trust.curve_rows(found), *_SHARES]
+    fields |= evaluation.to_dict()
+    _add_coverage(asked, scored, rows, fields)
+    if share is not None or cost_false_positive is not None or cost_false_negative is not None:
+        _add_threshold(asked, scored, share, cost_false_positive or 1.0, cost_false_negative or 1.0, rows, fields)
+    if against is not None:
+        _add_comparison(asked, scored, _Asked.read(against, data, skip_bad), rows, fields)
+    if tables:
+        tables += [
+            "",
+            f"  {_SHARES};",
+            "  balanced accuracy, AUC, recall and each class's coverage stay (docs/trust.md)",
+        ]
+    output.result(fields, [*facts(rows), "", *evaluation.confusion_rows(), *tables])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a model says about labelled photos.
+
+    Attributes:
+        file: The model file.
+        photos: As they were read.
+        labels: In the order of the model's outputs.
+        known: Which photos it was trained on.
+        trained_on: Whether they are the photos that it was trained on.
+        probabilities: As it predicts them.
+        raw: The same before calibration.
+    """
+
+    file: str
+    classifier: PhotoClassifier
+    photos: Data
+    labels: NDArray[np.int64]
+    known: NDArray[np.bool_]
+    trained_on: bool
+    probabilities: Array
+    raw: Array
+
+    @classmethod
+    def read(cls, model: str, data: str, skip_bad: bool) -> _Asked:
+        classifier = load_classifier(model)
+        photos = read_test_data(data, image_size=classifier.image_size, color=classifier.color, skip_bad=skip_bad)
+        labels = indices_of(photos, classifier.class_names_)
+        pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
+        known = among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"])
+        # The whole set is known by its own hash too: from files without hashes of photos, or with those of a part.
+        trained_on = bool(known.all()) or data_hash(pictures, labels) == classifier.training_["data_sha256"]
+        raw = classifier._probabilities(pictures)
+        return cls(model, classifier, photos, labels, known, trained_on, classifier._calibrated(raw), raw)
+
+    def right(self, scored: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """1 for each photo that it tells right, else 0."""
+        right: NDArray[np.int64] = (self.probabilities.argmax(axis=1) == self.labels)[scored].astype(np.int64)
+        return right
+
+
+def _more_fields(found: Assessment, classifier: PhotoClassifier) -> dict[str, Any]:
+    """What is reported beside the scores that need no scikit-learn."""
+    calibration = classifier.calibration_
+    fields = found.to_dict()
+    learnt = None if calibration is None else {"value": calibration.temperature, "folds": calibration.folds}
+    return {**{name: fields[name] for name in fields if name != "photos"}, "temperature": learnt}
+
+
+def _add_coverage(
+    asked: _Asked, scored: NDArray[np.bool_], rows: list[tuple[str, str]], fields: dict[str, Any]
+) -> None:
+    """What answers left open would have done here, if the model is calibrated on enough photos."""
+    calibration, names = asked.classifier.calibration_, asked.classifier.class_names_
+    if calibration is None or min(map(len, calibration.scores)) < least_photos(1 - _ABSTAIN):
+        return
+    sets = prediction_sets(calibration.scores, asked.raw[scored], 1 - _ABSTAIN)
+    found = coverage_of(asked.labels[scored], sets)
+    rows += trust.coverage_rows(found, names, _ABSTAIN, calibration.folds is None)
+    fields["open_answers"] = trust.coverage_fields(found, names, _ABSTAIN)
+
+
+def _add_threshold(
+    asked: _Asked,
+    scored: NDArray[np.bool_],
+    share: float | None,
+    cost_false_positive: float,
+    cost_false_negative: float,
+    rows: list[tuple[str, str]],
+    fields: dict[str, Any],
+) -> None:
+    """The line for the stated costs and share, and what to expect of it."""
+    names, trained = asked.classifier.class_names_, asked.classifier.training_["photos"]
+    if len(names) != 2:
+        raise DataError(f"{asked.file}: a threshold lies between two classes, but the model has {len(names)}")
+    line = threshold_for(
+        trained[1] / sum(trained),
+        cost_false_positive=cost_false_positive,
+        cost_false_negative=cost_false_negative,
+        share=share,
+    )
+    try:
+        here, usual = (line.expect(asked.labels[scored], asked.probabilities[scored], at) for at in (line.value, 0.5))
+    except ValueError as error:
+        raise DataError(f"{asked.photos.source}: {error}") from error
+    rows += trust.threshold_rows(line, names[1], here, usual)
+    fields["threshold"] = {**line.to_dict(), "expected": here.to_dict(), "expected_at_half": usual.to_dict()}
+
+
+def _add_comparison(
+    asked: _Asked, scored: NDArray[np.bool_], other: _Asked, rows: list[tuple[str, str]], fields: dict[str, Any]
+) -> None:
+    """McNemar's test on the photos that neither model was trained on."""
+    both = scored if other.trained_on else scored & ~other.known
+    if not both.any():
+        raise DataError(f"{other.photos.source}: one of the two models was trained on every photo: nothing is left")
+    if asked.trained_on != other.trained_on:
+        raise DataError(f"{other.photos.source}: the photos are those that one of the two models was trained on")
+    right = asked.right(both)
+    found = compare(np.ones_like(right), right, other.right(both))
+    rows += trust.comparison_rows(found, other.file)
+    fields["against"] = {"model": other.file, "photos": int(both.sum()), **found.to_dict()}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import _core
+from ..assessment.calibration import MOST_TEMPERATURE
 from ..datasets import Data
 from ..layers import Dense
 from ..photos import PhotoClassifier
@@ -114,8 +115,12 @@ class TrainingReport:
         if classifier.calibration_ is not None:
             temperature, folds = classifier.calibration_.temperature, classifier.calibration_.folds
             rows.append(
-                ("calibrated", f"on {folds} folds, temperature {temperature:.2f}; purr predict knows --abstain")
+                ("calibrated", f"on {folds} folds, temperature {temperature:.2f}: purr predict takes --abstain")
             )
+            if temperature >= MOST_TEMPERATURE:
+                rows.append(
+                    ("", "On parts that it had not seen it was no better than a guess: its answers mean nothing.")
+                )
         rows += [
             ("", ""),
             (

@@ -311,10 +311,7 @@ class PhotoClassifier:
     def predict_proba(self, images: Pictures) -> Array:
         """Probability of each class, `(photos, classes)`, in the order of `classes_`; calibrated after `calibrate`."""
         self._fitted()
-        probabilities = self._probabilities(as_pictures(images, self.image_size, self.color))
-        if self.calibration_ is None:
-            return probabilities
-        return scale_probabilities(probabilities, self.calibration_.temperature)
+        return self._calibrated(self._probabilities(as_pictures(images, self.image_size, self.color)))
 
     def prediction_sets(self, images: Pictures, *, coverage: float = 0.9) -> NDArray[np.bool_]:
         """The classes that each photo may be of, `(photos, classes)`, in the order of `classes_`.
@@ -448,6 +445,11 @@ class PhotoClassifier:
         each = [model.predict_proba(pictures, n_threads=self.n_threads) for model in self.models_]
         probabilities = each[0] if len(each) == 1 else np.mean(each, axis=0)
         return probabilities if self.model_.outputs > 1 else np.hstack([1 - probabilities, probabilities])
+
+    def _calibrated(self, probabilities: Array) -> Array:
+        if self.calibration_ is None:
+            return probabilities
+        return scale_probabilities(probabilities, self.calibration_.temperature)
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())

@@ -1,0 +1,131 @@
+"""What `purr evaluate` says beyond accuracy: intervals, calibration, answers left open, thresholds, comparisons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..assessment import Assessment, AtShare, Comparison, Coverage, Interval, Threshold
+from ..photos import Calibration
+from .output import amount
+
+__all__ = [
+    "calibration_rows",
+    "class_rows",
+    "comparison_rows",
+    "coverage_fields",
+    "coverage_rows",
+    "curve_rows",
+    "score_rows",
+    "shown",
+    "threshold_rows",
+]
+
+Rows = list[tuple[str, str]]
+
+
+def shown(interval: Interval) -> str:
+    """A share with its interval, as people read it."""
+    if interval.value != interval.value:
+        return "unknown"
+    return f"{100 * interval.value:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+
+def score_rows(found: Assessment) -> Rows:
+    """Balanced accuracy and area under the curve."""
+    return [
+        ("balanced", f"{shown(found.balanced_accuracy)}, the mean of the classes' recalls"),
+        ("AUC", f"{shown(found.auc)} of pairs of a photo of a class and another are in order"),
+    ]
+
+
+def calibration_rows(found: Assessment, calibration: Calibration | None) -> Rows:
+    """How far off the probabilities are, and what they were calibrated on."""
+    error = f"error {100 * found.calibration.error:.1f} %"
+    if calibration is None:
+        return [("calibration", f"{error}; the model is not calibrated, its probabilities may be too sure")]
+    source = "photos apart" if calibration.folds is None else f"{calibration.folds} folds of the training"
+    return [("calibration", f"{error}; temperature {calibration.temperature:.2f} from {source}")]
+
+
+def class_rows(found: Assessment) -> list[str]:
+    """The table of recall and precision."""
+    recall, precision = list(map(shown, found.recall)), list(map(shown, found.precision))
+    names = ["", *found.class_names]
+    columns = [names, ["recall", *recall], ["precision", *precision]]
+    return _table(columns)
+
+
+def curve_rows(found: Assessment) -> list[str]:
+    """The calibration curve as a table."""
+    curve, names = found.calibration, found.class_names
+    said = f"said {names[1]!r}" if len(names) == 2 else "said"
+    came = "it was" if len(names) == 2 else "it was right"
+    ends = zip(curve.observed, curve.low, curve.high, strict=True)
+    return _table(
+        [
+            [said, *(f"{100 * value:.1f} %" for value in curve.predicted)],
+            [came, *(shown(Interval(*end)) for end in ends)],
+            ["photos", *map(str, curve.counts)],
+        ]
+    )
+
+
+def coverage_rows(found: Coverage, names: tuple[str, ...], abstain: float, apart: bool) -> Rows:
+    """What `--abstain` would have answered on these photos; `apart` says that the calibration was on photos apart."""
+    head = f"answers {shown(found.answered)} of the photos, {shown(found.right)} of these right"
+    rows = [(f"abstain {abstain:g}", head)]
+    promised = f"at most {100 * abstain:g} % {'promised' if apart else 'meant'}"
+    shares = zip(names, found.wrong_by_class, strict=True)
+    return rows + [("", f"takes {shown(share)} of {name!r} for another, {promised}") for name, share in shares]
+
+
+def coverage_fields(found: Coverage, names: tuple[str, ...], abstain: float) -> dict[str, Any]:
+    """The same for --json."""
+
+    def by_class(shares: tuple[Interval, ...]) -> dict[str, object]:
+        return {name: share.to_dict() for name, share in zip(names, shares, strict=True)}
+
+    return {
+        "abstain": abstain,
+        "coverage": by_class(found.by_class),
+        "wrong": by_class(found.wrong_by_class),
+        "answered": found.answered.to_dict(),
+        "right": found.right.to_dict(),
+    }
+
+
+def threshold_rows(line: Threshold, name: str, here: AtShare, usual: AtShare) -> Rows:
+    """Where to draw the line, and what to expect of it."""
+    costs = f"false {name!r} costs {line.cost_false_positive:g}, a missed one {line.cost_false_negative:g}"
+    precision = "unknown" if here.precision != here.precision else f"{100 * here.precision:.1f} %"
+    shares = f"{100 * line.share:.1f} % {name!r} in use, {100 * line.training_share:.1f} % in training"
+    return [
+        ("threshold", f"{click.style(f'{line.value:.4f}', bold=True)}: say {name!r} from this probability on"),
+        ("", f"for {shares}; a {costs}"),
+        ("", f"expect accuracy {100 * here.accuracy:.1f} %, precision {precision}, cost {here.cost:.3g} a photo"),
+        ("", f"with 0.5 instead: accuracy {100 * usual.accuracy:.1f} %, cost {usual.cost:.3g} a photo"),
+    ]
+
+
+def comparison_rows(found: Comparison, other: str) -> Rows:
+    """Which of two models is better, and how sure that is."""
+    points, low, high = (100 * end for end in (found.difference.value, found.difference.low, found.difference.high))
+    n = found.both_right + found.only_first + found.only_second + found.both_wrong
+    verdict = "more than chance makes easily" if found.p_mid < 0.05 else "no more than chance makes"
+    return [
+        ("against", other),
+        ("", f"{points:+.1f} points of accuracy ({low:+.1f} to {high:+.1f}) on {amount(n, 'photo')}"),
+        ("", f"right: both {found.both_right:,}, only this {found.only_first:,}, only the other {found.only_second:,}"),
+        ("", f"McNemar: p {found.p_mid:.3g} (mid-p), {found.p_exact:.3g} (exact): {verdict}"),
+    ]
+
+
+def _table(columns: list[list[str]]) -> list[str]:
+    """Columns under their heads, the first to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in columns]
+    return [
+        f"  {row[0]:<{widths[0]}}  " + "  ".join(f"{cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))
+        for row in zip(*columns, strict=True)
+    ]

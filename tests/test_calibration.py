@@ -1,0 +1,288 @@
+"""Photo classifiers that are calibrated: folds, open answers, files, and what commands make of them."""
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+
+import purrceptron as purr
+from purrceptron.cli import purr as command
+from purrceptron.photos import NOT_SURE
+from purrceptron.photos.calibration import cross_fit, stratified_folds
+from purrceptron.photos.notes import to_notes
+from purrceptron.photos.pictures import photo_hashes
+
+Data = tuple[NDArray[Any], NDArray[Any]]
+
+
+def patches(count: int, seed: int = 0, noise: float = 60.0) -> Data:
+    """Grey patches of 4 x 4, class 1 a little lighter, so that none can tell them all apart."""
+    generator = np.random.default_rng(seed)
+    labels = (np.arange(count) % 3 == 0).astype(int)
+    means = 110 + 30 * labels + generator.normal(0, 30, count)
+    pixels = means[:, None, None, None] + generator.normal(0, noise, (count, 4, 4, 1))
+    return np.clip(pixels, 0, 255).astype(np.uint8), labels
+
+
+def grey(**settings: Any) -> Any:
+    usual = {"network": (4,), "image_size": 4, "color": "grey", "epochs": 150, "learning_rate": 0.1}
+    return purr.PhotoClassifier(**{**usual, **settings})
+
+
+@pytest.fixture(scope="module")
+def calibrated() -> Any:
+    return grey().fit(*patches(120)).calibrate(*patches(120))
+
+
+def test_calibration_is_of_photos_that_each_network_has_not_seen(calibrated: Any) -> None:
+    images, labels = patches(120)
+    folds = stratified_folds(photo_hashes(images), labels, 5, 0)
+    probabilities = cross_fit(calibrated, images, labels, 5)
+    for fold in range(5):
+        alone = grey().fit(images[folds != fold], labels[folds != fold])
+        np.testing.assert_array_equal(probabilities[folds == fold], alone.predict_proba(images[folds == fold]))
+    assert calibrated.calibration_.temperature == purr.assessment.fit_temperature(labels, probabilities)
+    assert [len(scores) for scores in calibrated.calibration_.scores] == [80, 40]
+    assert calibrated.calibration_.scores[1] == tuple(np.sort(probabilities[labels == 1, 1].astype("f4")).tolist())
+
+
+def test_folds_have_the_shares_of_the_classes_and_equal_photos_together() -> None:
+    images, labels = patches(60)
+    images, labels = np.concatenate([images, images[:20]]), np.concatenate([labels, labels[:20]])
+    folds = stratified_folds(photo_hashes(images), labels, 5, 3)
+    np.testing.assert_array_equal(folds[:20], folds[60:])
+    for label in (0, 1):
+        counts = np.bincount(folds[:60][labels[:60] == label], minlength=5)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_calibration_changes_probabilities_but_no_answer(calibrated: Any) -> None:
+    images, _ = patches(60, seed=1)
+    plain = grey().fit(*patches(120))
+    expected = purr.assessment.scale_probabilities(plain.predict_proba(images), calibrated.calibration_.temperature)
+    np.testing.assert_array_equal(calibrated.predict_proba(images), expected)
+    np.testing.assert_array_equal(calibrated.predict(images), plain.predict(images))
+    assert calibrated != plain
+    assert pickle.loads(pickle.dumps(calibrated)) == calibrated
+
+
+def test_answers_are_left_open_where_the_set_is_not_one_class(calibrated: Any) -> None:
+    images, _ = patches(60, seed=1)
+    sets = calibrated.prediction_sets(images, coverage=0.9)
+    answers = calibrated.predict(images, abstain=0.1)
+    single = sets.sum(axis=1) == 1
+    assert 0 < single.sum() < 60
+    np.testing.assert_array_equal(answers[~single], -1)
+    np.testing.assert_array_equal(answers[single], sets[single].argmax(axis=1))
+    named = grey().fit(*patches(120), class_names=("dark", "light")).calibrate(*patches(120))
+    expected = [NOT_SURE if answer < 0 else ("dark", "light")[answer] for answer in answers]
+    assert named.predict(images, abstain=0.1).tolist() == expected
+    assert calibrated.predict(images[:0], abstain=0.1).shape == (0,)
+
+
+def test_photos_apart_give_the_coverage_that_is_promised() -> None:
+    classifier = grey().fit(*patches(60))
+    inside = []
+    for seed in range(60):
+        images, labels = patches(240, seed=100 + seed)
+        classifier.calibrate(images[:90], labels[:90], folds=None)
+        sets = classifier.prediction_sets(images[90:], coverage=0.8)
+        inside.append([sets[labels[90:] == k, k].mean() for k in (0, 1)])
+    # 60 photos of class 0 and 30 of class 1: the exact coverages are 1 - 12/61 and 1 - 6/31.
+    error = np.std(inside, axis=0) / np.sqrt(len(inside))
+    assert (abs(np.mean(inside, axis=0) - [1 - 12 / 61, 1 - 6 / 31]) < 4 * error).all()
+
+
+def test_a_cross_fit_covers_about_as_much() -> None:
+    inside = []
+    for seed in range(12):
+        images, labels = patches(150, seed=500 + seed)
+        fresh, truth = patches(300, seed=900 + seed)
+        classifier = grey(seed=seed, epochs=60).fit(images, labels).calibrate(images, labels)
+        sets = classifier.prediction_sets(fresh, coverage=0.8)
+        inside.append([sets[truth == k, k].mean() for k in (0, 1)])
+    error = np.std(inside, axis=0) / np.sqrt(len(inside))
+    assert (np.mean(inside, axis=0) > 0.8 - 4 * error).all()
+
+
+def test_a_new_fit_forgets_the_calibration() -> None:
+    classifier = grey().fit(*patches(60)).calibrate(*patches(60))
+    assert classifier.calibration_ is not None
+    assert classifier.fit(*patches(60)).calibration_ is None
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda c: grey().calibrate(*patches(6)), ValueError, "learnt nothing"),
+        (lambda c: c.calibrate(*patches(30, seed=1)), purr.DataError, "folds take the photos of the training"),
+        (lambda c: c.calibrate(*patches(120), folds=None), purr.DataError, "120 of the 120 photos .* trained on"),
+        (lambda c: c.calibrate(patches(3, 9)[0], [1, 1, 1], folds=None), purr.DataError, "no photo of '0'"),
+        (lambda c: c.calibrate(*patches(120), folds=1), ValueError, "folds"),
+        (lambda c: c.predict(patches(3)[0], abstain=1.0), ValueError, "abstain must be above 0 and below 1, got 1.0"),
+        (lambda c: c.predict(patches(3)[0], abstain=0.01), ValueError, "99 photos of each class .* '0' has 80"),
+        (lambda c: grey().fit(*patches(9)).predict(patches(3)[0], abstain=0.1), ValueError, "call calibrate first"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_refused(
+    calibrated: Any, call: Callable[[Any], Any], error: type[Exception], message: str
+) -> None:
+    before = calibrated.calibration_
+    with pytest.raises(error, match=message):
+        call(calibrated)
+    assert calibrated.calibration_ is before
+
+
+def test_one_photo_of_a_class_is_too_few_for_folds() -> None:
+    images, _ = patches(10)
+    labels = [1] + [0] * 9
+    with pytest.raises(purr.DataError, match="two different photos of each class at least; there is one of '1'"):
+        grey(epochs=2).fit(images, labels).calibrate(images, labels)
+
+
+# Files
+
+
+def test_a_calibration_comes_back_from_a_file_whole(calibrated: Any, tmp_path: Path) -> None:
+    calibrated.save(tmp_path / "a.safetensors")
+    loaded: Any = purr.load(tmp_path / "a.safetensors")
+    assert loaded == calibrated
+    assert loaded.calibration_ == calibrated.calibration_
+    images, _ = patches(30, seed=2)
+    np.testing.assert_array_equal(loaded.predict_proba(images), calibrated.predict_proba(images))
+    np.testing.assert_array_equal(loaded.predict(images, abstain=0.1), calibrated.predict(images, abstain=0.1))
+    loaded.save(tmp_path / "b.safetensors")
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+HOSTILE: list[dict[str, Any]] = [
+    {"temperature": 0.0},
+    {"temperature": float("nan")},
+    {"temperature": "inf"},
+    {"temperature": None},
+    {"folds": 1},
+    {"folds": True},
+    {"folds": 10**30},
+    {"scores": ""},
+    {"scores": "AAAA"},
+    {"scores": "not base64!"},
+    {"scores": 7},
+    {"counts": ""},
+    {"counts": "AQABAAEA"},
+    {"scores": "AACAPwAAAAA=", "counts": "AgAAAA=="},  # 1, 0: not sorted
+    {"scores": "AAAAQAAAAEA=", "counts": "AQABAA=="},  # 2, 2
+    {"scores": "AADAfwAAwH8=", "counts": "AQABAA=="},  # NaN
+]
+
+
+@pytest.mark.parametrize("change", HOSTILE, ids=str)
+def test_a_calibration_that_makes_no_sense_is_refused(calibrated: Any, change: dict[str, Any], tmp_path: Path) -> None:
+    fields = json.loads(to_notes(calibrated)["photo_classifier"])
+    fields["calibration"].update(change)
+    path = tmp_path / "bad.safetensors"
+    calibrated.model_.save(path, notes={"photo_classifier": json.dumps(fields)})
+    with pytest.raises(purr.ModelFileError, match=r"bad\.safetensors: .*notes"):
+        purr.load(path)
+
+
+@pytest.mark.parametrize("value", [None, [], "x", {"temperature": 1.0}])
+def test_what_is_no_calibration_is_refused(calibrated: Any, value: object, tmp_path: Path) -> None:
+    fields = {**json.loads(to_notes(calibrated)["photo_classifier"]), "calibration": value}
+    calibrated.model_.save(tmp_path / "bad.safetensors", notes={"photo_classifier": json.dumps(fields)})
+    with pytest.raises(purr.ModelFileError, match="notes"):
+        purr.load(tmp_path / "bad.safetensors")
+
+
+# Commands
+
+
+def run(*arguments: object) -> Any:
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of patches for training and one for scoring, and two models."""
+    folder = tmp_path_factory.mktemp("commands")
+    for name, seed, count in (("train.npz", 0, 120), ("new.npz", 1, 60)):
+        images, labels = patches(count, seed)
+        np.savez(folder / name, x=np.repeat(images, 3, axis=3), y=labels)
+    for name, epochs in (("a", 150), ("b", 3)):
+        common = ("--holdout", 0, "--network", "4-1", "--learning-rate", 0.1, "--epochs", epochs, "--quiet", "--json")
+        trained = json.loads(run("train", folder / "train.npz", *common, "--output", folder / name).stdout)
+        assert trained["calibration"]["folds"] == 5
+    return folder
+
+
+def test_evaluate_shows_how_far_to_trust(files: Path) -> None:
+    fields = json.loads(run("evaluate", files / "a", files / "new.npz", "--json").stdout)
+    model: Any = purr.load(files / "a")
+    with np.load(files / "new.npz") as data:
+        images, labels = data["x"], data["y"]
+    found = purr.assessment.assess(labels, model.predict_proba(images), model.class_names_)
+    assert fields["auc"] == found.auc.to_dict()
+    assert fields["calibration"]["error"] == found.calibration.error
+    assert fields["temperature"] == {"value": model.calibration_.temperature, "folds": 5}
+    assert set(fields["open_answers"]["coverage"]) == set(model.class_names_)
+    text = run("evaluate", files / "a", files / "new.npz").stdout
+    for words in ("balanced", "AUC", "temperature", "abstain 0.1", "recall", "precision", "it was", "docs/trust.md"):
+        assert words in text
+
+
+def test_evaluate_compares_two_models(files: Path) -> None:
+    fields = json.loads(run("evaluate", files / "a", files / "new.npz", "--against", files / "b", "--json").stdout)
+    models: list[Any] = [purr.load(files / name) for name in "ab"]
+    with np.load(files / "new.npz") as data:
+        answers = [model.predict_proba(data["x"]).argmax(axis=1) for model in models]
+        assert fields["against"] == {
+            "model": str(files / "b"),
+            "photos": 60,
+            **purr.assessment.compare(data["y"], *answers).to_dict(),
+        }
+    assert "McNemar" in run("evaluate", files / "a", files / "new.npz", "--against", files / "b").stdout
+
+
+def test_evaluate_draws_the_line_for_costs_and_shares(files: Path) -> None:
+    options = ("--share", 0.05, "--cost-false-negative", 4)
+    line = json.loads(run("evaluate", files / "a", files / "new.npz", *options, "--json").stdout)["threshold"]
+    expected = purr.assessment.threshold_for(1 / 3, cost_false_negative=4.0, share=0.05)
+    assert {name: line[name] for name in expected.to_dict()} == expected.to_dict()
+    assert "threshold" in run("evaluate", files / "a", files / "new.npz", *options).stdout
+
+
+def test_evaluate_does_without_scikit_learn(files: Path, run_python: Callable[..., str]) -> None:
+    script = """
+import sys
+sys.modules["sklearn.metrics"] = sys.modules["sklearn"] = None
+from purrceptron.cli import purr
+purr(["evaluate", *sys.argv[1:], "--json"], standalone_mode=False)
+"""
+    fields = json.loads(run_python(script, files / "a", files / "new.npz"))
+    assert {"accuracy", "baselines", "confusion", "open_answers"} <= set(fields)
+    assert "auc" not in fields
+
+
+def test_predict_leaves_answers_open(files: Path, tmp_path: Path) -> None:
+    run("data", "make", tmp_path / "pictures", "--count", 4, "--quiet")
+    photos = sorted((tmp_path / "pictures").rglob("*.png"))
+    answers = json.loads(run("predict", files / "a", *photos, "--abstain", 0.1, "--json").stdout)["answers"]
+    for answer in answers:
+        assert (answer["answer"] == NOT_SURE) == (len(answer["set"]) != 1)
+    refused = CliRunner().invoke(command, ["predict", str(files / "a"), str(photos[0]), "--abstain", "0.001"])
+    assert refused.exit_code == 1
+    assert "takes 999 photos of each class" in refused.output
+
+
+def test_folds_of_a_training_are_asked_for_or_left_out(files: Path) -> None:
+    common = ("train", files / "train.npz", "--epochs", 2, "--quiet", "--output", files / "c")
+    assert json.loads(run(*common, "--folds", 0, "--json").stdout)["calibration"] is None
+    assert json.loads(run(*common, "--folds", 3, "--json").stdout)["calibration"]["folds"] == 3
+    assert CliRunner().invoke(command, [*map(str, common), "--folds", "1"]).exit_code == 2
