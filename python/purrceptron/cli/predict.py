@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 import numpy as np
@@ -12,8 +13,9 @@ from .._arrays import Array
 from ..errors import DataError, ModelFileError
 from ..images.reading import load_image
 from ..photos import PhotoClassifier
+from .explaining import explain_into
 from .failure import DEBUG, failure_line, say_failure
-from .output import Output, output_options, percent
+from .output import Output, amount, output_options, percent
 
 __all__ = ["load_classifier", "predict"]
 
@@ -34,21 +36,40 @@ _EXAMPLES = """\b
 Examples:
   purr predict cats.safetensors photo.jpg
   purr predict cats.safetensors --json holiday/*.jpg
+  purr predict cats.safetensors photo.jpg --explain
 """
 
 
 @click.command(short_help="Ask a model what is on photos.", epilog=_EXAMPLES)
 @click.argument("model", type=click.Path())
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Write NAME.explained.png for each photo: what in it speaks for the answer, and what against it.",
+)
+@click.option(
+    "--output",
+    "folder",
+    type=click.Path(),
+    metavar="DIR",
+    help="Folder for what --explain writes, made if there is none.  [default: the present folder]",
+)
 @output_options
 @click.pass_context
-def predict(ctx: click.Context, model: str, photos: tuple[str, ...], output: Output) -> None:
+def predict(
+    ctx: click.Context, model: str, photos: tuple[str, ...], explain: bool, folder: str | None, output: Output
+) -> None:
     """Ask MODEL, a file that `purr train` wrote, what is on each PHOTO.
 
     One line a photo: the photo, the answer, and how probable the model finds it. A photo is scaled until it covers the
     square that the model sees, and cropped. A photo that cannot be read is named on standard error, and the exit status
     is then 1; the others are answered.
+
+    A photo that is nothing like those that the model has learnt from is marked: the answer on it says little.
     """
+    if folder is not None and not explain:
+        raise click.UsageError("--output is the folder for what --explain writes; add --explain")
     classifier = load_classifier(model)
     pictures: dict[int, Array] = {}
     failed: list[dict[str, str]] = []
@@ -62,7 +83,8 @@ def predict(ctx: click.Context, model: str, photos: tuple[str, ...], output: Out
             say_failure(ctx, failed[-1]["error"])
     if pictures:
         read = [photos[place] for place in pictures]
-        _answer(model, classifier, read, np.stack(list(pictures.values())), failed, output)
+        into = Path(folder or ".") if explain else None
+        _answer(model, classifier, read, np.stack(list(pictures.values())), failed, into, output)
     if failed:
         ctx.exit(1)
 
@@ -79,21 +101,45 @@ def _answer(
     photos: list[str],
     pictures: Array,
     failed: list[dict[str, str]],
+    into: Path | None,
     output: Output,
 ) -> None:
     probabilities, names = classifier.predict_proba(pictures), classifier.class_names_
+    novelty = _novelty(classifier, pictures)
     answers = [
         {
             "photo": photo,
             "answer": names[row.argmax()],
             "probability": float(row.max()),
             "probabilities": dict(zip(names, row.tolist(), strict=True)),
+            "novelty": unlike,
+            "unlike_training": None if unlike is None else unlike > 1,
         }
-        for photo, row in zip(photos, probabilities, strict=True)
+        for photo, row, unlike in zip(photos, probabilities, novelty, strict=True)
     ]
+    explanations: list[str] = []
+    if into is not None:
+        output.say(f"explaining {amount(len(photos), 'photo')}")
+        into.mkdir(parents=True, exist_ok=True)
+        explanations = explain_into(into, photos, pictures, classifier)
+        answers = [answer | {"explanation": file} for answer, file in zip(answers, explanations, strict=True)]
     width, name_width = max(map(len, photos)), max(map(len, names))
-    lines = (
+    lines = [
         f"{photo:<{width}}  {click.style(names[row.argmax()].ljust(name_width), bold=True)}  {percent(row.max())}"
-        for photo, row in zip(photos, probabilities, strict=True)
-    )
+        f"{_mark(unlike)}"
+        for photo, row, unlike in zip(photos, probabilities, novelty, strict=True)
+    ]
+    if explanations:
+        lines += ["", *(f"explained in {file}" for file in explanations)]
     output.result({"model": model, "answers": answers, "failed": failed}, lines)
+
+
+def _novelty(classifier: PhotoClassifier, pictures: Array) -> list[float | None]:
+    """How unlike the training photos each is; None where the model does not know what is usual."""
+    return classifier.novelty(pictures).tolist() if classifier.knows_usual else [None] * len(pictures)
+
+
+def _mark(unlike: float | None) -> str:
+    if unlike is None or unlike <= 1:
+        return ""
+    return click.style(f"  (unlike the training photos: {unlike:.1f} times the usual distance)", fg="yellow")

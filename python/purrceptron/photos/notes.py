@@ -16,7 +16,7 @@ from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
 from .classes import Classes
 from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
-from .novelty import FirstLayer, Novelty
+from .novelty import Novelty
 from .pictures import among_hashes
 
 _KEY = "photo_classifier"
@@ -80,8 +80,7 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
     classifier.models_, classifier._classes = (model,), classes
     classifier.training_ = _summary(fields["training"], len(names))
     if "novelty" in fields:
-        numbers = FirstLayer(classifier.models_).numbers
-        classifier._novelty = Novelty.from_json(fields["novelty"], classifier.image_size, numbers)
+        classifier._novelty = Novelty.from_json(fields["novelty"], classifier.image_size, classifier.models_)
     return classifier
 
 
