@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 import numpy as np
@@ -12,8 +13,9 @@ from .._arrays import Array
 from ..errors import DataError, ModelFileError
 from ..images.reading import load_image
 from ..photos import NOT_SURE, PhotoClassifier
+from .explaining import explain_into
 from .failure import DEBUG, failure_line, say_failure
-from .output import Output, output_options, percent
+from .output import Output, amount, output_options, percent
 
 __all__ = ["load_classifier", "predict"]
 
@@ -35,6 +37,7 @@ Examples:
   purr predict cats.safetensors photo.jpg
   purr predict cats.safetensors --abstain 0.1 photo.jpg
   purr predict cats.safetensors --json holiday/*.jpg
+  purr predict cats.safetensors photo.jpg --explain
 """
 
 
@@ -47,15 +50,39 @@ Examples:
     metavar="SHARE",
     help="Answer 'not sure' so often that at most this share of each class's photos is taken for another.",
 )
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Write NAME.explained.png for each photo: what in it speaks for the answer, and what against it.",
+)
+@click.option(
+    "--output",
+    "folder",
+    type=click.Path(),
+    metavar="DIR",
+    help="Folder for what --explain writes, made if there is none.  [default: the present folder]",
+)
 @output_options
 @click.pass_context
-def predict(ctx: click.Context, model: str, photos: tuple[str, ...], abstain: float | None, output: Output) -> None:
+def predict(
+    ctx: click.Context,
+    model: str,
+    photos: tuple[str, ...],
+    abstain: float | None,
+    explain: bool,
+    folder: str | None,
+    output: Output,
+) -> None:
     """Ask MODEL, a file that `purr train` wrote, what is on each PHOTO.
 
     One line a photo: the photo, the answer, and how probable the model finds it. A photo is scaled until it covers the
     square that the model sees, and cropped. A photo that cannot be read is named on standard error, and the exit status
     is then 1; the others are answered.
+
+    A photo that is nothing like those that the model has learnt from is marked: the answer on it says little.
     """
+    if folder is not None and not explain:
+        raise click.UsageError("--output is the folder for what --explain writes; add --explain")
     classifier = load_classifier(model)
     pictures: dict[int, Array] = {}
     failed: list[dict[str, str]] = []
@@ -69,7 +96,8 @@ def predict(ctx: click.Context, model: str, photos: tuple[str, ...], abstain: fl
             say_failure(ctx, failed[-1]["error"])
     if pictures:
         read = [photos[place] for place in pictures]
-        _answer(model, classifier, read, np.stack(list(pictures.values())), abstain, failed, output)
+        into = Path(folder or ".") if explain else None
+        _answer(model, classifier, read, np.stack(list(pictures.values())), abstain, failed, into, output)
     if failed:
         ctx.exit(1)
 
@@ -87,6 +115,7 @@ def _answer(
     pictures: Array,
     abstain: float | None,
     failed: list[dict[str, str]],
+    into: Path | None,
     output: Output,
 ) -> None:
     probabilities, names = classifier.predict_proba(pictures), classifier.class_names_
@@ -99,6 +128,7 @@ def _answer(
             raise DataError(f"{model}: {error}") from error
     sure = sets.sum(axis=1) == 1
     places = np.where(sure, sets.argmax(axis=1), likeliest)  # a set of one class need not be the likeliest one
+    novelty = _novelty(classifier, pictures)
     answers = [
         {
             "photo": photo,
@@ -106,14 +136,39 @@ def _answer(
             "probability": float(row[place]),
             "probabilities": dict(zip(names, row.tolist(), strict=True)),
             **({} if abstain is None else {"set": [name for name, held in zip(names, may_be, strict=True) if held]}),
+            "novelty": unlike,
+            "unlike_training": None if unlike is None else unlike > 1,
         }
-        for photo, place, known, row, may_be in zip(photos, places, sure, probabilities, sets, strict=True)
+        for photo, place, known, row, may_be, unlike in zip(
+            photos, places, sure, probabilities, sets, novelty, strict=True
+        )
     ]
+    explanations: list[str] = []
+    if into is not None:
+        output.say(f"explaining {amount(len(photos), 'photo')}")
+        into.mkdir(parents=True, exist_ok=True)
+        explanations = explain_into(into, photos, pictures, classifier)
+        answers = [answer | {"explanation": file} for answer, file in zip(answers, explanations, strict=True)]
     width, name_width = max(map(len, photos)), max(len(str(answer["answer"])) for answer in answers)
     name_width = max(name_width, *map(len, names))
-    lines = (
+    lines = [
         f"{photo:<{width}}  {click.style(str(answer['answer']).ljust(name_width), bold=True)}  {percent(row[place])}"
-        + ("" if known else f" {names[place]}")
-        for photo, answer, place, known, row in zip(photos, answers, places, sure, probabilities, strict=True)
-    )
+        f"{'' if known else f' {names[place]}'}{_mark(unlike)}"
+        for photo, answer, place, known, row, unlike in zip(
+            photos, answers, places, sure, probabilities, novelty, strict=True
+        )
+    ]
+    if explanations:
+        lines += ["", *(f"explained in {file}" for file in explanations)]
     output.result({"model": model, "answers": answers, "failed": failed}, lines)
+
+
+def _novelty(classifier: PhotoClassifier, pictures: Array) -> list[float | None]:
+    """How unlike the training photos each is; None where the model does not know what is usual."""
+    return classifier.novelty(pictures).tolist() if classifier.knows_usual else [None] * len(pictures)
+
+
+def _mark(unlike: float | None) -> str:
+    if unlike is None or unlike <= 1:
+        return ""
+    return click.style(f"  (unlike the training photos: {unlike:.1f} times the usual distance)", fg="yellow")

@@ -71,12 +71,6 @@ def explain(classifier: PhotoClassifier, image: ArrayLike | PathLike, target: st
     picture = one_picture(classifier, image)
     place = target_place(classifier, picture, target)
     maps = {"gradient x input": gradient_times_input(classifier, picture[0], place)} if reads_pixels(classifier) else {}
-    maps["occlusion"] = occlusion(classifier, picture[0], place, *_squares(picture.shape[1]))
+    maps["occlusion"] = occlusion(classifier, picture[0], place)
     probability = float(classifier.predict_proba(picture)[0, place])
     return Explanation(picture[0], classifier.class_names_[place], probability, maps)
-
-
-def _squares(size: int) -> tuple[int, int]:
-    """Side and distance of covering squares: those of 64 pixels, in proportion."""
-    patch = max(1, round(size / 8))
-    return patch, max(1, patch // 2)

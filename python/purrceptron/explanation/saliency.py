@@ -56,9 +56,9 @@ def gradient_times_input(
         >>> purr.explanation.gradient_times_input(cats, images[0], "cat").shape
         (64, 64)
     """
+    picture = one_picture(classifier, image)
     if not reads_pixels(classifier):
         raise ValueError("this network reads features of the photo, so there is no gradient of pixels: use occlusion")
-    picture = one_picture(classifier, image)
     place = target_place(classifier, picture, target)
     maps = []
     for model in classifier.models_:
@@ -74,8 +74,8 @@ def occlusion(
     classifier: PhotoClassifier,
     image: ArrayLike | PathLike,
     target: str | int | None = None,
-    patch: int = 8,
-    stride: int = 4,
+    patch: int | None = None,
+    stride: int | None = None,
 ) -> Map:
     """How much the probability of a class falls when a part of the photo is covered.
 
@@ -87,9 +87,9 @@ def occlusion(
         classifier: As of `gradient_times_input`.
         image: As of `gradient_times_input`.
         target: As of `gradient_times_input`.
-        patch: Side of the square in pixels, at most that of the photo.
-        stride: Pixels from one square to the next, at most `patch`, so that none is left out. The last square of a row
-            or column ends at the border.
+        patch: Side of the square in pixels, at most that of the photo; left out, an eighth of it: 8 of 64.
+        stride: Pixels from one square to the next, at most `patch`, so that none is left out; left out, half of it. The
+            last square of a row or column ends at the border.
 
     Returns:
         `(height, width)`, from -1 to 1: above 0 where covering makes the class less probable, so where the photo
@@ -108,8 +108,8 @@ def occlusion(
     """
     picture = one_picture(classifier, image)
     size = picture.shape[1]
-    patch = check_whole("patch", patch, 1, size)
-    stride = check_whole("stride", stride, 1, patch)
+    patch = max(1, round(size / 8)) if patch is None else check_whole("patch", patch, 1, size)
+    stride = max(1, patch // 2) if stride is None else check_whole("stride", stride, 1, patch)
     place = target_place(classifier, picture, target)
     starts = sorted({*range(0, size - patch + 1, stride), size - patch})
     corners = [(top, left) for top in starts for left in starts]

@@ -333,6 +333,12 @@ class PhotoClassifier:
         probabilities = self._probabilities(as_pictures(images, self.image_size, self.color))
         return prediction_sets(self.calibration_.scores, probabilities, coverage, class_names=self.class_names_)
 
+    @property
+    def knows_usual(self) -> bool:
+        """Whether `novelty` can be asked: not of one trained on fewer than 20 photos, or by an early version."""
+        self._fitted()
+        return self._novelty is not None
+
     def novelty(self, images: Pictures) -> Array:
         """How unlike the training photos each photo is, `(photos,)`: up to 1 usual, above 1 not.
 

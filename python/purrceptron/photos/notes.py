@@ -19,6 +19,7 @@ from .classes import Classes
 from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
 from .curves import checked_curves
 from .novelty import FirstLayer, Novelty
+from .novelty import Novelty
 from .pictures import among_hashes
 
 _KEY = "photo_classifier"
@@ -86,8 +87,7 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
     if "calibration" in fields:
         classifier.calibration_ = Calibration.from_json(fields["calibration"], len(names))
     if "novelty" in fields:
-        numbers = FirstLayer(classifier.models_).numbers
-        classifier._novelty = Novelty.from_json(fields["novelty"], classifier.image_size, numbers)
+        classifier._novelty = Novelty.from_json(fields["novelty"], classifier.image_size, classifier.models_)
     return classifier
 
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from .. import _core
 from .._arrays import Array
 from ..kernels import initialize
+from ..layers import Dense
 from ..model import Sequential
 from .parts import first_dense_network
-from .texture import LEAST_SIZE, texture
+from .texture import LEAST_SIZE, numbers_of_texture, texture
 
 __all__ = ["FirstLayer", "Novelty"]
 
@@ -42,23 +43,18 @@ class FirstLayer:
 
     Args:
         models: The networks of a classifier.
-
-    Attributes:
-        numbers: Numbers that come of a photo: the units of all networks, but of more than 32 units their shadow on 32
-            fixed orthogonal directions.
     """
 
     def __init__(self, models: Sequence[Sequential]) -> None:
         found = [first_dense_network(model) for model in models]
         self._networks = [network for network in found if network is not None]
         width = sum(network.outputs for network in self._networks)
-        self.numbers = min(width, _MOST_DIRECTIONS)
         self._directions: Array | None = None
         if width > _MOST_DIRECTIONS:
             self._directions = initialize(width, _MOST_DIRECTIONS, initializer="orthogonal", dtype="float64")
 
     def __call__(self, inputs: Array) -> Floats:
-        """What they make of photos, `(photos, numbers)`."""
+        """What they make of photos, `(photos, numbers)`; of more than 32 units, their shadow on 32 fixed directions."""
         if not self._networks:
             return np.empty((len(inputs), 0))
         seen = np.concatenate([network.predict(inputs) for network in self._networks], axis=1).astype(np.float64)
@@ -175,15 +171,18 @@ class Novelty:
         return {"layer": None if self.layer is None else self.layer.to_json(), "texture": self.texture.to_json()}
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any], size: int, width: int) -> Novelty:
-        """The reverse of `to_json`, for photos of `size` pixels and a first layer that gives `width` numbers.
+    def from_json(cls, fields: Mapping[str, Any], size: int, models: Sequence[Sequential]) -> Novelty:
+        """The reverse of `to_json`, for photos of `size` pixels and the networks that go with it.
 
         Raises:
             ValueError: The numbers make no sense.
         """
-        numbers = texture(np.zeros((1, min(size, 64), min(size, 64), 1), np.uint8)).shape[1]
-        layer = Border.from_json(fields["layer"], width) if width else None
-        return cls(layer, Border.from_json(fields["texture"], numbers))
+        if size < LEAST_SIZE:
+            raise ValueError(f"novelty: of pictures of {size} pixels nothing can be told")
+        dense = (next((layer.units for layer in model.layers if isinstance(layer, Dense)), 0) for model in models)
+        outputs = min(sum(dense), _MOST_DIRECTIONS)
+        layer = Border.from_json(fields["layer"], outputs) if outputs else None
+        return cls(layer, Border.from_json(fields["texture"], numbers_of_texture(size)))
 
 
 def _both(pictures: Array, seen: Callable[[Array], Array]) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .._arrays import Array
 
-__all__ = ["LEAST_SIZE", "texture"]
+__all__ = ["LEAST_SIZE", "numbers_of_texture", "texture"]
 
 LEAST_SIZE = 4
 
@@ -36,6 +36,11 @@ def texture(pictures: Array) -> NDArray[np.float64]:
     luma = _luma(pictures)
     values = [*_bands(luma), _sparseness(luma), _entropy(luma)]
     return np.stack(values, axis=1).round(6)
+
+
+def numbers_of_texture(size: int) -> int:
+    """How many they are for pictures of `size` pixels: a scale for every halving, four at most."""
+    return 3 + min(_SCALES, size.bit_length() - 1)
 
 
 def _luma(pictures: Array) -> NDArray[np.int32]:
