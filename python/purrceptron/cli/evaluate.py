@@ -6,6 +6,7 @@ import click
 import numpy as np
 
 from ..photos.pictures import among_hashes, as_pictures, data_hash, photo_hashes
+from .file_progress import file_progress
 from .output import Output, amount, facts, output_options
 from .predict import load_classifier
 from .score import Evaluation
@@ -36,7 +37,15 @@ def evaluate(model: str, data: str, skip_bad: bool, output: Output) -> None:
     DATA is as for `purr train`; of an .h5 with two parts the test set counts. Classes are matched by name.
     """
     classifier = load_classifier(model)
-    photos = read_test_data(data, image_size=classifier.image_size, color=classifier.color, skip_bad=skip_bad)
+    with file_progress(output) as progress:
+        photos = read_test_data(
+            data,
+            image_size=classifier.image_size,
+            color=classifier.color,
+            fit=classifier.image_fit,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
     if photos.skipped:
         output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
     labels = indices_of(photos, classifier.class_names_)

@@ -16,7 +16,7 @@ from .._spec import MOST_SEED, check_whole
 from ..callbacks import Callback
 from ..checkpoints import Checkpoint
 from ..errors import DataError
-from ..images.reading import Color, channels_of, check_image_options
+from ..images.reading import Color, Fit, channels_of, check_image_options
 from ..many import fit_many
 from ..metrics import accuracy
 from ..model import Sequential
@@ -65,6 +65,8 @@ class PhotoClassifier:
         solver: "auto", "direct" or "reduced", as in `Sequential.fit`.
         ensemble: Networks that are trained side by side, see `purr.fit_many`, with the seeds `seed`, `seed` + 1, ...;
             their probabilities are averaged. A model file holds one network: an ensemble can be pickled, but not saved.
+        image_fit: How photo files are brought to a square: "cover" crops, "contain" adds black bars, "stretch" bends;
+            see `purr.images.load_image`.
 
     Attributes:
         model_ (Sequential): The trained network; of an ensemble the first.
@@ -104,6 +106,7 @@ class PhotoClassifier:
         n_threads: int | None = None,
         solver: str = "auto",
         ensemble: int = 1,
+        image_fit: Fit = "cover",
     ) -> None:
         self.network = network
         self.image_size = image_size
@@ -117,6 +120,7 @@ class PhotoClassifier:
         self.n_threads = n_threads
         self.solver = solver
         self.ensemble = ensemble
+        self.image_fit: Fit = image_fit
 
     models_: tuple[Sequential, ...]
     history_: History
@@ -155,7 +159,7 @@ class PhotoClassifier:
             DivergedError: The cost is no longer finite. What was learnt before this call stays.
             KeyboardInterrupt: The weights of the last epoch are kept; of an ensemble, what was learnt before.
         """
-        check_image_options(self.image_size, self.color)
+        check_image_options(self.image_size, self.color, self.image_fit)
         classes = Classes.learn(labels, class_names, self._positive)
         targets = classes.indices(labels)
         layers = photo_layers(
@@ -252,7 +256,7 @@ class PhotoClassifier:
     def predict_proba(self, images: Pictures) -> Array:
         """Probability of each class, `(photos, classes)`, in the order of `classes_`."""
         self._fitted()
-        return self._probabilities(as_pictures(images, self.image_size, self.color))
+        return self._probabilities(as_pictures(images, self.image_size, self.color, fit=self.image_fit))
 
     def score(self, images: Pictures, labels: ArrayLike) -> float:
         """Share of photos that are classified as labelled; labels as for `fit`."""
@@ -321,7 +325,7 @@ class PhotoClassifier:
         return self._classes
 
     def _pictures(self, images: Pictures, targets: Indices, what: str = "images") -> Array:
-        pictures = as_pictures(images, self.image_size, self.color, what)
+        pictures = as_pictures(images, self.image_size, self.color, what, self.image_fit)
         if len(pictures) != len(targets):
             raise DataError(f"{what}: {len(pictures)} photos, but {len(targets)} labels; every photo needs one")
         return pictures
@@ -384,6 +388,7 @@ class CatClassifier(PhotoClassifier):
         n_threads: int | None = None,
         solver: str = "auto",
         ensemble: int = 1,
+        image_fit: Fit = "cover",
     ) -> None:
         super().__init__(
             network,
@@ -398,6 +403,7 @@ class CatClassifier(PhotoClassifier):
             n_threads=n_threads,
             solver=solver,
             ensemble=ensemble,
+            image_fit=image_fit,
         )
         self.positive_class = positive_class
 
