@@ -15,7 +15,7 @@ from ..callbacks import Callback, ProgressBar
 from ..checkpoints import Checkpoint
 from ..datasets import Data, near_duplicates
 from ..errors import DataError
-from ..images.reading import Fit
+from ..images.reading import Fit, named
 from ..optimizers import as_optimizer
 from ..photos import CatClassifier, PhotoClassifier
 from ..photos.pictures import as_pictures
@@ -286,7 +286,7 @@ def _photos(
             output.say(line)
     skipped = [*training.skipped, *(held_out.skipped if test and held_out else ())]
     if skipped:
-        output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(str, skipped[:5]))}")
+        output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(named, skipped[:5]))}")
     return training, held_out
 
 

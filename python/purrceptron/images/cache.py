@@ -25,7 +25,18 @@ from numpy.typing import NDArray
 
 from purrceptron.images.mapping import map_bytes
 
-__all__ = ["DIGEST", "Stored", "Writer", "cache_folder", "clear", "drop_oldest", "form", "sizes", "stored"]
+__all__ = [
+    "DIGEST",
+    "MOST_BYTES",
+    "Stored",
+    "Writer",
+    "cache_folder",
+    "clear",
+    "drop_oldest",
+    "form",
+    "sizes",
+    "stored",
+]
 
 DIGEST = 32
 _MAGIC = b"purrpix1"
@@ -34,7 +45,7 @@ _SUFFIX, _UNFINISHED, _PART = ".pixels", "purrceptron-", ".part"
 _BLOCK = 2**20
 _OFF = ("off", "0", "no", "")
 # Bytes that the cache may take on disk, the set that was written last apart.
-MOST_BYTES = 10 * 2**30
+MOST_BYTES = 10 * 10**9
 
 
 def cache_folder() -> Path | None:
@@ -168,7 +179,10 @@ class Writer:
 
     def _write(self, content: Any) -> None:
         self._sum.update(content)
-        self._file.write(content)
+        try:
+            self._file.write(content)
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror}, for the pixels of photos", self._file.name) from error
 
 
 def drop_oldest(folder: Path, keep: Path, most: int = MOST_BYTES) -> None:

@@ -150,7 +150,12 @@ class _Sink:
 
     def __init__(self, most: int, form: _Form, memory_map: bool, folder: Path | None) -> None:
         self._form, self._folder = form, folder
-        self._writer = cache.Writer(folder, form.picture) if memory_map else None
+        self._writer: cache.Writer | None = None
+        if memory_map:
+            try:
+                self._writer = cache.Writer(folder, form.picture)
+            except OSError:
+                self._folder, self._writer = None, cache.Writer(None, form.picture)
         self._images = np.empty((0 if memory_map else most, *form.picture), np.uint8)
         self._digests: list[bytes] = []
 
