@@ -25,7 +25,6 @@ __all__ = [
     "picture_form",
     "read_data",
     "read_test_data",
-    "same_groups",
     "same_photos",
     "split",
 ]
@@ -132,13 +131,22 @@ def same_photos(data: Data) -> list[str]:
     return lines
 
 
-def same_groups(groups: NDArray[np.int64]) -> str:
-    """How many photos show the same, for people; nothing if none do."""
+def hold_out(data: Data, share: float, seed: int) -> tuple[Data, Data | None, list[str]]:
+    """Sets photos aside as `split` does; and what there is to say about it, in lines."""
+    groups = near_duplicates(data.images) if share > 0 else np.arange(len(data))
+    training, held_out = split(data, share, seed, groups)
+    if held_out is None:
+        return training, None, []
+    lines = []
     sizes = np.bincount(groups)
-    several = sizes[sizes > 1]
-    if not several.size:
-        return ""
-    return f"{int(several.sum()):,} photos are near-duplicates, {several.size:,} groups; each group stays on one side"
+    if several := sizes[sizes > 1].tolist():
+        lines.append(f"{sum(several):,} photos are near-duplicates, in {len(several):,} groups: each is on one side")
+    for name, kept in counts(held_out).items():
+        if not kept:
+            photos = counts(data)[name]
+            has = "one photo, which is" if photos == 1 else f"{photos:,} photos, all of them"
+            lines.append(f"{name!r} has {has} trained on: the score says nothing about it")
+    return training, held_out, lines
 
 
 def _name_of(data: Data, index: int) -> str:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-import numpy as np
 
 from .. import _core
 from ..callbacks import Callback, ProgressBar
 from ..checkpoints import Checkpoint
-from ..datasets import Data, near_duplicates
+from ..datasets import Data
 from ..errors import DataError
 from ..images.reading import Fit, named
 from ..optimizers import as_optimizer
@@ -23,7 +22,7 @@ from .file_progress import file_progress
 from .options import checked_network, checked_seed
 from .output import Output, amount, output_options
 from .score import Evaluation
-from .sources import draw, indices_of, picture_form, read_data, read_test_data, same_groups, same_photos, split
+from .sources import draw, hold_out, indices_of, picture_form, read_data, read_test_data, same_photos
 from .training_report import TrainingReport, next_steps
 
 __all__ = ["train"]
@@ -280,9 +279,8 @@ def _photos(
         with file_progress(output) as progress:
             held_out = read_test_data(test, image_size=image_size, color=color, progress=progress, **options)
     elif data is not None:
-        groups = near_duplicates(training.images) if holdout else np.arange(len(training))
-        training, held_out = split(training, holdout, seed, groups)
-        if held_out is not None and (line := same_groups(groups)):
+        training, held_out, remarks = hold_out(training, holdout, seed)
+        for line in remarks:
             output.say(line)
     skipped = [*training.skipped, *(held_out.skipped if test and held_out else ())]
     if skipped:
