@@ -20,6 +20,8 @@ from purrceptron.datasets.sources import load_data
 settings.register_profile("purrceptron", deadline=None, max_examples=50)
 settings.load_profile("purrceptron")
 
+os.environ["PURRCEPTRON_CACHE"] = "off"  # the tests of the cache say where it is
+
 Data = tuple[NDArray[Any], NDArray[Any]]
 
 

@@ -331,8 +331,8 @@ def test_files_that_are_no_photo_can_be_left_out(model: Path, pictures: Path) ->
     Path("mixed/cat").mkdir(parents=True)
     Path("mixed/dog").mkdir()
     for i in range(4):
-        for name in ("cat", "dog"):
-            Image.new("RGB", (8, 8), (i * 60, 0, 0)).save(f"mixed/{name}/{i}.png")
+        for name, green in (("cat", 0), ("dog", 200)):
+            Image.new("RGB", (8, 8), (i * 60, green, 0)).save(f"mixed/{name}/{i}.png")
     Path("mixed/dog/notes.txt").write_text("no photo")
     assert "notes.txt: no image" in refused("train", "mixed", *FAST)
     assert "notes.txt: no image" in refused("evaluate", model, "mixed")

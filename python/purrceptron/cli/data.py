@@ -11,6 +11,7 @@ import click
 from ..datasets import make_cats, write_image_folder
 from ..datasets.cats import SMALLEST
 from ..datasets.data import DEFAULT_CLASS_NAMES
+from ..images.cache import MOST_BYTES, cache_folder, clear, sizes
 from .options import checked_seed
 from .output import Output, amount, output_options
 
@@ -22,9 +23,14 @@ Examples:
   purr data make pictures
   purr data make pictures --count 2000 --seed 7
 """
+_CACHE_EXAMPLES = """\b
+Examples:
+  purr data cache
+  purr data cache --clear
+"""
 
 
-@click.group(short_help="Make photos to learn from.")
+@click.group(short_help="Make photos to learn from; the pixels that are kept of photos.")
 def data() -> None:
     """Photos to learn from."""
 
@@ -66,3 +72,22 @@ def make(folder: str, count: int, seed: int, size: int, output: Output) -> None:
         [f"{amount(count, 'picture')} of {size} x {size}: {folders}"],
     )
     output.say(f"\nNext, learn from them:\n  purr train {shlex.quote(folder)}")
+
+
+@data.command(short_help="Show or clear the pixels that are kept of photos.", epilog=_CACHE_EXAMPLES)
+@click.option("--clear", "cleared", is_flag=True, help="Remove them all; photos are then decoded again.")
+@output_options
+def cache(cleared: bool, output: Output) -> None:
+    """Show what is kept of photos in folders: their pixels as models see them, so that they are decoded once.
+
+    The folder is that of PURRCEPTRON_CACHE, which "off" switches off. It never takes more than 10 GB, one very large
+    set apart: what was not used for longest goes first.
+    """
+    folder = cache_folder()
+    if folder is None:
+        output.result({"folder": None, "files": 0, "bytes": 0, "cleared": False}, ["nothing is kept of photos"])
+        return
+    files, taken = clear(folder) if cleared else (len(found := sizes(folder)), sum(size for _, size, _ in found))
+    what = f"{amount(files, 'set')} of photos, {taken / 1e6:,.1f} MB"
+    done = f"{folder}: removed {what}" if cleared else f"{folder}: {what} of at most {MOST_BYTES / 1e9:,.0f} GB"
+    output.result({"folder": str(folder), "files": files, "bytes": taken, "cleared": cleared}, [done])

@@ -16,6 +16,7 @@ from ..errors import DataError
 from ..photos import PhotoClassifier
 from ..photos.pictures import among_hashes, as_pictures, data_hash, photo_hashes
 from . import trust
+from .file_progress import file_progress
 from .output import Output, amount, facts, output_options
 from .predict import load_classifier
 from .score import Evaluation
@@ -77,7 +78,7 @@ def evaluate(
 
     DATA is as for `purr train`; of an .h5 with two parts the test set counts. Classes are matched by name.
     """
-    asked = _Asked.read(model, data, skip_bad)
+    asked = _Asked.read(model, data, skip_bad, output)
     scored = np.full_like(asked.known, True) if asked.trained_on else ~asked.known
     names, photos = asked.classifier.class_names_, asked.photos
     labels, probabilities = asked.labels[scored], asked.probabilities[scored]
@@ -110,7 +111,7 @@ def evaluate(
     if share is not None or cost_false_positive is not None or cost_false_negative is not None:
         _add_threshold(asked, scored, share, cost_false_positive or 1.0, cost_false_negative or 1.0, rows, fields)
     if against is not None:
-        _add_comparison(asked, scored, _Asked.read(against, data, skip_bad), rows, fields)
+        _add_comparison(asked, scored, _Asked.read(against, data, skip_bad, output), rows, fields)
     if tables:
         tables += [
             "",
@@ -144,9 +145,19 @@ class _Asked:
     raw: Array
 
     @classmethod
-    def read(cls, model: str, data: str, skip_bad: bool) -> _Asked:
+    def read(cls, model: str, data: str, skip_bad: bool, output: Output) -> _Asked:
         classifier = load_classifier(model)
-        photos = read_test_data(data, image_size=classifier.image_size, color=classifier.color, skip_bad=skip_bad)
+        with file_progress(output) as progress:
+            photos = read_test_data(
+                data,
+                image_size=classifier.image_size,
+                color=classifier.color,
+                fit=classifier.image_fit,
+                skip_bad=skip_bad,
+                progress=progress,
+            )
+        if photos.skipped:
+            output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
         labels = indices_of(photos, classifier.class_names_)
         pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
         known = among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"])

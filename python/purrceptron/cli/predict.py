@@ -105,7 +105,7 @@ def predict(
 def _read(photo: str, classifier: PhotoClassifier) -> Array:
     if os.path.isdir(photo):
         raise IsADirectoryError(None, None, photo)
-    return load_image(photo, image_size=classifier.image_size, color=classifier.color)
+    return load_image(photo, image_size=classifier.image_size, color=classifier.color, fit=classifier.image_fit)
 
 
 def _answer(

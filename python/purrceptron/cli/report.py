@@ -58,7 +58,7 @@ def report(model: str, data: str, page: str, training: str | None, skip_bad: boo
     _check_writable(page)
     classifier = load_classifier(model)
     output.say(f"reading {data}")
-    form = {"image_size": classifier.image_size, "color": classifier.color}
+    form = {"image_size": classifier.image_size, "color": classifier.color, "fit": classifier.image_fit}
     photos = read_test_data(data, **form, skip_bad=skip_bad)  # type: ignore[arg-type]
     if photos.skipped:
         output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")

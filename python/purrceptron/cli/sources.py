@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets import Data, load_data, make_cats
+from ..datasets import Data, load_data, make_cats, near_duplicates
 from ..datasets.data import DEFAULT_CLASS_NAMES
+from ..datasets.duplicates import equal_pictures
 from ..errors import DataError
-from ..images.reading import Color
+from ..images.cache import cache_folder
+from ..images.mapping import take
+from ..images.reading import Color, named
 
-__all__ = ["counts", "describe", "draw", "indices_of", "picture_form", "read_data", "read_test_data", "split"]
+__all__ = [
+    "counts",
+    "describe",
+    "draw",
+    "indices_of",
+    "picture_form",
+    "read_data",
+    "read_test_data",
+    "same_photos",
+    "split",
+]
 
 # Training seeds are below it, so the held-out pictures of one training are never those that another learns from.
 HELD_OUT_SEED = 2**64
+# Photos that a message names.
+_MOST_SHOWN = 3
 
 
 def draw(count: int, seed: int, *, held_out: bool = False) -> Data:
@@ -25,14 +41,14 @@ def draw(count: int, seed: int, *, held_out: bool = False) -> Data:
     return Data.from_arrays(images, labels, DEFAULT_CLASS_NAMES, source="drawn pictures")
 
 
-def read_data(path: str, *, image_size: int = 64, color: Color = "rgb", skip_bad: bool = False) -> Data:
-    """Labelled photos of any kind of source, to train on."""
-    return load_data(path, image_size=image_size, color=color, skip_bad=skip_bad)
+def read_data(path: str, **options: Any) -> Data:
+    """Labelled photos of any kind of source, to train on; `options` as of `load_data`."""
+    return load_data(path, **options)
 
 
-def read_test_data(path: str, *, image_size: int, color: Color, skip_bad: bool = False) -> Data:
-    """Labelled photos to score on: of an .h5 with two parts its test set."""
-    return load_data(path, image_size=image_size, color=color, skip_bad=skip_bad, split="any")
+def read_test_data(path: str, **options: Any) -> Data:
+    """Labelled photos to score on: of an .h5 with two parts its test set; `options` as of `load_data`."""
+    return load_data(path, split="any", **options)
 
 
 def picture_form(data: Data) -> tuple[int, Color]:
@@ -43,22 +59,98 @@ def picture_form(data: Data) -> tuple[int, Color]:
     return 64, "rgb"
 
 
-def split(data: Data, share: float, seed: int) -> tuple[Data, Data | None]:
-    """Sets a share of every class aside, drawn from the seed: what to train on, and what is held out, if anything."""
+def split(data: Data, share: float, seed: int, groups: NDArray[np.int64] | None = None) -> tuple[Data, Data | None]:
+    """Sets a share of every class aside, drawn from the seed: what to train on, and what is held out, if anything.
+
+    Photos of one group stay together. A group that would take more than the share of a class is trained on.
+
+    Args:
+        data: All photos.
+        share: Of each class, what is held out; one photo at least is trained on.
+        seed: What the choice is drawn from.
+        groups: Group of each photo, `(photos,)`; left out, photos that show the same, see `near_duplicates`.
+    """
+    labels = data.labels
+    if share <= 0 or len(np.unique(labels)) < 2:
+        return data, None
+    groups = near_duplicates(data.images) if groups is None else groups
+    members: dict[int, list[int]] = {}
+    for index, group in enumerate(groups.tolist()):
+        members.setdefault(group, []).append(index)
+    counts = np.bincount(labels)
+    room = np.minimum([round(share * count) for count in counts.tolist()], counts - 1)
     generator = np.random.Generator(np.random.PCG64(seed))
-    chosen: list[int] = []
-    for label in np.unique(data.labels):
-        members = generator.permutation(np.flatnonzero(data.labels == label))
-        chosen += members[: min(round(share * len(members)), len(members) - 1)].tolist()
     held_out = np.zeros(len(data), dtype=bool)
-    held_out[chosen] = True
-    if not chosen or len(np.unique(data.labels)) < 2:
+    for label in np.unique(labels):
+        for index in generator.permutation(np.flatnonzero(labels == label)).tolist():
+            together = members.pop(int(groups[index]), [])
+            taken = np.bincount(labels[together], minlength=len(counts))
+            if together and (taken <= room).all():
+                held_out[together] = True
+                room -= taken
+    if not held_out.any():
         return data, None
     return _part(data, ~held_out), _part(data, held_out)
 
 
 def _part(data: Data, mask: NDArray[np.bool_]) -> Data:
-    return replace(data, images=data.images[mask], labels=data.labels[mask])
+    chosen = np.flatnonzero(mask)
+    return replace(
+        data,
+        images=take(data.images, chosen, cache_folder()),
+        labels=data.labels[chosen],
+        paths=tuple(data.paths[index] for index in chosen) if data.paths else (),
+    )
+
+
+def same_photos(data: Data) -> list[str]:
+    """What there is to say about equal photos in more than one class, in lines.
+
+    Raises:
+        DataError: Two classes have the same photos, so nothing tells them apart.
+    """
+    if data.images.dtype != np.uint8:
+        return []
+    first = equal_pictures(data.images)
+    classes: dict[int, set[int]] = {}
+    for picture, label in zip(first.tolist(), data.labels.tolist(), strict=True):
+        classes.setdefault(picture, set()).add(label)
+    contents = {label: set(first[data.labels == label].tolist()) for label in set(data.labels.tolist())}
+    shared = [picture for picture, labels in classes.items() if len(labels) > 1]
+    for label in sorted({label for picture in shared for label in classes[picture]}):
+        for other in sorted(contents):
+            if other > label and contents[label] == contents[other]:
+                names = f"{data.class_names[label]!r} and {data.class_names[other]!r}"
+                raise DataError(f"{data.source}: the classes {names} have the same photos: nothing tells them apart")
+    if not shared:
+        return []
+    lines = [f"the same photo is in more than one class, {len(shared)} times; one of its labels is wrong:"]
+    for picture in shared[:_MOST_SHOWN]:
+        copies = [int(np.flatnonzero((first == picture) & (data.labels == label))[0]) for label in classes[picture]]
+        lines.append("  " + ", ".join(_name_of(data, copy) for copy in sorted(copies)))
+    return lines
+
+
+def hold_out(data: Data, share: float, seed: int) -> tuple[Data, Data | None, list[str]]:
+    """Sets photos aside as `split` does; and what there is to say about it, in lines."""
+    groups = near_duplicates(data.images) if share > 0 else np.arange(len(data))
+    training, held_out = split(data, share, seed, groups)
+    if held_out is None:
+        return training, None, []
+    lines = []
+    sizes = np.bincount(groups)
+    if several := sizes[sizes > 1].tolist():
+        lines.append(f"{sum(several):,} photos are near-duplicates, in {len(several):,} groups: each is on one side")
+    for name, kept in counts(held_out).items():
+        if not kept:
+            photos = counts(data)[name]
+            has = "one photo, which is" if photos == 1 else f"{photos:,} photos, all of them"
+            lines.append(f"{name!r} has {has} trained on: the score says nothing about it")
+    return training, held_out, lines
+
+
+def _name_of(data: Data, index: int) -> str:
+    return named(data.paths[index]) if data.paths else f"{data.class_names[data.labels[index]]!r} photo {index}"
 
 
 def indices_of(data: Data, known: Sequence[str]) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import numpy as np
@@ -16,14 +16,16 @@ from ..callbacks import Callback, ProgressBar
 from ..checkpoints import Checkpoint
 from ..datasets import Data
 from ..errors import DataError
+from ..images.reading import Fit, named
 from ..optimizers import as_optimizer
 from ..photos import CatClassifier, PhotoClassifier
 from ..photos.pictures import as_pictures
 from .calibrating import FEWEST_OF_CLASS, FOLDS, MOST_PHOTOS, calibrate, usual_folds
+from .file_progress import file_progress
 from .options import checked_network, checked_seed
 from .output import Output, amount, output_options
 from .score import Evaluation
-from .sources import draw, indices_of, picture_form, read_data, read_test_data, split
+from .sources import draw, hold_out, indices_of, picture_form, read_data, read_test_data, same_photos
 from .training_report import TrainingReport, next_steps
 
 __all__ = ["train"]
@@ -147,6 +149,13 @@ Examples:
     metavar="NAME",
     help="Of two classes the one that is asked for.  [default: cat if there is one, else the second]",
 )
+@click.option(
+    "--fit",
+    type=click.Choice(get_args(Fit)),
+    default=_USUAL["image_fit"],
+    show_default=True,
+    help="How a folder's photos become square: cut at the sides, with black bars, or bent.",
+)
 @click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
 @output_options
 @click.pass_context
@@ -170,6 +179,7 @@ def train(
     folds: int | None,
     force_data: bool,
     positive_class: str | None,
+    fit: Fit,
     skip_bad: bool,
     output: Output,
 ) -> None:
@@ -187,7 +197,7 @@ def train(
         raise click.UsageError("--folds takes 2 or more parts, or 0 for no calibration.", ctx)
     checkpoint = _checkpoint(ctx, directory, every, resume, force_data)
     _check_writable(model_file)
-    training, held_out = _photos(data, test, holdout, seed, skip_bad, output)
+    training, held_out = _photos(data, test, holdout, seed, output, fit=fit, skip_bad=skip_bad)
     if learning_rate is None:
         usual = optimizer == _USUAL["optimizer"]
         learning_rate = _USUAL["learning_rate"] if usual else as_optimizer(optimizer).to_dict()["learning_rate"]
@@ -196,6 +206,7 @@ def train(
         "network": network or _USUAL["network"],
         "image_size": image_size,
         "color": color,
+        "image_fit": fit,
         "epochs": epochs,
         "learning_rate": learning_rate,
         "batch_size": batch_size,
@@ -269,7 +280,7 @@ def _check_writable(model_file: str) -> None:
 
 
 def _photos(
-    data: str | None, test: str | None, holdout: float, seed: int, skip_bad: bool, output: Output
+    data: str | None, test: str | None, holdout: float, seed: int, output: Output, **options: Any
 ) -> tuple[Data, Data | None]:
     """Photos to train on, and photos held out."""
     held_out: Data | None = None
@@ -280,17 +291,22 @@ def _photos(
         held_out = None if test else draw(_DRAWN_HELD_OUT, seed, held_out=True)
     else:
         output.say(f"reading {data}")
-        training = read_data(data, skip_bad=skip_bad)
+        with file_progress(output) as progress:
+            training = read_data(data, progress=progress, **options)
+        for line in same_photos(training):
+            output.say(line)
     if test is not None:
         output.say(f"reading {test}")
         image_size, color = picture_form(training)
-        held_out = read_test_data(test, image_size=image_size, color=color, skip_bad=skip_bad)
+        with file_progress(output) as progress:
+            held_out = read_test_data(test, image_size=image_size, color=color, progress=progress, **options)
     elif data is not None:
-        whole = training
-        training, held_out = split(whole, holdout, seed)
+        training, held_out, remarks = hold_out(training, holdout, seed)
+        for line in remarks:
+            output.say(line)
     skipped = [*training.skipped, *(held_out.skipped if test and held_out else ())]
     if skipped:
-        output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(str, skipped[:5]))}")
+        output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(named, skipped[:5]))}")
     return training, held_out
 
 

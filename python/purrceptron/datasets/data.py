@@ -30,6 +30,7 @@ class Data:
         class_names: Names in the order of the labels; a folder's are in alphabetical order.
         source: Where the samples come from, for messages: a path, or what drew them.
         skipped: Files that could not be read and were left out on request.
+        paths: Files of the samples, one each, where they come from files.
 
     Example:
         >>> Data.from_arrays(np.zeros((2, 64, 64, 3), np.uint8), [0, 1], source="by hand")
@@ -41,6 +42,7 @@ class Data:
     class_names: tuple[str, ...]
     source: str
     skipped: tuple[Path, ...] = ()
+    paths: tuple[Path, ...] = ()
 
     @classmethod
     def from_arrays(
@@ -51,6 +53,7 @@ class Data:
         *,
         source: str,
         skipped: tuple[Path, ...] = (),
+        paths: tuple[Path, ...] = (),
     ) -> "Data":
         """Check arrays as a source gave them and put them together.
 
@@ -64,6 +67,7 @@ class Data:
                 classes.
             source: What to call the data in messages.
             skipped: Files left out.
+            paths: File of each sample, if there is one.
 
         Raises:
             DataError: No samples, counts that differ, a wrong shape, NaN or infinity, or labels that are not
@@ -74,7 +78,7 @@ class Data:
         if class_names is None:
             most = int(indices.max())
             class_names = DEFAULT_CLASS_NAMES if most <= 1 else tuple(map(str, range(most + 1)))
-        return cls(samples, indices, tuple(class_names), source, skipped)
+        return cls(samples, indices, tuple(class_names), source, skipped, paths)
 
     def __len__(self) -> int:
         """Return the number of samples."""

@@ -10,27 +10,48 @@ from numpy.typing import ArrayLike, NDArray
 
 from purrceptron.datasets.data import Data
 from purrceptron.errors import DataError
-from purrceptron.images.reading import Color, PathLike, channels_of, check_image_options, load_image
+from purrceptron.images.decoding import Progress, read_files
+from purrceptron.images.reading import Color, Fit, PathLike, check_image_options, named
 
 __all__ = ["load_image_folder", "write_image_folder"]
 
 
-def load_image_folder(path: PathLike, *, image_size: int = 64, color: Color = "rgb", skip_bad: bool = False) -> Data:
+def load_image_folder(
+    path: PathLike,
+    *,
+    image_size: int = 64,
+    color: Color = "rgb",
+    fit: Fit = "cover",
+    skip_bad: bool = False,
+    memory_map: bool | None = None,
+    cache: bool = True,
+    n_threads: int | None = None,
+    progress: Progress | None = None,
+) -> Data:
     """Read a folder of class folders as one array.
 
     Hidden files and folders (a name that starts with a dot) are passed over; the order is that of the
-    names, so the same folder gives the same arrays everywhere.
+    names, so the same folder gives the same arrays everywhere, with any number of threads.
+
+    Decoded pixels are kept in the folder that `PURRCEPTRON_CACHE` names ("off" for none), by default
+    ~/.cache/purrceptron: up to 10 GB, known by the content of the photo files. `purr data cache` shows and clears them.
 
     Args:
         path: Folder with one folder per class; a class is named by its folder.
-        image_size: Side in pixels; photos are scaled to cover the square, then cropped.
+        image_size: Side in pixels of the square to which photos are scaled.
         color: "rgb" or "grey".
+        fit: "cover" crops to the square, "contain" adds black bars, "stretch" bends; see `load_image`.
         skip_bad: Leave out what is no readable photo, and list it in `skipped`, instead of refusing the
             folder.
+        memory_map: Whether the pictures stay in a file on disk, from which a training takes what it needs: for sets
+            that are larger than the memory. They are then read-only. Left out, sets above 1 GiB are.
+        cache: Whether decoded pixels are looked for and kept on disk.
+        n_threads: Threads that decode; left out, as everywhere in the library.
+        progress: Called after each photo with the number of files done, and of all.
 
     Returns:
         images `(samples, image_size, image_size, channels)` uint8, labels `(samples,)` int64, class names in
-        alphabetical order, skipped files.
+        alphabetical order, skipped files, paths.
 
     Raises:
         DataError: A file cannot be read as an image or lies where none belongs (names the file), a class
@@ -42,7 +63,7 @@ def load_image_folder(path: PathLike, *, image_size: int = 64, color: Color = "r
         >>> load_image_folder("photos").class_names  # doctest: +SKIP
         ('cat', 'dog')
     """
-    check_image_options(image_size, color)
+    check_image_options(image_size, color, fit)
     classes, strays = _listing(Path(path))
     misplaced = [(file, "lies beside the class folders") for file in strays]
     files: list[tuple[Path, int]] = []
@@ -55,28 +76,40 @@ def load_image_folder(path: PathLike, *, image_size: int = 64, color: Color = "r
             else:
                 misplaced.append((photo, "is no regular file"))
     if not classes:
-        raise DataError(f"{path}: there is no class; expected one folder of photos per class, such as {path}/cat")
+        raise DataError(
+            f"{named(path)}: there is no class; expected one folder of photos per class, such as {named(path)}/cat"
+        )
     if misplaced and not skip_bad:
         entry, why = misplaced[0]
-        raise DataError(f"{entry}: {why}, where only photos in class folders belong; {_REMEDY}")
-
-    images = np.empty((len(files), image_size, image_size, channels_of(color)), np.uint8)
-    labels: list[int] = []
-    skipped = [entry for entry, _ in misplaced]
-    for photo, label in files:
-        try:
-            images[len(labels)] = load_image(photo, image_size=image_size, color=color)
-        except DataError as error:
-            if not skip_bad:
-                raise DataError(f"{error}; {_REMEDY}") from error
-            skipped.append(photo)
-        else:
-            labels.append(label)
+        raise DataError(f"{named(entry)}: {why}, where only photos in class folders belong; {_REMEDY}")
+    try:
+        reading = read_files(
+            [photo for photo, _ in files],
+            image_size=image_size,
+            color=color,
+            fit=fit,
+            skip_bad=skip_bad,
+            memory_map=memory_map,
+            use_cache=cache,
+            n_threads=n_threads,
+            progress=progress,
+        )
+    except DataError as error:
+        raise DataError(f"{error}; {_REMEDY}") from error
+    kept = [files[index] for index in reading.indices]
+    labels = [label for _, label in kept]
     for label in sorted(set(range(len(classes))).difference(labels)):
-        raise DataError(f"{classes[label]}: the class has no photo that can be read; add photos or remove the folder")
-    names = tuple(folder.name for folder in classes)
+        raise DataError(
+            f"{named(classes[label])}: the class has no photo that can be read; add photos or remove the folder"
+        )
+    skipped = sorted([entry for entry, _ in misplaced] + [files[index][0] for index in reading.refused])
     return Data.from_arrays(
-        images[: len(labels)], labels, names, source=os.fspath(path), skipped=tuple(sorted(skipped))
+        reading.images,
+        labels,
+        tuple(folder.name for folder in classes),
+        source=os.fspath(path),
+        skipped=tuple(skipped),
+        paths=tuple(photo for photo, _ in kept),
     )
 
 

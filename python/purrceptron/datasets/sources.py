@@ -10,7 +10,8 @@ from purrceptron.datasets.data import Data
 from purrceptron.datasets.folders import load_image_folder
 from purrceptron.datasets.tables import load_csv
 from purrceptron.errors import DataError
-from purrceptron.images.reading import Color, PathLike, check_image_options
+from purrceptron.images.decoding import Progress
+from purrceptron.images.reading import Color, Fit, PathLike, check_image_options
 
 __all__ = ["load_data"]
 
@@ -20,8 +21,10 @@ def load_data(
     *,
     image_size: int = 64,
     color: Color = "rgb",
+    fit: Fit = "cover",
     skip_bad: bool = False,
     split: Split = "train",
+    progress: Progress | None = None,
 ) -> Data:
     """Read labelled data: a folder of class folders, the course's .h5, the series' CSV, or an .npz.
 
@@ -29,9 +32,11 @@ def load_data(
         path: What to read; a file's kind is told by its ending (.h5, .hdf5, .csv, .npz).
         image_size: Side in pixels to which a folder's photos are scaled. Arrays come as they are stored.
         color: "rgb" or "grey", for a folder's photos as well.
+        fit: How a folder's photos are brought to a square, "cover", "contain" or "stretch", see `load_image`.
         skip_bad: Leave out a folder's files that are no readable photo and list them in `skipped`.
         split: Part of an .h5 that has two: "train" (or the only one), "test", or "any" ("test", or the only one). Other
             sources have one part.
+        progress: Called as a folder's photos are read, with the number of files done, and of all.
 
     Returns:
         images, labels, class names, source and skipped files.
@@ -47,12 +52,14 @@ def load_data(
         >>> load_data("train_catvnoncat.h5")  # doctest: +SKIP
         Data(209 samples of (64, 64, 3) uint8: 137 'non-cat', 72 'cat'; from train_catvnoncat.h5)
     """
-    check_image_options(image_size, color)
+    check_image_options(image_size, color, fit)
     if split not in get_args(Split):
         raise ValueError(f"split must be one of {', '.join(map(repr, get_args(Split)))}; got {split!r}")
     place = Path(path)
     if place.is_dir():
-        return load_image_folder(place, image_size=image_size, color=color, skip_bad=skip_bad)
+        return load_image_folder(
+            place, image_size=image_size, color=color, fit=fit, skip_bad=skip_bad, progress=progress
+        )
     if not place.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(place))
     match place.suffix.lower():

@@ -142,7 +142,7 @@ def one_picture(classifier: PhotoClassifier, image: ArrayLike | PathLike) -> Arr
     """The photo as the classifier takes it, `(1, size, size, channels)`."""
     classifier.class_names_  # noqa: B018  (refuses one that has learnt nothing)
     several = [image] if isinstance(image, str | os.PathLike) else np.asarray(image)[None]
-    return as_pictures(several, classifier.image_size, classifier.color, "image")
+    return as_pictures(several, classifier.image_size, classifier.color, "image", classifier.image_fit)
 
 
 def target_place(classifier: PhotoClassifier, picture: Array, target: str | int | None) -> int:

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from purrceptron import _core
 from purrceptron.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Color", "Fit", "PathLike", "load_image", "load_images"]
 
 Color: TypeAlias = Literal["rgb", "grey"]
-Fit: TypeAlias = Literal["cover", "stretch"]
+Fit: TypeAlias = Literal["cover", "contain", "stretch"]
 PathLike: TypeAlias = str | os.PathLike[str]
 
 # Only these are tried: Pillow knows some 40 more formats, and one of them (EPS) starts another program.
@@ -38,8 +39,9 @@ def load_image(path: PathLike, *, image_size: int = 64, color: Color = "rgb", fi
         path: A PNG, JPEG, GIF, BMP, PPM, WebP or TIFF file.
         image_size: Side of the result in pixels; 64 is what the standard network takes.
         color: "rgb" gives 3 channels, "grey" gives 1 (luma, ITU-R 601).
-        fit: "cover" scales the photo until it covers the square, then crops the centre; "stretch" scales
-            both sides alone, so nothing is cropped and proportions are lost.
+        fit: "cover" scales the photo until it covers the square, then crops the centre; "contain" scales it
+            until it lies within the square, between black bars (zeros, to which a network gives no weight);
+            "stretch" scales both sides alone, so nothing is cropped and proportions are lost.
 
     Returns:
         The picture, `(image_size, image_size, channels)` uint8.
@@ -56,17 +58,16 @@ def load_image(path: PathLike, *, image_size: int = 64, color: Color = "rgb", fi
     """
     check_image_options(image_size, color, fit)
     with open(path, "rb") as file:  # opened here, so that a missing or forbidden file stays an OSError
-        try:
-            return _read(file, image_size, color, fit)
-        except Exception as error:
-            # Damaged files make Pillow raise OSError, SyntaxError, ValueError, struct.error and more.
-            if is_system_error(error):
-                raise
-            raise DataError(_refusal(path, error)) from error
+        return decode(file, path, image_size, color, fit)
 
 
 def load_images(
-    paths: Iterable[PathLike], *, image_size: int = 64, color: Color = "rgb", fit: Fit = "cover"
+    paths: Iterable[PathLike],
+    *,
+    image_size: int = 64,
+    color: Color = "rgb",
+    fit: Fit = "cover",
+    n_threads: int | None = None,
 ) -> NDArray[np.uint8]:
     """Read photo files as one array; see `load_image` for how each is read.
 
@@ -74,7 +75,8 @@ def load_images(
         paths: The files, in the order of the result. None at all gives an array of no samples.
         image_size: Side of every picture in pixels.
         color: "rgb" or "grey".
-        fit: "cover" or "stretch".
+        fit: "cover", "contain" or "stretch".
+        n_threads: Threads that decode; left out, as everywhere in the library. The result is the same.
 
     Returns:
         The pictures, `(files, image_size, image_size, channels)` uint8.
@@ -92,11 +94,39 @@ def load_images(
     check_image_options(image_size, color, fit)
     if isinstance(paths, str | os.PathLike):
         raise TypeError(f"paths must be a list of paths, got the one path {os.fspath(paths)!r}; write [path]")
+    from purrceptron.images.decoding import in_order  # which reads by this module
+
     files = list(paths)
     images = np.empty((len(files), image_size, image_size, channels_of(color)), np.uint8)
-    for index, file in enumerate(files):
-        images[index] = load_image(file, image_size=image_size, color=color, fit=fit)
+
+    def read(file: PathLike) -> NDArray[np.uint8]:
+        return load_image(file, image_size=image_size, color=color, fit=fit)
+
+    for index, image in enumerate(in_order(read, files, _core.thread_count(n_threads))):
+        images[index] = image
     return images
+
+
+def decode(file: IO[bytes], path: PathLike, image_size: int, color: Color, fit: Fit) -> NDArray[np.uint8]:
+    """The picture in an open file, as `load_image` gives it; `path` is what messages call it."""
+    try:
+        return _read(file, image_size, color, fit)
+    except Exception as error:
+        # Damaged files make Pillow raise OSError, SyntaxError, ValueError, struct.error and more.
+        if is_system_error(error):
+            raise
+        empty = file.seek(0, os.SEEK_END) == 0
+        raise DataError(f"{named(path)}: the file is empty" if empty else _refusal(path, error)) from error
+
+
+def named(path: PathLike) -> str:
+    r"""A path as a message may repeat it: in one line, and no terminal obeys it.
+
+    Example:
+        >>> named("two\nlines.png")
+        'two\\nlines.png'
+    """
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in os.fspath(path))
 
 
 def is_system_error(error: Exception) -> bool:
@@ -127,7 +157,7 @@ def check_image_options(image_size: int, color: str, fit: str = "cover") -> None
 def _refusal(path: PathLike, error: Exception) -> str:
     from PIL import Image, UnidentifiedImageError
 
-    name = os.fspath(path)
+    name = named(path)
     if isinstance(error, UnidentifiedImageError):
         return f"{name}: no image that can be read (known are {', '.join(_FORMATS)})"
     if isinstance(error, Image.DecompressionBombError):
@@ -142,18 +172,28 @@ def _read(file: IO[bytes], size: int, color: Color, fit: Fit) -> NDArray[np.uint
         opened.draft(None, (size * _JPEG_MARGIN, size * _JPEG_MARGIN))
         opened.load()
         turn = _turn_of(opened)
-        picture = _to_eight_bits(opened)
+        # Turned before it is scaled: the resize rounds after each direction, so the order would show in the last bit.
+        picture = _to_eight_bits(opened if turn is None else opened.transpose(turn))
         if picture.has_transparency_data:
             paper = Image.new("RGBA", picture.size, "white")
             paper.alpha_composite(picture.convert("RGBA"))
             picture = paper
         picture = picture.convert("RGB" if color == "rgb" else "L")
-        box = _centre_square(picture.size) if fit == "cover" else (0.0, 0.0, *picture.size)
-        picture = picture.resize((size, size), Image.Resampling.BICUBIC, box=box)
-    # The crop is symmetric, so the few pixels left can be turned instead of the many that were read.
-    if turn is not None:
-        picture = picture.transpose(turn)
+        picture = _scale(picture, size, fit)
     return np.array(picture, np.uint8).reshape(size, size, channels_of(color))
+
+
+def _scale(picture: "Image.Image", size: int, fit: Fit) -> "Image.Image":
+    """Bring a picture to a square, by antialiased bicubic interpolation."""
+    from PIL import Image
+
+    if fit != "contain":
+        box = _centre_square(picture.size) if fit == "cover" else (0.0, 0.0, *picture.size)
+        return picture.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    width, height = (max(1, round(side * size / max(picture.size))) for side in picture.size)
+    square = Image.new(picture.mode, (size, size), 0)
+    square.paste(picture.resize((width, height), Image.Resampling.BICUBIC), ((size - width) // 2, (size - height) // 2))
+    return square
 
 
 def _centre_square(size: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -18,7 +18,7 @@ from ..assessment.conformal import prediction_sets
 from ..callbacks import Callback
 from ..checkpoints import Checkpoint
 from ..errors import DataError
-from ..images.reading import Color, channels_of, check_image_options
+from ..images.reading import Color, Fit, channels_of, check_image_options
 from ..many import fit_many
 from ..metrics import accuracy
 from ..model import Sequential
@@ -74,6 +74,8 @@ class PhotoClassifier:
         solver: "auto", "direct" or "reduced", as in `Sequential.fit`.
         ensemble: Networks that are trained side by side, see `purr.fit_many`, with the seeds `seed`, `seed` + 1, ...;
             their probabilities are averaged. A model file holds one network: an ensemble can be pickled, but not saved.
+        image_fit: How photo files are brought to a square: "cover" crops, "contain" adds black bars, "stretch" bends;
+            see `purr.images.load_image`.
 
     Attributes:
         model_ (Sequential): The trained network; of an ensemble the first.
@@ -115,6 +117,7 @@ class PhotoClassifier:
         n_threads: int | None = None,
         solver: str = "auto",
         ensemble: int = 1,
+        image_fit: Fit = "cover",
     ) -> None:
         self.network = network
         self.image_size = image_size
@@ -128,6 +131,7 @@ class PhotoClassifier:
         self.n_threads = n_threads
         self.solver = solver
         self.ensemble = ensemble
+        self.image_fit: Fit = image_fit
 
     models_: tuple[Sequential, ...]
     history_: History
@@ -168,7 +172,7 @@ class PhotoClassifier:
             DivergedError: The cost is no longer finite. What was learnt before this call stays.
             KeyboardInterrupt: The weights of the last epoch are kept; of an ensemble, what was learnt before.
         """
-        check_image_options(self.image_size, self.color)
+        check_image_options(self.image_size, self.color, self.image_fit)
         classes = Classes.learn(labels, class_names, self._positive)
         targets = classes.indices(labels)
         layers = photo_layers(
@@ -311,7 +315,9 @@ class PhotoClassifier:
     def predict_proba(self, images: Pictures) -> Array:
         """Probability of each class, `(photos, classes)`, in the order of `classes_`; calibrated after `calibrate`."""
         self._fitted()
-        return self._calibrated(self._probabilities(as_pictures(images, self.image_size, self.color)))
+        return self._calibrated(
+            self._probabilities(as_pictures(images, self.image_size, self.color, fit=self.image_fit))
+        )
 
     def prediction_sets(self, images: Pictures, *, coverage: float = 0.9) -> NDArray[np.bool_]:
         """The classes that each photo may be of, `(photos, classes)`, in the order of `classes_`.
@@ -330,7 +336,7 @@ class PhotoClassifier:
         self._fitted()
         if self.calibration_ is None:
             raise ValueError(f"this {type(self).__name__} is not calibrated: call calibrate first")
-        probabilities = self._probabilities(as_pictures(images, self.image_size, self.color))
+        probabilities = self._probabilities(as_pictures(images, self.image_size, self.color, fit=self.image_fit))
         return prediction_sets(self.calibration_.scores, probabilities, coverage, class_names=self.class_names_)
 
     @property
@@ -373,7 +379,9 @@ class PhotoClassifier:
                 f"this {type(self).__name__} does not know what is usual: it was trained on fewer than 20 photos, or "
                 "by a version that did not measure it; train it again"
             )
-        return self._novelty.of(as_pictures(images, self.image_size, self.color), FirstLayer(self.models_))
+        return self._novelty.of(
+            as_pictures(images, self.image_size, self.color, fit=self.image_fit), FirstLayer(self.models_)
+        )
 
     def score(self, images: Pictures, labels: ArrayLike) -> float:
         """Share of photos that are classified as labelled; labels as for `fit`."""
@@ -442,7 +450,7 @@ class PhotoClassifier:
         return self._classes
 
     def _pictures(self, images: Pictures, targets: Indices, what: str = "images") -> Array:
-        pictures = as_pictures(images, self.image_size, self.color, what)
+        pictures = as_pictures(images, self.image_size, self.color, what, self.image_fit)
         if len(pictures) != len(targets):
             raise DataError(f"{what}: {len(pictures)} photos, but {len(targets)} labels; every photo needs one")
         return pictures
@@ -510,6 +518,7 @@ class CatClassifier(PhotoClassifier):
         n_threads: int | None = None,
         solver: str = "auto",
         ensemble: int = 1,
+        image_fit: Fit = "cover",
     ) -> None:
         super().__init__(
             network,
@@ -524,6 +533,7 @@ class CatClassifier(PhotoClassifier):
             n_threads=n_threads,
             solver=solver,
             ensemble=ensemble,
+            image_fit=image_fit,
         )
         self.positive_class = positive_class
 

@@ -18,7 +18,6 @@ from .calibration import Calibration
 from .classes import Classes
 from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
 from .curves import checked_curves
-from .novelty import FirstLayer, Novelty
 from .novelty import Novelty
 from .pictures import among_hashes
 
@@ -71,7 +70,7 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
         described = dict(settings["optimizer"])
         settings["optimizer"] = as_optimizer(described.pop("type"), **described)
     classifier = kind(**settings)
-    check_image_options(classifier.image_size, classifier.color)
+    check_image_options(classifier.image_size, classifier.color, classifier.image_fit)
     shape = (classifier.image_size, classifier.image_size, channels_of(classifier.color))
     if model.input_shape != shape:
         raise ValueError(f"photos of {shape}, but a network for {model.input_shape}")

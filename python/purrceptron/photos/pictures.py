@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
 from ..errors import DataError
-from ..images.reading import Color, PathLike, channels_of, load_images
+from ..images.reading import Color, Fit, PathLike, channels_of, load_images
 
 Pictures: TypeAlias = ArrayLike | Iterable[PathLike]
 
 
-def as_pictures(images: Pictures, image_size: int, color: Color, what: str = "images") -> Array:
+def as_pictures(images: Pictures, image_size: int, color: Color, what: str = "images", fit: Fit = "cover") -> Array:
     """Pictures as `(photos, image_size, image_size, channels)`: bytes where they are whole, else floats 0..255.
 
     Args:
@@ -26,6 +26,7 @@ def as_pictures(images: Pictures, image_size: int, color: Color, what: str = "im
         image_size: Side in pixels. Files are scaled to it; arrays must have it.
         color: "rgb" or "grey".
         what: What to call the images in messages.
+        fit: How files are brought to a square, see `load_image`.
 
     Raises:
         DataError: A file is no image; or a value is not finite or not in 0..255.
@@ -36,10 +37,10 @@ def as_pictures(images: Pictures, image_size: int, color: Color, what: str = "im
     if not isinstance(images, np.ndarray):
         images = list(cast(Iterable[PathLike], images)) if isinstance(images, Iterable) else images
         if isinstance(images, list) and all(isinstance(image, str | os.PathLike) for image in images):
-            return load_images(images, image_size=image_size, color=color)
+            return load_images(images, image_size=image_size, color=color, fit=fit)
     pixels = np.asarray(images)
     if pixels.dtype.kind == "U":
-        return load_images(pixels.tolist(), image_size=image_size, color=color)
+        return load_images(pixels.tolist(), image_size=image_size, color=color, fit=fit)
     if pixels.dtype.kind not in "fiu":
         raise TypeError(f"{what}: expected numbers 0 to 255 or paths, got an array of {pixels.dtype}")
     return _in_range(_in_shape(pixels, image_size, channels_of(color), what), what)

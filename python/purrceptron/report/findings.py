@@ -128,7 +128,7 @@ class Findings:
             >>> findings.assessment.confusion.sum(), len(findings.border)
             (20, 6)
         """
-        pictures = as_pictures(images, classifier.image_size, classifier.color)
+        pictures = as_pictures(images, classifier.image_size, classifier.color, fit=classifier.image_fit)
         probabilities = classifier.predict_proba(pictures)
         scores = assess(
             labels,
@@ -225,5 +225,5 @@ def _examined(
     pictures, labels = pictures[:_EXAMINED_AT_MOST], labels[:_EXAMINED_AT_MOST]
     if training is None:
         return doctor(pictures, labels, seed=seed)
-    learnt = as_pictures(training[0], classifier.image_size, classifier.color, "training images")
+    learnt = as_pictures(training[0], classifier.image_size, classifier.color, "training images", classifier.image_fit)
     return doctor(learnt, training[1], test=(pictures, labels), seed=seed)
