@@ -17,8 +17,10 @@ from ..errors import DataError
 from ..optimizers import as_optimizer
 from ..photos import CatClassifier, PhotoClassifier
 from ..photos.pictures import as_pictures
+from ..photos.recipes import RECIPES, Recipe
 from .options import checked_network, checked_seed
 from .output import Output, amount, output_options
+from .recipes import choose_recipe
 from .score import Evaluation
 from .sources import draw, indices_of, picture_form, read_data, read_test_data, split
 from .training_report import TrainingReport, next_steps
@@ -33,6 +35,7 @@ Examples:
   purr train
   purr train photos/ --output pets.safetensors
   purr train train_catvnoncat.h5 --test test_catvnoncat.h5
+  purr train photos/ --recipe series
   purr train photos/ --network 64-16-1 --optimizer adam --epochs 200 --batch-size 32
   purr train photos/ --checkpoint run/ --resume
 """
@@ -48,6 +51,13 @@ Examples:
     show_default=True,
     metavar="SHARE",
     help="Share of each class in DATA that is not trained on but scored on; 0 trains on all, without such a score.",
+)
+@click.option(
+    "--recipe",
+    "recipe_name",
+    type=click.Choice(RECIPES),
+    help="The series' network and procedure, or the best known for few real photos.  [default: best for DATA; series "
+    "for drawn pictures, or where an option says how to train]",
 )
 @click.option(
     "--network",
@@ -143,6 +153,7 @@ def train(
     data: str | None,
     test: str | None,
     holdout: float,
+    recipe_name: Recipe | None,
     network: str | None,
     epochs: int,
     batch_size: int | None,
@@ -171,6 +182,7 @@ def train(
     if ctx.get_parameter_source("holdout") is not click.core.ParameterSource.DEFAULT and (test or not data):
         raise click.UsageError("--holdout sets a part of DATA aside: give DATA, and no --test.", ctx)
     checkpoint = _checkpoint(ctx, directory, every, resume, force_data)
+    chosen = choose_recipe(ctx, recipe_name, data)
     _check_writable(model_file)
     training, held_out = _photos(data, test, holdout, seed, skip_bad, output)
     if learning_rate is None:
@@ -188,7 +200,7 @@ def train(
         "seed": seed,
         "n_threads": threads,
         "solver": solver,
-    }
+    } | chosen.settings
     names = training.class_names
     classifier = PhotoClassifier(**settings)
     if len(names) == 2:
@@ -210,7 +222,7 @@ def train(
         predicted = classifier.predict_proba(held_out_pictures).argmax(axis=1)
         evaluation = Evaluation(classifier.class_names_, held_out_labels, predicted, classifier.training_["photos"])
     output.say("")
-    report = TrainingReport(classifier, training, held_out, evaluation, model_file, replaced)
+    report = TrainingReport(classifier, chosen, training, held_out, evaluation, model_file, replaced)
     output.result(report.to_dict(), report.lines())
     output.say("\n".join(next_steps(model_file, data, classifier.class_names_[-1], seed)))
 

@@ -16,6 +16,7 @@ from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
 from .classes import Classes
 from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
+from .network import input_shape
 from .pictures import among_hashes
 
 _KEY = "photo_classifier"
@@ -64,9 +65,11 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
         settings["optimizer"] = as_optimizer(described.pop("type"), **described)
     classifier = kind(**settings)
     check_image_options(classifier.image_size, classifier.color)
-    shape = (classifier.image_size, classifier.image_size, channels_of(classifier.color))
+    shape = input_shape(classifier.features, classifier.image_size, channels_of(classifier.color))
+    if not isinstance(classifier.mirror, bool):
+        raise ValueError(f"mirror is {classifier.mirror!r}, neither true nor false")
     if model.input_shape != shape:
-        raise ValueError(f"photos of {shape}, but a network for {model.input_shape}")
+        raise ValueError(f"inputs of {shape}, but a network for {model.input_shape}")
     classes = Classes(**fields["classes"])
     classes = Classes(tuple(classes.names), tuple(classes.numbered), bool(classes.answers_names))
     names = classes.names
