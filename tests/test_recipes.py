@@ -1,5 +1,6 @@
 """Recipes: features of pictures, the settings that use them, and which recipe `purr train` follows."""
 
+import importlib
 import json
 import os
 from pathlib import Path
@@ -69,7 +70,7 @@ def slow_gradients(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_colors_are_those_of_a_slow_twin(channels: int) -> None:
     pictures = noise(2, 9, channels)
-    pictures[0, 0, :2] = 0, 255  # the ends of the scale
+    pictures[0, 0, :2] = [[0], [255]]  # the ends of the scale
     assert_allclose(color_histogram(pictures), [slow_colors(picture) for picture in pictures], atol=1e-6)
 
 
@@ -198,9 +199,13 @@ def test_train_says_by_which_recipe(
     assert report["recipe_reason"].startswith(reason)
 
 
-def test_drawn_pictures_are_learnt_by_the_series(tmp_path: Path) -> None:
-    assert train(tmp_path, "--recipe", "series", "--epochs", 2)["recipe"] == "series"
-    assert train(tmp_path, "--epochs", 2)["recipe"] == "series"
+def test_drawn_pictures_are_learnt_by_the_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("purrceptron.cli.train")
+    monkeypatch.setattr(module, "_DRAWN", 20)
+    monkeypatch.setattr(module, "_DRAWN_HELD_OUT", 20)
+    report = train(tmp_path)
+    assert (report["recipe"], report["recipe_reason"]) == ("series", "the pictures are drawn")
+    assert train(tmp_path, "--recipe", "best")["recipe"] == "best"
 
 
 def test_an_option_that_best_would_overrule_is_refused(photos: Path) -> None:

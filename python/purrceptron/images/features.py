@@ -26,17 +26,17 @@ _CLIP = 0.2
 # Colours decide and shapes help: a block's histogram has length 1, as the whole colour histogram has.
 _GRADIENT_SCALE = 0.1
 _CHUNK = 128
-# 1024 cos, 1024 sin of 0, 20, ..., 160 degrees.
+# 2^20 cos, 2^20 sin of 0, 20, ..., 160 degrees.
 _DIRECTIONS = (
-    (1024, 0),
-    (962, 350),
-    (784, 658),
-    (512, 887),
-    (178, 1008),
-    (-178, 1008),
-    (-512, 887),
-    (-784, 658),
-    (-962, 350),
+    (1_048_576, 0),
+    (985_339, 358_634),
+    (803_256, 674_012),
+    (524_288, 908_093),
+    (182_083, 1_032_646),
+    (-182_083, 1_032_646),
+    (-524_288, 908_093),
+    (-803_256, 674_012),
+    (-985_339, 358_634),
 )
 _COLORS = _LEVELS**3
 _GRADIENTS = (_CELLS - _BLOCK + 1) ** 2 * _BLOCK**2 * _ORIENTATIONS
