@@ -144,7 +144,8 @@ def _blocks(cells: Array, flat: float) -> NDArray[np.float32]:
     blocks = np.concatenate([cells[:, i : i + last, j : j + last] for i, j in corners], axis=-1)
     blocks = np.minimum(blocks / np.sqrt(_squares(blocks) + flat**2), _CLIP)
     blocks = blocks / np.sqrt(_squares(blocks) + 1e-4)
-    return blocks.reshape(len(cells), -1).astype(np.float32)
+    rows: NDArray[np.float32] = blocks.reshape(len(cells), -1).astype(np.float32)
+    return rows
 
 
 def _squares(blocks: Array) -> Array:
