@@ -108,7 +108,9 @@ def color_histogram(pictures: Array) -> NDArray[np.float32]:
         color = (level[..., 0] * _LEVELS + level[..., 1]) * _LEVELS + level[..., 2] + first
         weight = share[..., 0] * share[..., 1] * share[..., 2]
         counts += np.bincount(color.ravel(), weight.ravel(), photos * _COLORS)  # whole numbers below 2^53
-    return np.sqrt(counts.reshape(photos, _COLORS) / (255.0**3 * height * width)).astype(np.float32)
+    shares = counts.reshape(photos, _COLORS) / (255.0**3 * height * width)
+    roots: NDArray[np.float32] = np.sqrt(shares).astype(np.float32)
+    return roots
 
 
 def gradient_histogram(pictures: Array) -> NDArray[np.float32]:
@@ -144,8 +146,7 @@ def _blocks(cells: Array, flat: float) -> NDArray[np.float32]:
     blocks = np.concatenate([cells[:, i : i + last, j : j + last] for i, j in corners], axis=-1)
     blocks = np.minimum(blocks / np.sqrt(_squares(blocks) + flat**2), _CLIP)
     blocks = blocks / np.sqrt(_squares(blocks) + 1e-4)
-    rows: NDArray[np.float32] = blocks.reshape(len(cells), -1).astype(np.float32)
-    return rows
+    return blocks.reshape(len(cells), -1).astype(np.float32)
 
 
 def _squares(blocks: Array) -> Array:
