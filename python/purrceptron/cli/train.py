@@ -20,10 +20,12 @@ from ..images.reading import Fit, named
 from ..optimizers import as_optimizer
 from ..photos import CatClassifier, PhotoClassifier
 from ..photos.pictures import as_pictures
+from ..photos.recipes import RECIPES, Recipe
 from .calibrating import FEWEST_OF_CLASS, FOLDS, MOST_PHOTOS, calibrate, usual_folds
 from .file_progress import file_progress
 from .options import checked_network, checked_seed
 from .output import Output, amount, output_options
+from .recipes import choose_recipe
 from .score import Evaluation
 from .sources import draw, hold_out, indices_of, picture_form, read_data, read_test_data, same_photos
 from .training_report import TrainingReport, next_steps
@@ -40,6 +42,7 @@ Examples:
   purr train
   purr train photos/ --output pets.safetensors
   purr train train_catvnoncat.h5 --test test_catvnoncat.h5
+  purr train photos/ --recipe series
   purr train photos/ --network 64-16-1 --optimizer adam --epochs 200 --batch-size 32
   purr train photos/ --checkpoint run/ --resume
 """
@@ -55,6 +58,13 @@ Examples:
     show_default=True,
     metavar="SHARE",
     help="Share of each class in DATA that is not trained on but scored on; 0 trains on all, without such a score.",
+)
+@click.option(
+    "--recipe",
+    "recipe_name",
+    type=click.Choice(RECIPES),
+    help="The series' network and procedure, or the best known for few real photos.  [default: best for DATA; series "
+    "for drawn pictures, or where an option says how to train]",
 )
 @click.option(
     "--network",
@@ -164,6 +174,7 @@ def train(
     data: str | None,
     test: str | None,
     holdout: float,
+    recipe_name: Recipe | None,
     network: str | None,
     epochs: int,
     batch_size: int | None,
@@ -196,6 +207,7 @@ def train(
     if folds == 1:
         raise click.UsageError("--folds takes 2 or more parts, or 0 for no calibration.", ctx)
     checkpoint = _checkpoint(ctx, directory, every, resume, force_data)
+    chosen = choose_recipe(ctx, recipe_name, data)
     _check_writable(model_file)
     training, held_out = _photos(data, test, holdout, seed, output, fit=fit, skip_bad=skip_bad)
     if learning_rate is None:
@@ -214,7 +226,7 @@ def train(
         "seed": seed,
         "n_threads": threads,
         "solver": solver,
-    }
+    } | chosen.settings
     names = training.class_names
     classifier = PhotoClassifier(**settings)
     if len(names) == 2:
@@ -243,7 +255,7 @@ def train(
         predicted = classifier.predict_proba(held_out_pictures).argmax(axis=1)
         evaluation = Evaluation(classifier.class_names_, held_out_labels, predicted, classifier.training_["photos"])
     output.say("")
-    report = TrainingReport(classifier, training, held_out, evaluation, model_file, replaced)
+    report = TrainingReport(classifier, chosen, training, held_out, evaluation, model_file, replaced)
     output.result(report.to_dict(), report.lines())
     output.say("\n".join(next_steps(model_file, data, classifier.class_names_[-1], seed)))
 

@@ -13,6 +13,7 @@ from ..datasets import Data
 from ..layers import Dense
 from ..photos import PhotoClassifier
 from .output import amount, facts
+from .recipes import ChosenRecipe
 from .score import Evaluation, Score
 from .sources import counts, describe
 
@@ -24,6 +25,7 @@ class TrainingReport:
 
     Args:
         classifier: What was trained.
+        recipe: By which recipe, and why.
         training: The photos that it was trained on.
         held_out: Photos that it was not trained on, if there are any.
         evaluation: How it does on these.
@@ -34,13 +36,14 @@ class TrainingReport:
     def __init__(
         self,
         classifier: PhotoClassifier,
+        recipe: ChosenRecipe,
         training: Data,
         held_out: Data | None,
         evaluation: Evaluation | None,
         model_file: str,
         replaced: bool,
     ) -> None:
-        self.classifier = classifier
+        self.classifier, self.recipe = classifier, recipe
         self.training, self.held_out, self.evaluation = training, held_out, evaluation
         self.model_file, self.bytes, self.replaced = model_file, os.path.getsize(model_file), replaced
         model = classifier.model_
@@ -68,6 +71,9 @@ class TrainingReport:
             },
             "held_out": held_out and {"source": held_out.source, "photos": counts(held_out)},
             "classes": list(classifier.class_names_),
+            "recipe": self.recipe.name,
+            "recipe_reason": self.recipe.reason,
+            "features": classifier.features,
             "network": self.network,
             "weights": self.weights,
             "epochs": summary["epochs"],
@@ -100,6 +106,7 @@ class TrainingReport:
             rows.append(("positive", f"{names[-1]!r} (--positive-class says otherwise)"))
         rate = f"{classifier.optimizer} at {classifier.learning_rate:g}"
         rows += [
+            ("recipe", f"{self.recipe.name}: {self.recipe.reason}"),
             ("network", f"{self.network}, {self.weights:,} weights, seed {classifier.seed}"),
             ("training", f"{summary['epochs']:,} epochs of {rate}, {self.batch}"),
             ("solver", f"{history.solver}: {history.solver_reason}"),

@@ -11,13 +11,14 @@ from typing import Any, Self, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arrays import Array
+from .._arrays import Array, ClassWeight
 from .._spec import MOST_SEED, check_whole
 from ..assessment.calibration import scale_probabilities
 from ..assessment.conformal import prediction_sets
 from ..callbacks import Callback
 from ..checkpoints import Checkpoint
 from ..errors import DataError
+from ..images.features import Features, picture_features
 from ..images.reading import Color, Fit, channels_of, check_image_options
 from ..many import fit_many
 from ..metrics import accuracy
@@ -27,7 +28,7 @@ from ..trainer import History
 from .calibration import Calibration, calibration_of
 from .classes import Classes, Indices
 from .curves import Curves, thinned_curves
-from .network import photo_layers
+from .network import input_shape, photo_layers
 from .novelty import FirstLayer, Novelty
 from .pictures import Pictures, as_pictures, data_hash, pack_hashes, photo_hashes
 
@@ -76,6 +77,13 @@ class PhotoClassifier:
             their probabilities are averaged. A model file holds one network: an ensemble can be pickled, but not saved.
         image_fit: How photo files are brought to a square: "cover" crops, "contain" adds black bars, "stretch" bends;
             see `purr.images.load_image`.
+        features: What the network sees: "pixels"; "colors", a histogram of colours; or "histograms", of colours and of
+            gradients, see `purrceptron.images.features`. Photos go in as ever.
+        mirror: Whether to train on the photos and their mirror images, and to average the probabilities of both: a
+            photo and its mirror image then have the same answer.
+        l2: Weight decay of all kernels, see `purr.Dense`.
+        class_weight: "balanced" lets every class count alike however many photos it has, which suits photos whose
+            class shares may differ from those trained on; or as in `Sequential.fit`.
 
     Attributes:
         model_ (Sequential): The trained network; of an ensemble the first.
@@ -118,6 +126,10 @@ class PhotoClassifier:
         solver: str = "auto",
         ensemble: int = 1,
         image_fit: Fit = "cover",
+        features: Features = "pixels",
+        mirror: bool = False,
+        l2: float = 0.0,
+        class_weight: ClassWeight | None = None,
     ) -> None:
         self.network = network
         self.image_size = image_size
@@ -132,6 +144,10 @@ class PhotoClassifier:
         self.solver = solver
         self.ensemble = ensemble
         self.image_fit: Fit = image_fit
+        self.features: Features = features
+        self.mirror = mirror
+        self.l2 = l2
+        self.class_weight = class_weight
 
     models_: tuple[Sequential, ...]
     history_: History
@@ -181,9 +197,11 @@ class PhotoClassifier:
             channels=channels_of(self.color),
             classes=len(classes.names),
             kernel_initializer=self.kernel_initializer,
+            features=self.features,
+            l2=self.l2,
         )
         optimizer = as_optimizer(self.optimizer, learning_rate=self.learning_rate)
-        shape = (self.image_size, self.image_size, channels_of(self.color))
+        shape = input_shape(self.features, self.image_size, channels_of(self.color))
         ensemble = check_whole("ensemble", self.ensemble, 1)
         if ensemble > 1 and callbacks:
             raise ValueError(f"callbacks watch one network, but ensemble is {ensemble}")
@@ -195,22 +213,24 @@ class PhotoClassifier:
         if validation_data is not None:
             validation_targets = classes.indices(validation_data[1])
             validation_pictures = self._pictures(validation_data[0], validation_targets, "validation images")
-            validation_data = validation_pictures, validation_targets
+            validation_data = picture_features(validation_pictures, self.features), validation_targets
         settings: dict[str, Any] = {
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "optimizer": optimizer,
             "loss": "binary_cross_entropy" if models[0].outputs == 1 else "cross_entropy",
             "validation_data": validation_data,
+            "class_weight": self.class_weight,
             "n_threads": self.n_threads,
             "solver": self.solver,
         }
+        samples, answers = self._samples(pictures, targets)
         if ensemble > 1:
-            histories = fit_many(models, pictures, targets, **settings)
+            histories = fit_many(models, samples, answers, **settings)
         else:
             try:
                 settings |= {"callbacks": callbacks, "verbose": verbose, "checkpoint": checkpoint, "resume": resume}
-                histories = [models[0].fit(pictures, targets, **settings)]
+                histories = [models[0].fit(samples, answers, **settings)]
             except KeyboardInterrupt:
                 self._learnt(models, classes, pictures, targets, [])
                 raise
@@ -455,8 +475,17 @@ class PhotoClassifier:
             raise DataError(f"{what}: {len(pictures)} photos, but {len(targets)} labels; every photo needs one")
         return pictures
 
+    def _samples(self, pictures: Array, targets: Indices) -> tuple[Array, Indices]:
+        """What the networks learn from: the features of the photos, and then of their mirror images."""
+        samples = picture_features(pictures, self.features)
+        if not self.mirror:
+            return samples, targets
+        mirrored = picture_features(pictures, self.features, mirrored=True)
+        return np.concatenate([samples, mirrored]), np.concatenate([targets, targets])
+
     def _probabilities(self, pictures: Array) -> Array:
-        each = [model.predict_proba(pictures, n_threads=self.n_threads) for model in self.models_]
+        views = [picture_features(pictures, self.features, mirrored=m) for m in ((False, True)[: 1 + self.mirror])]
+        each = [model.predict_proba(view, n_threads=self.n_threads) for model in self.models_ for view in views]
         probabilities = each[0] if len(each) == 1 else np.mean(each, axis=0)
         return probabilities if self.model_.outputs > 1 else np.hstack([1 - probabilities, probabilities])
 
@@ -519,6 +548,10 @@ class CatClassifier(PhotoClassifier):
         solver: str = "auto",
         ensemble: int = 1,
         image_fit: Fit = "cover",
+        features: Features = "pixels",
+        mirror: bool = False,
+        l2: float = 0.0,
+        class_weight: ClassWeight | None = None,
     ) -> None:
         super().__init__(
             network,
@@ -534,6 +567,10 @@ class CatClassifier(PhotoClassifier):
             solver=solver,
             ensemble=ensemble,
             image_fit=image_fit,
+            features=features,
+            mirror=mirror,
+            l2=l2,
+            class_weight=class_weight,
         )
         self.positive_class = positive_class
 

@@ -18,6 +18,7 @@ from .calibration import Calibration
 from .classes import Classes
 from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
 from .curves import checked_curves
+from .network import input_shape
 from .novelty import Novelty
 from .pictures import among_hashes
 
@@ -71,9 +72,11 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
         settings["optimizer"] = as_optimizer(described.pop("type"), **described)
     classifier = kind(**settings)
     check_image_options(classifier.image_size, classifier.color, classifier.image_fit)
-    shape = (classifier.image_size, classifier.image_size, channels_of(classifier.color))
+    shape = input_shape(classifier.features, classifier.image_size, channels_of(classifier.color))
+    if not isinstance(classifier.mirror, bool):
+        raise ValueError(f"mirror is {classifier.mirror!r}, neither true nor false")
     if model.input_shape != shape:
-        raise ValueError(f"photos of {shape}, but a network for {model.input_shape}")
+        raise ValueError(f"inputs of {shape}, but a network for {model.input_shape}")
     classes = Classes(**fields["classes"])
     classes = Classes(tuple(classes.names), tuple(classes.numbered), bool(classes.answers_names))
     names = classes.names
