@@ -259,7 +259,7 @@ class PhotoClassifier:
             "photo_hashes": pack_hashes(photo_hashes(pictures)),
             "curves": thinned_curves(histories),
         }
-        self._novelty = Novelty.learn(pictures, FirstLayer(models))
+        self._novelty = Novelty.learn(pictures, self._seen)
 
     @property
     def model_(self) -> Sequential:
@@ -399,9 +399,11 @@ class PhotoClassifier:
                 f"this {type(self).__name__} does not know what is usual: it was trained on fewer than 20 photos, or "
                 "by a version that did not measure it; train it again"
             )
-        return self._novelty.of(
-            as_pictures(images, self.image_size, self.color, fit=self.image_fit), FirstLayer(self.models_)
-        )
+        return self._novelty.of(as_pictures(images, self.image_size, self.color, fit=self.image_fit), self._seen)
+
+    def _seen(self, pictures: Array) -> Array:
+        """What the first dense layer makes of photos, before the activation."""
+        return FirstLayer(self.models_)(picture_features(pictures, self.features))
 
     def score(self, images: Pictures, labels: ArrayLike) -> float:
         """Share of photos that are classified as labelled; labels as for `fit`."""
