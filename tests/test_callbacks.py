@@ -470,3 +470,18 @@ def test_a_condition_stops_the_training() -> None:
     history = network().fit(X, Y, epochs=9, metrics="accuracy", callbacks=[condition])
     assert len(history.loss) == 3
     assert condition.stopped_epoch == 2
+
+
+def test_without_a_terminal_a_long_training_writes_ten_lines_and_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = iter(range(0, 10**6, 2))
+    monkeypatch.setattr("purrceptron.callbacks.progress.time.monotonic", lambda: float(next(seconds)))
+    bar = purr.ProgressBar()
+    bar.on_train_begin(purr.Sequential.from_string("1-1", seed=0), 2500)
+    for epoch in range(2500):
+        bar.on_epoch_end(epoch, {"loss": 0.5, "val_loss": 0.625, "val_accuracy": 0.75})
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 11
+    assert "502/2,500  cost 0.5000  validation cost 0.6250  validation accuracy 0.7500" in lines[2]
+    assert all(line.endswith(" left") for line in lines[:-1])

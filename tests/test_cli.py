@@ -667,13 +667,14 @@ def test_a_learning_rate_that_is_no_number_is_refused(value: str, pictures: Path
 
 
 def test_every_command_has_help_with_an_example() -> None:
-    for arguments in (("train",), ("predict",), ("evaluate",), ("show",), ("data", "make"), ("doctor",), ("trace",)):
+    commands = ["train", "predict", "evaluate", "report", "show", "data make", "doctor", "trace"]
+    for arguments in map(str.split, commands):
         shown = run(*arguments, "--help").stdout
         assert f"  purr {' '.join(arguments)}" in shown.split("Example")[1]
         for option in ("--json", "--quiet", "--debug"):
             assert option in shown
-    names = [line.split()[0] for line in run("--help").stdout.split("Commands:\n")[1].splitlines()[:7]]
-    assert names == ["train", "predict", "evaluate", "show", "data", "doctor", "trace"]
+    names = [line.split()[0] for line in run("--help").stdout.split("Commands:\n")[1].splitlines()[:8]]
+    assert names == [command.split()[0] for command in commands]
 
 
 def test_version() -> None:

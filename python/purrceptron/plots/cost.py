@@ -94,5 +94,5 @@ class CostDisplay(Display):
 
 def _name(ax: Axes, name: str, epochs: Sequence[float], costs: Sequence[float], color: str) -> None:
     """The name of a curve, at its end: nobody has to match the colours of a legend."""
-    end, place = (epochs[-1], costs[-1]), {"textcoords": "offset points", "size": 9, "va": "center"}
-    ax.annotate(f"{name} {costs[-1]:.3g}", end, xytext=(5, 2), color=color, **place)
+    text, end = f"{name} {costs[-1]:.3g}", (epochs[-1], costs[-1])
+    ax.annotate(text, end, xytext=(5, 2), textcoords="offset points", color=color, size=9, va="center")

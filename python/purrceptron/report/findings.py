@@ -125,7 +125,7 @@ class Findings:
             >>> images, labels = purr.datasets.make_cats(60, seed=0)
             >>> cats = purr.CatClassifier(epochs=50).fit(images[:40], labels[:40])
             >>> findings = purr.report.Findings.gather(cats, images[40:], labels[40:])
-            >>> findings.assessment.confusion.sum(), len(findings.border)
+            >>> int(findings.assessment.confusion.sum()), len(findings.border)
             (20, 6)
         """
         pictures = as_pictures(images, classifier.image_size, classifier.color, fit=classifier.image_fit)
