@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 
 if TYPE_CHECKING:
-    from . import activations, callbacks, datasets, images, initializers, kernels, losses, metrics, photos, schedules
+    from . import (
+        activations,
+        augmentation,
+        callbacks,
+        datasets,
+        images,
+        initializers,
+        kernels,
+        losses,
+        metrics,
+        photos,
+        schedules,
+    )
     from .activations import CELU, ELU, LeakyReLU, PReLU
     from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
     from .checkpoints import Checkpoint
@@ -136,6 +148,7 @@ __all__ = [
     "WarmUp",
     "__version__",
     "activations",
+    "augmentation",
     "callbacks",
     "check_gradients",
     "datasets",

@@ -13,6 +13,7 @@ from ..datasets.cats import SMALLEST
 from ..datasets.data import DEFAULT_CLASS_NAMES
 from .options import checked_seed
 from .output import Output, amount, output_options
+from .preview import preview
 
 __all__ = ["data"]
 
@@ -24,9 +25,12 @@ Examples:
 """
 
 
-@click.group(short_help="Make photos to learn from.")
+@click.group(short_help="Make photos to learn from, look at them.")
 def data() -> None:
     """Photos to learn from."""
+
+
+data.add_command(preview)
 
 
 @data.command(short_help="Draw cats and other things into a folder.", epilog=_EXAMPLES)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from .. import _core
+from ..augmentation import Augmentation
 from ..callbacks import Callback, ProgressBar
 from ..checkpoints import Checkpoint
 from ..datasets import Data
@@ -17,7 +18,7 @@ from ..errors import DataError
 from ..optimizers import as_optimizer
 from ..photos import CatClassifier, PhotoClassifier
 from ..photos.pictures import as_pictures
-from .options import checked_network, checked_seed
+from .options import augment_option, checked_network, checked_seed
 from .output import Output, amount, output_options
 from .score import Evaluation
 from .sources import draw, indices_of, picture_form, read_data, read_test_data, split
@@ -77,6 +78,13 @@ Examples:
     type=click.FloatRange(0, min_open=True),
     metavar="R",
     help=f"Length of a step.  [default: {_USUAL['learning_rate']} for {_USUAL['optimizer']}, else the optimizer's own]",
+)
+@augment_option
+@click.option(
+    "--mixup",
+    type=click.FloatRange(0, min_open=True),
+    metavar="A",
+    help="Blend the photos of each step two by two; 0.2 is usual.  [default: not]",
 )
 @click.option(
     "--solver",
@@ -148,6 +156,8 @@ def train(
     batch_size: int | None,
     optimizer: str,
     learning_rate: float | None,
+    augmentation: tuple[Augmentation, ...],
+    mixup: float | None,
     solver: str,
     seed: int,
     threads: int | None,
@@ -188,6 +198,8 @@ def train(
         "seed": seed,
         "n_threads": threads,
         "solver": solver,
+        "augmentation": augmentation,
+        "mixup": mixup,
     }
     names = training.class_names
     classifier = PhotoClassifier(**settings)

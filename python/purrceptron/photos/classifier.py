@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from .._arrays import Array
 from .._spec import MOST_SEED, check_whole
+from ..augmentation import Augmentation, as_augmentation
 from ..callbacks import Callback
 from ..checkpoints import Checkpoint
 from ..errors import DataError
@@ -66,6 +67,10 @@ class PhotoClassifier:
         ensemble: Networks that are trained side by side, see `purr.fit_many`, with the seeds `seed`, `seed` + 1, ...;
             their probabilities are averaged. A model file holds one network: an ensemble can be pickled, but not saved.
 
+        augmentation: What is done to the photos of a training, anew in every epoch, such as
+            `[purr.augmentation.Flip(), purr.augmentation.Rotate(15)]`; predictions see photos as they are.
+        mixup: Blends the photos of each batch two by two, as in `Sequential.fit`; 0.2 is usual.
+
     Attributes:
         model_ (Sequential): The trained network; of an ensemble the first.
         models_ (tuple[Sequential, ...]): All of them.
@@ -104,6 +109,8 @@ class PhotoClassifier:
         n_threads: int | None = None,
         solver: str = "auto",
         ensemble: int = 1,
+        augmentation: Sequence[Augmentation] = (),
+        mixup: float | None = None,
     ) -> None:
         self.network = network
         self.image_size = image_size
@@ -117,6 +124,8 @@ class PhotoClassifier:
         self.n_threads = n_threads
         self.solver = solver
         self.ensemble = ensemble
+        self.augmentation = augmentation
+        self.mixup = mixup
 
     models_: tuple[Sequential, ...]
     history_: History
@@ -187,6 +196,8 @@ class PhotoClassifier:
             "validation_data": validation_data,
             "n_threads": self.n_threads,
             "solver": self.solver,
+            "augmentation": self.augmentation,
+            "mixup": self.mixup,
         }
         if ensemble > 1:
             histories = fit_many(models, pictures, targets, **settings)
@@ -347,6 +358,7 @@ class PhotoClassifier:
         settings = self.get_params() | {"n_threads": None}
         if not isinstance(self.network, str):
             settings["network"] = tuple(self.network)
+        settings["augmentation"] = as_augmentation(self.augmentation)
         return [settings, *(getattr(self, name, None) for name in ("_classes", "training_", "models_"))]
 
 
@@ -384,6 +396,8 @@ class CatClassifier(PhotoClassifier):
         n_threads: int | None = None,
         solver: str = "auto",
         ensemble: int = 1,
+        augmentation: Sequence[Augmentation] = (),
+        mixup: float | None = None,
     ) -> None:
         super().__init__(
             network,
@@ -398,6 +412,8 @@ class CatClassifier(PhotoClassifier):
             n_threads=n_threads,
             solver=solver,
             ensemble=ensemble,
+            augmentation=augmentation,
+            mixup=mixup,
         )
         self.positive_class = positive_class
 
