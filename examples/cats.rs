@@ -83,6 +83,7 @@ fn main() -> Result<()> {
         solver: Solver::Auto,
         accumulate: 1,
         mixup: None,
+        augmentation: vec![],
     };
     let history = fit_arrays(&mut trainer, &mut network, Samples::Bytes(x.view()), y.clone(), None, &options, &mut ())?;
     for report in history.epochs.iter().step_by(200).chain(history.epochs.last()) {

@@ -20,7 +20,7 @@
 //! let adam = Optimizer::new(adam, 0.01);
 //! let mut trainer = Trainer::new(&network, adam, Loss::BINARY_CROSS_ENTROPY, 1)?;
 //! let options =
-//!     FitOptions { epochs: 2000, batch_size: None, shuffle: false, metrics: vec![], solver: Solver::Auto, accumulate: 1, mixup: None };
+//!     FitOptions { epochs: 2000, batch_size: None, shuffle: false, metrics: vec![], solver: Solver::Auto, accumulate: 1, mixup: None, augmentation: vec![] };
 //! fit_arrays(&mut trainer, &mut network, Samples::Floats(x.view()), y, None, &options, &mut ())?;
 //! let p = network.predict(Samples::Floats(x.view()), false, 1)?;
 //! assert!(p[(0, 0)] < 0.1 && p[(1, 0)] > 0.9 && p[(2, 0)] > 0.9 && p[(3, 0)] < 0.1);
@@ -35,6 +35,7 @@
 //! | [`activation`], [`loss`], [`optimizer`], [`initializer`], [`metric`] | closed sets, one enum each |
 //! | [`schedule`], [`regularization`] | learning rates that change; penalties and bounds on weights |
 //! | [`spec`] | the description of a network; [`network!`] draws one |
+//! | [`augmentation`] | pictures changed at random, for training |
 //! | [`network`] | layers in order, parameters in one flat arena |
 //! | [`train`] | one step, batches, the loop |
 //! | [`file`] | model files |
@@ -49,6 +50,7 @@
 
 pub mod activation;
 mod adapt;
+pub mod augmentation;
 #[cfg(feature = "python")]
 mod bindings;
 pub mod buffer;

@@ -66,6 +66,11 @@ impl Stream {
         }
     }
 
+    /// Random bytes.
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
+
     /// True with probability `p`, in steps of 2^-32.
     pub(crate) fn chance(&mut self, p: f64) -> bool {
         f64::from(self.0.next_u32()) < p * (1u64 << 32) as f64

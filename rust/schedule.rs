@@ -333,7 +333,7 @@ fn real_power(base: f64, exponent: f64) -> f64 {
 }
 
 /// `cos(π x)` for `x` within 0..=1, by the series of cosine and sine on an eighth of the circle.
-fn cos_pi(x: f64) -> f64 {
+pub(crate) fn cos_pi(x: f64) -> f64 {
     const COS: [f64; 9] = series(0);
     const SIN: [f64; 9] = series(1);
     let folded = if x > 0.5 { 1.0 - x } else { x };
@@ -345,6 +345,12 @@ fn cos_pi(x: f64) -> f64 {
         evaluate(&COS, y * y)
     };
     if x > 0.5 { -value } else { value }
+}
+
+/// `sin(π x)` for `x` within -1..=1.
+pub(crate) fn sin_pi(x: f64) -> f64 {
+    let value = cos_pi((x.abs() - 0.5).abs());
+    if x < 0.0 { -value } else { value }
 }
 
 /// `(-1)^k / (2k + offset)!`

@@ -28,6 +28,7 @@ fn options(epochs: u64, batch_size: Option<usize>) -> FitOptions {
         solver: Solver::Auto,
         accumulate: 1,
         mixup: None,
+        augmentation: vec![],
     }
 }
 

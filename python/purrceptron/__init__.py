@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from . import (
         activations,
         assessment,
+        augmentation,
         callbacks,
         datasets,
         explanation,
@@ -152,6 +153,7 @@ __all__ = [
     "__version__",
     "activations",
     "assessment",
+    "augmentation",
     "callbacks",
     "check_gradients",
     "datasets",

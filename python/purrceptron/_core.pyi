@@ -14,6 +14,7 @@ __all__ = [
     "Trainer",
     "activation_backward",
     "activation_forward",
+    "augment",
     "dense_backward",
     "dense_forward",
     "fit_many",
@@ -34,6 +35,15 @@ _Labels = _Array | tuple[_Array, _Array]
 
 def activation_backward(activation: str, a: _Array, da: _Array, z: _Array | None = None) -> _Array: ...
 def activation_forward(activation: str, z: _Array) -> _Array: ...
+def augment(
+    pictures: _Array,
+    shape: list[int],
+    augmentation: str,
+    seed: int,
+    epoch: int,
+    first: int,
+    n_threads: int | None = None,
+) -> _Array: ...
 def dense_backward(
     dz: _Array, x: _Array, kernel: _Array, n_threads: int | None = None
 ) -> tuple[_Array, _Array, _Array]: ...

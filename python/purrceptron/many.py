@@ -13,6 +13,7 @@ from . import _core
 from ._arrays import ClassWeight, as_numbers
 from ._scores import check_metrics
 from ._spec import check_threads
+from .augmentation import Augmentation
 from .errors import DataError, DivergedError
 from .losses import Loss, as_loss
 from .model import Sequential
@@ -38,6 +39,7 @@ def fit_many(
     class_weight: ClassWeight | None = None,
     accumulate: int = 1,
     mixup: float | None = None,
+    augmentation: Sequence[Augmentation] = (),
     n_threads: int | None = None,
     solver: str = "auto",
 ) -> list[History]:
@@ -62,6 +64,7 @@ def fit_many(
         class_weight: As for `Sequential.fit`, one for all.
         accumulate: As for `Sequential.fit`.
         mixup: As for `Sequential.fit`.
+        augmentation: As for `Sequential.fit`; each network's pictures are drawn from its own seed.
         n_threads: Networks that are trained at a time; left out, `PURRCEPTRON_NUM_THREADS` or the cores.
         solver: As for `Sequential.fit`: "auto" chooses for each network by itself.
 
@@ -88,7 +91,7 @@ def fit_many(
     """
     models, optimizer = _checked(models), as_optimizer(optimizer)
     loss = None if loss is None else as_loss(loss)
-    options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate, mixup)
+    options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate, mixup, augmentation)
     if check_metrics(metrics)[1]:
         raise ValueError(f"metrics: fit_many takes names, got {metrics!r}")
     threads = _core.thread_count(check_threads(n_threads))

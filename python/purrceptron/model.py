@@ -18,6 +18,7 @@ from ._arrays import Array, ClassWeight, as_numbers, as_samples
 from ._named import cut_by_name, flattened
 from ._scores import Metric
 from ._spec import MOST_SEED, check_name, check_threads, check_whole
+from .augmentation import Augmentation
 from .batches import is_stream
 from .callbacks import Callback
 from .checkpoints import Checkpoint
@@ -229,6 +230,7 @@ class Sequential:
         class_weight: ClassWeight | None = None,
         accumulate: int = 1,
         mixup: float | None = None,
+        augmentation: Sequence[Augmentation] = (),
         steps_per_epoch: int | None = None,
         callbacks: Sequence[Callback] = (),
         n_threads: int | None = None,
@@ -268,6 +270,8 @@ class Sequential:
             accumulate: Batches whose mean gradient makes one step.
             mixup: Blends the samples of each batch two by two (Zhang et al., 2018): the share of the first is drawn
                 from Beta(mixup, mixup); 0.2 is usual. None, the default, blends nothing.
+            augmentation: What is done to pictures, anew in every epoch, such as `[purr.augmentation.Flip()]`; for uint8
+                samples of shape `(height, width, channels)`. The solver is then the direct one.
             steps_per_epoch: Batches of an epoch, where they come one by one; None takes all that there are.
             callbacks: Called before and after epochs and batches, see `purrceptron.callbacks`.
             n_threads: Threads; left out, `PURRCEPTRON_NUM_THREADS`, else the cores, or fewer by `OMP_NUM_THREADS`. The
@@ -316,6 +320,7 @@ class Sequential:
                 class_weight=class_weight,
                 accumulate=accumulate,
                 mixup=mixup,
+                augmentation=augmentation,
                 steps_per_epoch=steps_per_epoch,
                 callbacks=callbacks,
                 solver=solver,

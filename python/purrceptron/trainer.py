@@ -17,6 +17,7 @@ from . import batches as streams
 from ._arrays import Array, ClassWeight, as_samples, as_targets, as_weights
 from ._scores import Metric, Score, check_metrics
 from ._spec import check_above_zero, check_name, check_threads, check_whole
+from .augmentation import Augmentation, described
 from .callbacks import Callback, Progress, ProgressBar
 from .callbacks.watch import Watch
 from .checkpoints import Checkpoint
@@ -245,6 +246,7 @@ class Trainer:
         class_weight: ClassWeight | None = None,
         accumulate: int = 1,
         mixup: float | None = None,
+        augmentation: Sequence[Augmentation] = (),
         steps_per_epoch: int | None = None,
         callbacks: Sequence[Callback] = (),
         solver: str = "auto",
@@ -253,12 +255,13 @@ class Trainer:
         resume: bool = False,
     ) -> History:
         """Many steps, as `Sequential.fit`, going on with this trainer's optimizer."""
-        options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate, mixup)
+        options = fit_options(epochs, batch_size, shuffle, metrics, solver, accumulate, mixup, augmentation)
         functions = check_metrics(metrics)[1]
         streamed = streams.is_stream(x)
         if streamed:
-            given = {"y": y, "sample_weight": sample_weight, "mixup": mixup}
+            given: dict[str, object] = {"y": y, "sample_weight": sample_weight, "mixup": mixup}
             given["accumulate"] = accumulate if accumulate != 1 else None
+            given["augmentation"] = augmentation or None
             if unused := [name for name, value in given.items() if value is not None]:
                 raise ValueError(
                     f"{unused[0]} is not for batches that come one by one: each is (x, y) or (x, y, weights)"
@@ -272,6 +275,8 @@ class Trainer:
             raise ValueError("steps_per_epoch is for batches that come one by one")
         else:
             arrays = self._arrays(cast(ArrayLike, x), y, sample_weight, class_weight)
+            if augmentation and isinstance(self._optimizer, LBFGS):
+                raise TypeError("purr.LBFGS takes the same samples in every step, no augmentation")
         steps = None if steps_per_epoch is None else check_whole("steps_per_epoch", steps_per_epoch, 1)
         validation = None if validation_data is None else self._validation(validation_data)
         if validation_split is not None:
@@ -422,8 +427,10 @@ def fit_options(
     solver: str,
     accumulate: int = 1,
     mixup: float | None = None,
+    augmentation: Sequence[Augmentation] = (),
 ) -> dict[str, Any]:
     """What the core reads of the settings of `fit`, each checked."""
+    augmented = described(augmentation)
     return {
         "epochs": check_whole("epochs", epochs, 0),
         "batch_size": None if batch_size is None else check_whole("batch_size", batch_size, 1),
@@ -432,4 +439,5 @@ def fit_options(
         "solver": check_name("solver", solver),
         "accumulate": check_whole("accumulate", accumulate, 1),
         "mixup": None if mixup is None else check_above_zero("mixup", mixup),
+        **({"augmentation": augmented} if augmented else {}),
     }

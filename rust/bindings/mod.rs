@@ -1,5 +1,6 @@
 //! The Python module `purrceptron._core`: convert, release the interpreter, call, convert. No policy, no arithmetic.
 
+mod augmentation;
 mod checkpoint;
 mod convert;
 mod kernels;
@@ -17,6 +18,8 @@ use pyo3::prelude::*;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::augmentation::augment;
     #[pymodule_export]
     use super::checkpoint::{Checkpoint, DirectoryLock};
     #[pymodule_export]
@@ -62,7 +65,7 @@ fn thread_count(n_threads: Option<usize>) -> PyResult<usize> {
     Ok(crate::parallel::thread_count(n_threads)?)
 }
 
-/// The names in the closed set of a kind: "activation", "initializer", "loss", "optimizer", "schedule", "average", "metric", "solver", "dtype", "layer".
+/// The names in the closed set of a kind: "activation", "initializer", "loss", "optimizer", "schedule", "average", "metric", "solver", "dtype", "layer", "augmentation".
 #[pyfunction]
 fn names(kind: &str) -> Vec<&'static str> {
     use strum::VariantNames;
@@ -76,6 +79,7 @@ fn names(kind: &str) -> Vec<&'static str> {
         "metric" => crate::metric::Metric::VARIANTS,
         "solver" => crate::train::Solver::VARIANTS,
         "dtype" => crate::math::DType::VARIANTS,
+        "augmentation" => crate::augmentation::Augmentation::VARIANTS,
         "layer" => crate::spec::LayerSpec::VARIANTS,
         _ => &[],
     };

@@ -8,6 +8,7 @@ use super::checkpoint::{Checkpoint, Course, Running};
 use super::labels::Labels;
 use super::source::BatchSource;
 use super::step::{Evaluation, Memory, Trainer};
+use crate::augmentation::Augmentation;
 use crate::error::{Error, Result};
 use crate::float_mode::callback;
 use crate::math::{Float, first_not_finite};
@@ -57,6 +58,9 @@ pub struct FitOptions {
     pub accumulate: usize,
     /// The parameter of the Beta distribution by which samples are blended; none are if absent.
     pub mixup: Option<f64>,
+    /// What is done to pictures, anew in every epoch. Descriptions from before there was such a thing say nothing of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub augmentation: Vec<Augmentation>,
 }
 
 /// What an epoch gave.

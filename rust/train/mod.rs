@@ -4,6 +4,7 @@
 //! - `labels.rs`: targets, and how much each sample counts.
 //! - `objective.rs`: how a batch's loss counts, where it is not simply the mean.
 //! - `source.rs`: where batches come from.
+//! - `augmented.rs`: batches of augmented pictures.
 //! - `mixup.rs`: batches of blended samples.
 //! - `fit.rs`: epochs, validation, history.
 //! - `checkpoint.rs`: all that a training needs to go on with the same bits.
@@ -15,6 +16,7 @@
 //! - `room.rs`: the memory that a training takes for sure, asked for before it begins.
 //! - `many.rs`: several networks side by side on the same data.
 
+mod augmented;
 mod checkpoint;
 mod fit;
 mod held_out;

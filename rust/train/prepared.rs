@@ -64,7 +64,8 @@ impl<'a, F: Float> Prepared<'a, F> {
             if whole && rows.is_none() {
                 check_room::<u8>("the samples of a training", x.bytes())?;
             }
-            let held = whole.then(|| match &rows {
+            // What is augmented is packed by nobody.
+            let held = (whole && options.augmentation.is_empty()).then(|| match &rows {
                 Some(rows) => Held::new(Samples::Floats(rows.view()), None, true, threads),
                 None => Held::new(x, form.scale, form.packed, threads),
             });

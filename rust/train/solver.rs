@@ -4,14 +4,16 @@ use std::time::Instant;
 
 use ndarray::Array2;
 
+use super::augmented::{self, Augmented};
 use super::checkpoint::Checkpoint;
 use super::fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
 use super::labels::{Labels, OwnedLabels};
 use super::mixup::{self, Mixup};
 use super::prepared::{Form, Prepared};
 use super::reduced::{self, Reduction, Span};
-use super::source::{FullBatch, MiniBatches, Order, check_data};
+use super::source::{BatchSource, FullBatch, MiniBatches, Order, check_data};
 use super::step::{Evaluation, Trainer};
+use crate::augmentation::Augmenter;
 use crate::error::{Error, Result};
 use crate::math::Float;
 use crate::metric::Metric;
@@ -69,6 +71,7 @@ pub(super) fn check<F: Float>(
     if let Some(alpha) = options.mixup {
         mixup::check::<F>(alpha, trainer.loss(), network.spec())?;
     }
+    augmented::check(network, &x, &options.augmentation)?;
     trainer.check_metrics(&options.metrics, network, labels.targets)?;
     if let Some((x, labels)) = validation {
         check_data(network, trainer.loss(), &x, labels).map_err(|error| error.of("validation data"))?;
@@ -117,7 +120,9 @@ fn choose_solver<F: Float>(
     let features = network.spec().inputs();
     let optimizer = trainer.optimizer();
     let units = first_units(network);
-    let obstacle = if units.is_none() {
+    let obstacle = if !options.augmentation.is_empty() {
+        Some("augmented pictures leave the span of the samples".to_string())
+    } else if units.is_none() {
         Some("the first layer is not dense".to_string())
     } else if !optimizer.rule.commutes_with_rotation() {
         Some(format!("{} treats every weight by itself", optimizer.name()))
@@ -186,7 +191,31 @@ fn fit_steps<F: Float>(
     }
     let size = options.batch_size.unwrap_or(x.len());
     let order = if options.shuffle { Order::Shuffled(network.spec().seed) } else { Order::Sequential };
-    let mut batches = MiniBatches::new(network, trainer.loss(), x, labels, size, order)?;
+    let batches = MiniBatches::new(network, trainer.loss(), x, labels, size, order)?;
+    match x {
+        Samples::Bytes(pictures) if !options.augmentation.is_empty() => {
+            let spec = network.spec();
+            let augmenter = Augmenter::new(&options.augmentation, &spec.input_shape, spec.seed)?;
+            let scale = network.input_scale().unwrap_or(F::ONE);
+            let ahead = trainer.threads() > 1;
+            augmented::with(&augmenter, pictures, scale, ahead, |drawing| {
+                let batches = Augmented::new(batches, drawing);
+                fit_batches(trainer, network, batches, validation, options, watch)
+            })
+        }
+        _ => fit_batches(trainer, network, batches, validation, options, watch),
+    }
+}
+
+/// Trains on the batches of a source, blended where that is asked for.
+fn fit_batches<F: Float>(
+    trainer: &mut Trainer<F>,
+    network: &mut Network<F>,
+    mut batches: impl BatchSource<F> + Send,
+    validation: Option<(Samples<F>, Labels<F>)>,
+    options: &FitOptions,
+    watch: &mut (impl Watch<F> + Send),
+) -> Result<History> {
     match options.mixup {
         Some(alpha) => {
             let (seed, outputs) = (network.spec().seed, network.spec().outputs());

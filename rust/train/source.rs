@@ -1,5 +1,6 @@
 //! Where batches come from.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::labels::{Labels, OwnedLabels};
@@ -182,17 +183,51 @@ impl<'a, F: Float> MiniBatches<'a, F> {
     }
 }
 
+impl<F: Float> MiniBatches<'_, F> {
+    /// The order that an epoch has of itself.
+    pub(super) fn order_of(&self, epoch: u64, indices: &mut Vec<u32>) {
+        indices.clear();
+        match &self.order {
+            Order::Given(given) => indices.extend(given),
+            _ => indices.extend(0..self.x.len() as u32),
+        }
+        if let Order::Shuffled(seed) = self.order {
+            Stream::new(seed, "shuffle", epoch).shuffle(indices);
+        }
+    }
+
+    /// The order of the epoch at work.
+    pub(super) fn indices(&self) -> &[u32] {
+        &self.indices
+    }
+
+    /// Places in that order of the batch that begins at one.
+    pub(super) fn batch_at(&self, start: usize) -> Range<usize> {
+        start..self.indices.len().min(start + self.batch_size)
+    }
+
+    /// Passes over the next batch: its places in the order.
+    pub(super) fn pass(&mut self) -> Range<usize> {
+        let places = self.batch_at(self.next);
+        self.next = places.end;
+        places
+    }
+
+    /// A batch of other rows, with the labels of these places.
+    pub(super) fn batch_of<'b>(&'b mut self, places: Range<usize>, rows: &'b [F]) -> Batch<'b, F> {
+        let indices = &self.indices[places];
+        self.batch_labels.gather(&self.labels, indices, self.outputs);
+        let Labels { targets, weights } = self.batch_labels.view();
+        Batch { input: Input::Rows(rows), targets, samples: indices.len(), weights }
+    }
+}
+
 impl<F: Float> BatchSource<F> for MiniBatches<'_, F> {
     fn begin_epoch(&mut self, epoch: u64) {
         self.next = 0;
-        self.indices.clear();
-        match &self.order {
-            Order::Given(indices) => self.indices.extend(indices),
-            _ => self.indices.extend(0..self.x.len() as u32),
-        }
-        if let Order::Shuffled(seed) = self.order {
-            Stream::new(seed, "shuffle", epoch).shuffle(&mut self.indices);
-        }
+        let mut indices = std::mem::take(&mut self.indices);
+        self.order_of(epoch, &mut indices);
+        self.indices = indices;
     }
 
     fn put_in_order(&mut self, order: &[u32]) -> Result<()> {

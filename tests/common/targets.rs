@@ -251,8 +251,16 @@ fn go(
     let x = Array2::from_shape_fn((9, network.spec().inputs()), |(i, j)| ((i * 7 + j * 3) % 11) as f32 / 10.0);
     let y = OwnedTargets::Values((0..9).map(|i| f32::from(i % 3 == 0)).collect());
     let (epochs, metrics) = (4, vec![Metric::Accuracy, Metric::R2]);
-    let options =
-        FitOptions { epochs, batch_size: Some(2), shuffle: true, metrics, solver, accumulate: 2, mixup: None };
+    let options = FitOptions {
+        epochs,
+        batch_size: Some(2),
+        shuffle: true,
+        metrics,
+        solver,
+        accumulate: 2,
+        mixup: None,
+        augmentation: vec![],
+    };
     fit_arrays(trainer, network, Samples::Floats(x.view()), y, None, &options, watch)
 }
 

@@ -53,6 +53,7 @@ pub fn options(epochs: u64, batch_size: Option<usize>) -> FitOptions {
         solver: Solver::Direct,
         accumulate: 1,
         mixup: None,
+        augmentation: vec![],
     }
 }
 

@@ -14,6 +14,7 @@ from ..datasets.data import DEFAULT_CLASS_NAMES
 from ..images.cache import MOST_BYTES, cache_folder, clear, sizes
 from .options import checked_seed
 from .output import Output, amount, output_options
+from .preview import preview
 
 __all__ = ["data"]
 
@@ -30,9 +31,12 @@ Examples:
 """
 
 
-@click.group(short_help="Make photos to learn from; the pixels that are kept of photos.")
+@click.group(short_help="Make photos to learn from, look at them; the pixels that are kept of photos.")
 def data() -> None:
     """Photos to learn from."""
+
+
+data.add_command(preview)
 
 
 @data.command(short_help="Draw cats and other things into a folder.", epilog=_EXAMPLES)

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 import click
 
+from .. import _core
+from ..augmentation import Augmentation, from_string
 from ..strings import parse_network
 
-__all__ = ["checked_network", "checked_seed"]
+__all__ = ["augment_option", "checked_network", "checked_seed"]
+
+
+def _augmentation(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[Augmentation, ...]:
+    """Each as an object; whether its settings fit the photos is seen later."""
+    try:
+        return tuple(map(from_string, texts))
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, option) from error
+
+
+augment_option = click.option(
+    "--augment",
+    "augmentation",
+    multiple=True,
+    callback=_augmentation,
+    metavar="NAME[=N,..]",
+    help="Change photos at random in every epoch, in this way; may be given several times: "
+    f"{', '.join(_core.names('augmentation'))}, with settings as in rotate=15.",
+)
 
 
 def checked_seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:

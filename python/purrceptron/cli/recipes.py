@@ -12,7 +12,7 @@ from ..photos.recipes import Recipe, recipe
 __all__ = ["ChosenRecipe", "choose_recipe"]
 
 # Options that say how to train, which a recipe says, too.
-_PROCEDURE = ("network", "epochs", "batch_size", "optimizer", "learning_rate", "solver")
+_PROCEDURE = ("network", "epochs", "batch_size", "optimizer", "learning_rate", "solver", "augmentation", "mixup")
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,8 @@ def choose_recipe(ctx: click.Context, name: Recipe | None, data: str | None) -> 
         UsageError: --recipe best, and an option that it would overrule.
     """
     default = click.core.ParameterSource.DEFAULT
-    given = [
-        f"--{option.replace('_', '-')}" for option in _PROCEDURE if ctx.get_parameter_source(option) is not default
-    ]
+    written = {option.name: option.opts[0] for option in ctx.command.params}
+    given = [written[option] for option in _PROCEDURE if ctx.get_parameter_source(option) is not default]
     if name == "best" and given:
         raise click.UsageError(
             f"--recipe best says how to train, and so does {given[0]}: leave one of the two out.", ctx

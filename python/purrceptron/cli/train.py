@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import _core
 from .._arrays import Array
+from ..augmentation import Augmentation
 from ..callbacks import Callback, ProgressBar
 from ..checkpoints import Checkpoint
 from ..datasets import Data
@@ -23,7 +24,7 @@ from ..photos.pictures import as_pictures
 from ..photos.recipes import RECIPES, Recipe
 from .calibrating import FEWEST_OF_CLASS, FOLDS, MOST_PHOTOS, calibrate, usual_folds
 from .file_progress import file_progress
-from .options import checked_network, checked_seed
+from .options import augment_option, checked_network, checked_seed
 from .output import Output, amount, output_options
 from .recipes import choose_recipe
 from .score import Evaluation
@@ -94,6 +95,13 @@ Examples:
     type=click.FloatRange(0, min_open=True),
     metavar="R",
     help=f"Length of a step.  [default: {_USUAL['learning_rate']} for {_USUAL['optimizer']}, else the optimizer's own]",
+)
+@augment_option
+@click.option(
+    "--mixup",
+    type=click.FloatRange(0, min_open=True),
+    metavar="A",
+    help="Blend the photos of each step two by two; 0.2 is usual.  [default: not]",
 )
 @click.option(
     "--solver",
@@ -180,6 +188,8 @@ def train(
     batch_size: int | None,
     optimizer: str,
     learning_rate: float | None,
+    augmentation: tuple[Augmentation, ...],
+    mixup: float | None,
     solver: str,
     seed: int,
     threads: int | None,
@@ -226,6 +236,8 @@ def train(
         "seed": seed,
         "n_threads": threads,
         "solver": solver,
+        "augmentation": augmentation,
+        "mixup": mixup,
     } | chosen.settings
     names = training.class_names
     classifier = PhotoClassifier(**settings)

@@ -15,6 +15,7 @@ from .._arrays import Array, ClassWeight
 from .._spec import MOST_SEED, check_whole
 from ..assessment.calibration import scale_probabilities
 from ..assessment.conformal import prediction_sets
+from ..augmentation import Augmentation, as_augmentation
 from ..callbacks import Callback
 from ..checkpoints import Checkpoint
 from ..errors import DataError
@@ -85,6 +86,10 @@ class PhotoClassifier:
         class_weight: "balanced" lets every class count alike however many photos it has, which suits photos whose
             class shares may differ from those trained on; or as in `Sequential.fit`.
 
+        augmentation: What is done to the photos of a training, anew in every epoch, such as
+            `[purr.augmentation.Flip(), purr.augmentation.Rotate(15)]`; predictions see photos as they are.
+        mixup: Blends the photos of each batch two by two, as in `Sequential.fit`; 0.2 is usual.
+
     Attributes:
         model_ (Sequential): The trained network; of an ensemble the first.
         models_ (tuple[Sequential, ...]): All of them.
@@ -130,6 +135,8 @@ class PhotoClassifier:
         mirror: bool = False,
         l2: float = 0.0,
         class_weight: ClassWeight | None = None,
+        augmentation: Sequence[Augmentation] = (),
+        mixup: float | None = None,
     ) -> None:
         self.network = network
         self.image_size = image_size
@@ -148,6 +155,8 @@ class PhotoClassifier:
         self.mirror = mirror
         self.l2 = l2
         self.class_weight = class_weight
+        self.augmentation = augmentation
+        self.mixup = mixup
 
     models_: tuple[Sequential, ...]
     history_: History
@@ -189,6 +198,8 @@ class PhotoClassifier:
             KeyboardInterrupt: The weights of the last epoch are kept; of an ensemble, what was learnt before.
         """
         check_image_options(self.image_size, self.color, self.image_fit)
+        if self.features != "pixels" and as_augmentation(self.augmentation):
+            raise ValueError(f"augmentation changes pixels, but features is {self.features!r}")
         classes = Classes.learn(labels, class_names, self._positive)
         targets = classes.indices(labels)
         layers = photo_layers(
@@ -223,6 +234,8 @@ class PhotoClassifier:
             "class_weight": self.class_weight,
             "n_threads": self.n_threads,
             "solver": self.solver,
+            "augmentation": self.augmentation,
+            "mixup": self.mixup,
         }
         samples, answers = self._samples(pictures, targets)
         if ensemble > 1:
@@ -512,6 +525,7 @@ class PhotoClassifier:
         settings = self.get_params() | {"n_threads": None}
         if not isinstance(self.network, str):
             settings["network"] = tuple(self.network)
+        settings["augmentation"] = as_augmentation(self.augmentation)
         return [settings, *(getattr(self, name, None) for name in ("_classes", "training_", "models_", "calibration_"))]
 
 
@@ -554,6 +568,8 @@ class CatClassifier(PhotoClassifier):
         mirror: bool = False,
         l2: float = 0.0,
         class_weight: ClassWeight | None = None,
+        augmentation: Sequence[Augmentation] = (),
+        mixup: float | None = None,
     ) -> None:
         super().__init__(
             network,
@@ -573,6 +589,8 @@ class CatClassifier(PhotoClassifier):
             mirror=mirror,
             l2=l2,
             class_weight=class_weight,
+            augmentation=augmentation,
+            mixup=mixup,
         )
         self.positive_class = positive_class
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..augmentation import Augmentation, as_augmentation
 from ..errors import ModelFileError, told
 from ..images.reading import channels_of, check_image_options
 from ..model import Sequential
@@ -70,6 +71,7 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
     if isinstance(settings["optimizer"], dict):
         described = dict(settings["optimizer"])
         settings["optimizer"] = as_optimizer(described.pop("type"), **described)
+    settings["augmentation"] = as_augmentation(settings.get("augmentation"))
     classifier = kind(**settings)
     check_image_options(classifier.image_size, classifier.color, classifier.image_fit)
     shape = input_shape(classifier.features, classifier.image_size, channels_of(classifier.color))
@@ -113,7 +115,7 @@ def _summary(fields: dict[str, Any], classes: int) -> TrainingSummary:
 
 
 def _to_json(value: object) -> object:
-    if isinstance(value, Optimizer):
+    if isinstance(value, Optimizer | Augmentation):
         return value.to_dict()
     if isinstance(value, np.generic):
         return value.item()

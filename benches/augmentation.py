@@ -1,0 +1,106 @@
+"""Pictures a second that augmentation makes, against Pillow and NumPy doing the same: `python benches/augmentation.py`.
+
+1,000 pictures of 64 x 64 x 3 as bytes, one at a time for Pillow, as its users do. Each figure is the best of five runs,
+ours and theirs by turns in one process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageOps
+
+import purrceptron as purr
+from purrceptron.augmentation import Augmentation, augment
+
+COUNT, SIDE, RUNS = 1000, 64, 5
+BILINEAR = Image.Resampling.BILINEAR
+RANDOM = np.random.default_rng(0)
+
+Picture = Image.Image
+
+
+def affine(picture: Picture, *matrix: float) -> Picture:
+    """The picture that a map of places gives."""
+    return picture.transform((SIDE, SIDE), Image.Transform.AFFINE, matrix, BILINEAR)
+
+
+def hue(picture: Picture) -> Picture:
+    """Other hues."""
+    pixels = np.array(picture.convert("HSV"))
+    pixels[..., 0] += np.uint8(RANDOM.integers(0, 12))
+    return Image.fromarray(pixels, "HSV").convert("RGB")
+
+
+def noise(picture: Picture) -> Picture:
+    """Normal noise."""
+    added = RANDOM.standard_normal((SIDE, SIDE, 3), dtype=np.float32) * 8
+    return Image.fromarray(np.clip(np.asarray(picture) + added, 0, 255).astype(np.uint8))
+
+
+def cutout(picture: Picture) -> Picture:
+    """A grey square somewhere."""
+    x, y = RANDOM.integers(0, SIDE - 16, 2).tolist()
+    changed = picture.copy()
+    changed.paste((128, 128, 128), (x, y, x + 16, y + 16))
+    return changed
+
+
+THEIRS: dict[str, Callable[[Picture], Picture]] = {
+    "flip": lambda picture: ImageOps.mirror(picture) if RANDOM.random() < 0.5 else picture,
+    "shift": lambda picture: affine(picture, 1, 0, RANDOM.uniform(-6, 6), 0, 1, RANDOM.uniform(-6, 6)),
+    "crop": lambda picture: affine(picture, 0.9, 0, RANDOM.uniform(0, 6), 0, 0.9, RANDOM.uniform(0, 6)),
+    "rotate": lambda picture: picture.rotate(RANDOM.uniform(-15, 15), BILINEAR),
+    "scale": lambda picture: affine(picture, 1.1, 0, -3, 0, 1.1, -3),
+    "brightness": lambda picture: ImageEnhance.Brightness(picture).enhance(RANDOM.uniform(0.8, 1.2)),
+    "contrast": lambda picture: ImageEnhance.Contrast(picture).enhance(RANDOM.uniform(0.8, 1.2)),
+    "saturation": lambda picture: ImageEnhance.Color(picture).enhance(RANDOM.uniform(0.8, 1.2)),
+    "hue": hue,
+    "noise": noise,
+    "cutout": cutout,
+}
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """How long it takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def pillow(images: Any, names: list[str]) -> None:
+    """The same changes by Pillow, picture after picture."""
+    for image in images:
+        picture = Image.fromarray(image)
+        for name in names:
+            picture = THEIRS[name](picture)
+        np.asarray(picture)
+
+
+def main() -> None:
+    """Print a table in Markdown."""
+    images = RANDOM.integers(0, 256, (COUNT, SIDE, SIDE, 3), dtype=np.uint8)
+    kinds = {kind.type_name(): kind() for kind in Augmentation.__subclasses__()}
+    rows = {name: [one] for name, one in kinds.items()} | {"all together": list(kinds.values())}
+    print(
+        f"purrceptron {purr.__version__}, {COUNT} pictures of {SIDE} x {SIDE} x 3, best of {RUNS}; pictures a second\n"
+    )
+    print("| augmentation | 1 thread | 2 threads | Pillow | ratio, 1 thread |\n|---|---|---|---|---|")
+    for name, augmentation in rows.items():
+        names = list(kinds) if len(augmentation) > 1 else [name]
+        works = [
+            partial(augment, images, augmentation, n_threads=1),
+            partial(augment, images, augmentation, n_threads=2),
+            partial(pillow, images, names),
+        ]
+        best = np.min([[seconds(work) for work in works] for _ in range(RUNS)], axis=0)
+        one, two, theirs = (round(COUNT / value, -2) for value in best)
+        print(f"| {name} | {one:,.0f} | {two:,.0f} | {theirs:,.0f} | {best[2] / best[0]:.1f} |")
+
+
+if __name__ == "__main__":
+    main()

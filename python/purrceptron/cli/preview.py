@@ -1,0 +1,148 @@
+"""`purr data preview`: what augmentation makes of photos, as a contact sheet."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from ..augmentation import Augmentation, augment
+from ..datasets import Data
+from ..errors import DataError
+from .options import augment_option, checked_seed
+from .output import Output, amount, output_options
+from .sources import draw, read_data
+
+__all__ = ["preview"]
+
+_SIZE, _GAP, _TITLE = 128, 4, 16  # pixels
+
+_EXAMPLES = """\b
+Examples:
+  purr data preview
+  purr data preview photos/ --augment flip --augment rotate=15 --output sheet.png
+"""
+
+
+@click.command(short_help="Show what augmentation makes of photos.", epilog=_EXAMPLES)
+@click.argument("data", required=False, type=click.Path())
+@augment_option
+@click.option("--photos", type=click.IntRange(1, 100), default=6, show_default=True, metavar="N", help="Rows.")
+@click.option(
+    "--variants", type=click.IntRange(1, 100), default=7, show_default=True, metavar="N", help="Epochs that are shown."
+)
+@click.option(
+    "--seed",
+    type=int,
+    callback=checked_seed,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Seed of the photos chosen and of what is done to them.",
+)
+@click.option(
+    "--output",
+    "sheet_file",
+    type=click.Path(),
+    default="sheet.png",
+    show_default=True,
+    metavar="FILE",
+    help="The PNG to write; one of that name is replaced.",
+)
+@click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
+@output_options
+def preview(
+    data: str | None,
+    augmentation: tuple[Augmentation, ...],
+    photos: int,
+    variants: int,
+    seed: int,
+    sheet_file: str,
+    skip_bad: bool,
+    output: Output,
+) -> None:
+    """Write a contact sheet: photos of DATA, some of every class, and what they are in epoch after epoch of a training.
+
+    DATA is as for `purr train`; without it, cats are drawn. Without --augment the columns are one augmentation each, as
+    it is by default.
+    """
+    source = read_data(data, skip_bad=skip_bad) if data else draw(max(photos, 2), seed)
+    images = _chosen(source, photos, seed)
+    if augmentation:
+        columns = [
+            (f"epoch {epoch}", augment(images, augmentation, seed=seed, epoch=epoch)) for epoch in range(variants)
+        ]
+    else:
+        grey = images.shape[3] != 3
+        kinds = [
+            kind for kind in Augmentation.__subclasses__() if not (grey and kind.type_name() in ("saturation", "hue"))
+        ]
+        columns = [(kind.type_name(), augment(images, [kind()], seed=seed)) for kind in kinds]
+    _write(sheet_file, contact_sheet([("photo", images), *columns]))
+    names = [repr(one) for one in augmentation]
+    described = {
+        "photos": len(images),
+        "columns": len(columns),
+        "augmentation": [one.to_dict() for one in augmentation],
+    }
+    done = f"{amount(len(images), 'photo')}, each {len(columns)} times{': ' if names else ''}{', '.join(names)}"
+    output.result({"file": sheet_file, **described}, [f"{sheet_file}: {done}"])
+
+
+def _chosen(data: Data, count: int, seed: int) -> NDArray[np.uint8]:
+    """Photos of one class after the other, drawn from the seed."""
+    images = np.asarray(data.images)
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise DataError(f"{data.source}: a preview is of pictures, got {images.dtype} of shape {images.shape}")
+    generator = np.random.Generator(np.random.PCG64(seed))
+    order = generator.permutation(len(images))
+    place_in_class = np.empty(len(images), dtype=np.int64)
+    for label in np.unique(data.labels):
+        members = order[data.labels[order] == label]
+        place_in_class[members] = np.arange(len(members))
+    return images[order[np.lexsort((data.labels[order], place_in_class[order]))][:count]]
+
+
+def contact_sheet(columns: Sequence[tuple[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    """Pictures side by side, each column with its title.
+
+    Args:
+        columns: Titles, and pictures `(rows, height, width, channels)` of 1 or 3 channels, all of one shape.
+
+    Returns:
+        One picture `(height, width, 3)`.
+    """
+    from PIL import Image, ImageDraw
+
+    rows, height, width = columns[0][1].shape[:3]
+    by = max(1, _SIZE // max(height, width))
+    step_x, step_y = width * by + _GAP, height * by + _GAP
+    sheet = Image.new("RGB", (len(columns) * step_x - _GAP, rows * step_y - _GAP + _TITLE), "white")
+    pen = ImageDraw.Draw(sheet)
+    for column, (title, pictures) in enumerate(columns):
+        pen.text((column * step_x + 2, 2), title, fill="black")
+        for row, pixels in enumerate(pictures):
+            colored = np.broadcast_to(pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1], (height, width, 3))
+            picture = Image.fromarray(np.ascontiguousarray(colored).repeat(by, axis=0).repeat(by, axis=1))
+            sheet.paste(picture, (column * step_x, row * step_y + _TITLE))
+    return np.asarray(sheet)
+
+
+def _write(file: str, sheet: NDArray[np.uint8]) -> None:
+    """Write a PNG, whole or not at all."""
+    from PIL import Image
+
+    encoded = io.BytesIO()
+    Image.fromarray(sheet).save(encoded, format="PNG", optimize=True)
+    place = Path(file)
+    temporary = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(encoded.getvalue())
+        os.replace(temporary, place)
+    finally:
+        temporary.unlink(missing_ok=True)
