@@ -28,7 +28,7 @@ pub use operand::LanePanels;
 use operand::{Lanes, PackedRows, Place, contiguous, panel_width};
 use row::{FEW, multiply_column, multiply_outer, multiply_row};
 pub(crate) use tile::Tile;
-use tile::{LANES, TileRows, Tiles, largest};
+use tile::{TileRows, Tiles, group, largest};
 
 /// Steps of the depth that share one chain of sums.
 pub const BLOCK: usize = 256;
@@ -242,8 +242,7 @@ fn check(a: (usize, usize), b: (usize, usize), out: usize) -> Result<()> {
 /// Estimated time of a product in tenths of a cycle: multiplying, reading the lanes, storing. Turning numbers from one
 /// order into the other takes a cycle each.
 fn cost<F: Float>(rows: usize, lanes: &Place<F>, lane_count: usize, depth: usize, outer: Outer) -> usize {
-    let (_, groups) = largest::<F>();
-    let multiply = rows * lane_count.next_multiple_of(LANES) * depth * 10 / (groups * LANES);
+    let multiply = rows * lane_count.next_multiple_of(group::<F>()) * depth * 10 / panel_width::<F>();
     let turned = |turned, numbers| if turned { 10 * numbers } else { numbers };
     let read = turned(matches!(lanes, Place::AlongDepth(..)), lane_count * depth);
     multiply + read + turned(outer == Outer::Lanes, rows * lane_count)
@@ -285,7 +284,7 @@ fn multiply_blocks<F: Float>(
     let width = panel_width::<F>();
     let at_once = (SUMS / row_count.min(ROWS)).min(COPIED).next_multiple_of(width);
     // Packed lanes may be cut within a panel, which shares them out more evenly.
-    let unit = if matches!(lanes, Lanes::Packed(_)) { LANES } else { width };
+    let unit = if matches!(lanes, Lanes::Packed(_)) { group::<F>() } else { width };
     match outer {
         Outer::Rows if threads > 1 && row_count < lane_count.min(ROWS) && matches!(lanes, Lanes::In(_)) => {
             parallel::split_columns(threads, out, lane_count, width, scratch, &|first, rows, scratch| {
@@ -343,17 +342,17 @@ fn multiply_rows<F: Float>(
     let &Operands { ref lanes, lane_count, depth, .. } = operands;
     let Scratch { sums, rows: packed, lanes: copied, panel } = scratch;
     packed.begin();
-    let all = Tiles::of::<F>(run.len() / lane_count);
+    let all = Tiles::of(run.len() / lane_count);
     let block = lanes.whole(lane_count, depth, all.count(), copied);
-    let tiles_at_once = NEAR / ((depth + lane_count) * size_of::<F>() * largest::<F>().0);
-    for rows_here in all.groups(tiles_at_once.clamp(2, ROWS / largest::<F>().0)) {
+    let tiles_at_once = NEAR / ((depth + lane_count) * size_of::<F>() * largest().0);
+    for rows_here in all.groups(tiles_at_once.clamp(2, ROWS / largest().0)) {
         let out = &mut run[rows_here.start * lane_count..rows_here.end * lane_count];
-        let tiles = Tiles::of::<F>(rows_here.len());
+        let tiles = Tiles::of(rows_here.len());
         let rows_here = first + rows_here.start..first + rows_here.end;
         let rows = operands.tiles(tiles, rows_here.clone(), 0..depth, packed);
         for here in panels(0..lane_count, panel_width::<F>()) {
             let lanes = block.panel(here.clone(), here.start, depth, panel);
-            let width = lanes.groups * LANES;
+            let width = lanes.groups * group::<F>();
             if here.len() == width {
                 F::multiply_tiles(tiles, true, &rows, &lanes, depth, &mut out[here.start..], lane_count);
             } else {
@@ -376,8 +375,8 @@ fn sum_up<F: Float>(
 ) {
     let &Operands { ref lanes, depth, .. } = operands;
     let Scratch { sums, rows: packed, lanes: copied, panel } = scratch;
-    let tiles = Tiles::of::<F>(rows_here.len());
-    let sums = sums.room(lanes_here.len().next_multiple_of(LANES) * rows_here.len());
+    let tiles = Tiles::of(rows_here.len());
+    let sums = sums.room(lanes_here.len().next_multiple_of(group::<F>()) * rows_here.len());
     for start in (0..depth).step_by(BLOCK) {
         let steps = start..depth.min(start + BLOCK);
         let block = lanes.block(lanes_here.clone(), steps.clone(), tiles.count(), copied);
@@ -386,18 +385,21 @@ fn sum_up<F: Float>(
             let offset = here.start - lanes_here.start;
             let lanes = block.panel(here, offset, steps.len(), panel);
             let sums = &mut sums[offset * rows_here.len()..];
-            F::multiply_tiles(tiles, start == 0, &rows, &lanes, steps.len(), sums, lanes.groups * LANES);
+            F::multiply_tiles(tiles, start == 0, &rows, &lanes, steps.len(), sums, lanes.groups * group::<F>());
         }
     }
 }
+
+/// Numbers that are copied at a time; a group of lanes has one or two times as many.
+const COPY: usize = 8;
 
 /// Copies the sums of some lanes into these columns of rows.
 fn store_rows<'a, F: Float>(sums: &[F], columns: Range<usize>, rows: impl ExactSizeIterator<Item = &'a mut [F]>) {
     let (row_count, width) = (rows.len(), panel_width::<F>());
     for (i, row) in rows.enumerate() {
         for (panel, to) in row[columns.clone()].chunks_mut(width).enumerate() {
-            let start = panel * width * row_count + i * to.len().next_multiple_of(LANES);
-            if to.len() < LANES {
+            let start = panel * width * row_count + i * to.len().next_multiple_of(group::<F>());
+            if to.len() < COPY {
                 to.iter_mut().zip(&sums[start..]).for_each(|(to, sum)| *to = *sum);
             } else {
                 copy(&sums[start..], to);
@@ -409,14 +411,14 @@ fn store_rows<'a, F: Float>(sums: &[F], columns: Range<usize>, rows: impl ExactS
 /// Stores the sums of some rows and lanes lane after lane, `pitch` numbers each.
 fn store_lanes<F: Float>(sums: &[F], lanes: Range<usize>, rows: Range<usize>, out: &mut [F], pitch: usize) {
     for here in panels(lanes.clone(), panel_width::<F>()) {
-        let width = here.len().next_multiple_of(LANES);
+        let width = here.len().next_multiple_of(group::<F>());
         let offset = here.start - lanes.start;
         let sums = &sums[offset * rows.len()..][..rows.len() * width];
         let out = &mut out[offset * pitch + rows.start..];
-        if width == LANES {
-            transpose(sums.as_chunks::<LANES>().0, out, pitch, here.len());
-        } else {
-            transpose(sums.as_chunks::<{ 2 * LANES }>().0, out, pitch, here.len());
+        match width {
+            8 => transpose(sums.as_chunks::<8>().0, out, pitch, here.len()),
+            16 => transpose(sums.as_chunks::<16>().0, out, pitch, here.len()),
+            _ => transpose(sums.as_chunks::<32>().0, out, pitch, here.len()),
         }
     }
 }
@@ -424,8 +426,8 @@ fn store_lanes<F: Float>(sums: &[F], lanes: Range<usize>, rows: Range<usize>, ou
 versions! {
     /// `to = from`, as far as `to` goes.
     fn copy[F: Float](from: &[F], to: &mut [F]) {
-        let (whole, rest) = to.as_chunks_mut::<LANES>();
-        let mut from = from.as_chunks::<LANES>().0.iter();
+        let (whole, rest) = to.as_chunks_mut::<COPY>();
+        let mut from = from.as_chunks::<COPY>().0.iter();
         for (to, from) in whole.iter_mut().zip(&mut from) { *to = *from; }
         if let Some(from) = from.next() { rest.copy_from_slice(&from[..rest.len()]); }
     }

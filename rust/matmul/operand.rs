@@ -10,7 +10,7 @@ use std::ops::Range;
 use ndarray::{ArrayView2, CowArray, Ix2};
 
 use super::BLOCK;
-use super::tile::{LANES, TileLanes, TileRows, Tiles, largest};
+use super::tile::{TileLanes, TileRows, Tiles, group, largest};
 use crate::buffer::Buffer;
 use crate::isa::{prefetch, versions};
 use crate::math::{Float, scale_bytes};
@@ -137,7 +137,20 @@ pub(super) enum LaneBlock<'a, F> {
 
 /// Lanes of a full panel.
 pub(super) fn panel_width<F: Float>() -> usize {
-    largest::<F>().1 * LANES
+    Widths::of::<F>().panel
+}
+
+/// How lanes are cut into panels, the last with as many groups as it needs.
+#[derive(Clone, Copy)]
+struct Widths {
+    panel: usize,
+    group: usize,
+}
+
+impl Widths {
+    fn of<F: Float>() -> Widths {
+        Widths { panel: largest().1 * group::<F>(), group: group::<F>() }
+    }
 }
 
 impl<'a, F: Float> Lanes<'a, F> {
@@ -174,8 +187,8 @@ impl<'a, F: Float> Lanes<'a, F> {
 impl<'a, F: Float> LaneBlock<'a, F> {
     /// Some lanes and steps, copied into panels.
     fn copied(place: &Place<F>, lanes: Range<usize>, steps: Range<usize>, buffer: &'a mut Buffer<F>) -> Self {
-        let room = buffer.room(lanes.len().next_multiple_of(LANES) * steps.len());
-        fill_panels(place, room, panel_width::<F>(), lanes, steps);
+        let room = buffer.room(lanes.len().next_multiple_of(group::<F>()) * steps.len());
+        fill_panels(place, room, Widths::of::<F>(), lanes, steps);
         LaneBlock::Copied(room)
     }
 
@@ -187,35 +200,36 @@ impl<'a, F: Float> LaneBlock<'a, F> {
         steps: usize,
         buffer: &'b mut Buffer<F>,
     ) -> TileLanes<'b, F> {
-        let groups = lanes.len().div_ceil(LANES);
+        let groups = lanes.len().div_ceil(group::<F>());
+        let padded = groups * group::<F>();
         match self {
-            LaneBlock::InPlace(Place::AlongWidth(data, pitch), steps, true) if lanes.len() == groups * LANES => {
+            LaneBlock::InPlace(Place::AlongWidth(data, pitch), steps, true) if lanes.len() == padded => {
                 let followed = data.len() > CACHED;
                 TileLanes { data: &data[steps.start * pitch + lanes.start..], pitch: *pitch, groups, followed }
             }
             LaneBlock::InPlace(place, steps, _) => {
-                let pitch = groups * LANES;
-                let room = buffer.room(steps.len() * pitch);
-                fill(place, room, pitch, lanes, steps.start);
-                TileLanes { data: room, pitch, groups, followed: false }
+                let room = buffer.room(steps.len() * padded);
+                fill(place, room, padded, lanes, steps.start);
+                TileLanes { data: room, pitch: padded, groups, followed: false }
             }
             LaneBlock::Copied(data) => {
                 let followed = (offset + lanes.len()) * steps < data.len();
-                TileLanes { data: &data[offset * steps..], pitch: groups * LANES, groups, followed }
+                TileLanes { data: &data[offset * steps..], pitch: padded, groups, followed }
             }
             LaneBlock::Packed(panels, steps) => panels.panel(lanes.start, groups, steps.clone(), buffer),
         }
     }
 }
 
-/// Copies some lanes and steps into panels of `width` lanes, the last with as many groups as it needs.
+/// Copies some lanes and steps into panels.
 fn fill_panels<T: Copy + Default>(
     place: &Place<T>,
     to: &mut [T],
-    width: usize,
+    widths: Widths,
     lanes: Range<usize>,
     steps: Range<usize>,
 ) {
+    let width = widths.panel;
     let whole = match place {
         // All panels at once: long runs of memory.
         Place::AlongWidth(data, pitch) => {
@@ -233,7 +247,7 @@ fn fill_panels<T: Copy + Default>(
     };
     for start in (lanes.start + whole..lanes.end).step_by(width) {
         let here = start..lanes.end.min(start + width);
-        let pitch = here.len().next_multiple_of(LANES);
+        let pitch = here.len().next_multiple_of(widths.group);
         let first = (start - lanes.start) * steps.len();
         fill(place, &mut to[first..first + pitch * steps.len()], pitch, here, steps.start);
     }
@@ -278,7 +292,7 @@ versions! {
         for (k, from) in from.chunks(pitch).take(steps).enumerate() {
             for (from, to) in from[..lanes].chunks_exact(width).zip(to.chunks_exact_mut(width * steps)) {
                 let to = &mut to[k * width..];
-                for (from, to) in from.as_chunks::<LANES>().0.iter().zip(to.as_chunks_mut::<LANES>().0) { *to = *from; }
+                for (from, to) in from.as_chunks::<8>().0.iter().zip(to.as_chunks_mut::<8>().0) { *to = *from; }
             }
         }
     }
@@ -352,7 +366,7 @@ impl<F: Float> LanePanels<F> {
     /// Packs bytes that stand for the numbers `byte * scale`.
     pub fn bytes(view: &ArrayView2<u8>, scale: F, threads: usize) -> Self {
         let ((lanes, depth), mut data) = (view.dim(), Buffer::default());
-        pack(&mut data, &Place::of(&contiguous(view)), lanes, depth, panel_width::<F>(), threads);
+        pack(&mut data, &Place::of(&contiguous(view)), lanes, depth, Widths::of::<F>(), threads);
         LanePanels { lanes, depth, data: Data::Bytes(data, scale) }
     }
 
@@ -360,7 +374,7 @@ impl<F: Float> LanePanels<F> {
     pub(super) fn pack(&mut self, place: &Place<F>, lanes: usize, depth: usize, threads: usize) {
         if let Data::Floats(data) = &mut self.data {
             (self.lanes, self.depth) = (lanes, depth);
-            pack(data, place, lanes, depth, panel_width::<F>(), threads);
+            pack(data, place, lanes, depth, Widths::of::<F>(), threads);
         }
     }
 
@@ -378,7 +392,7 @@ impl<F: Float> LanePanels<F> {
         buffer: &'a mut Buffer<F>,
     ) -> TileLanes<'a, F> {
         let width = panel_width::<F>();
-        let padded = self.lanes.next_multiple_of(LANES);
+        let padded = self.lanes.next_multiple_of(group::<F>());
         let (first, offset) = (lane / width * width, lane % width);
         let pitch = width.min(padded - first);
         let start = steps.start * padded + first * steps.len();
@@ -398,28 +412,28 @@ impl<F: Float> LanePanels<F> {
 /// Numbers below which a second thread costs more than it saves.
 const SERIAL: usize = 1 << 15;
 
-/// Packs an operand `(lanes, depth)` into panels of `width` lanes, the last with as many groups as it needs.
+/// Packs an operand `(lanes, depth)` into panels.
 fn pack<T: Copy + Default + Send + Sync>(
     data: &mut Buffer<T>,
     place: &Place<T>,
     lanes: usize,
     depth: usize,
-    width: usize,
+    widths: Widths,
     threads: usize,
 ) {
-    let padded = lanes.next_multiple_of(LANES);
+    let padded = lanes.next_multiple_of(widths.group);
     let data = data.room(padded * depth);
     // A block is contiguous; where there is only one, so is each of its panels.
     let panels_apart = depth <= BLOCK;
-    let unit = if panels_apart { width * depth } else { padded * BLOCK };
+    let unit = if panels_apart { widths.panel * depth } else { padded * BLOCK };
     let threads = if data.len() < SERIAL { 1 } else { threads };
     parallel::split(threads, data, unit, &mut Vec::<()>::new(), &|first, mut run: &mut [T], _: &mut ()| {
-        let (mut lane, mut start) = if panels_apart { (first * width, 0) } else { (0, first * BLOCK) };
+        let (mut lane, mut start) = if panels_apart { (first * widths.panel, 0) } else { (0, first * BLOCK) };
         while !run.is_empty() {
             let steps = (depth - start).min(BLOCK);
             let (part, rest) = run.split_at_mut(run.len().min((padded - lane) * steps));
             let end = lanes.min(lane + part.len() / steps);
-            fill_panels(place, part, width, lane..end, start..start + steps);
+            fill_panels(place, part, widths, lane..end, start..start + steps);
             run = rest;
             (lane, start) = (0, start + BLOCK);
         }

@@ -1,6 +1,6 @@
 //! The micro-kernel: a tile of the product held in registers.
 //!
-//! Safe Rust without intrinsics. A tile is some rows by one or two groups of [`LANES`] numbers; each step of the depth
+//! Safe Rust without intrinsics. A tile is some rows by one or two [groups](group) of lanes; each step of the depth
 //! multiplies one number of every row with all lanes. The sums of each row are a local variable of their own, which the
 //! compiler keeps in vector registers; an array of rows it keeps in memory, or tears up.
 
@@ -12,20 +12,21 @@ use super::Product;
 use crate::isa::{Level, level, prefetch, versions, wide_version};
 use crate::math::Float;
 
-/// Numbers in a group of lanes: one register of AVX-512 in `f32`, two in `f64`.
-pub(super) const LANES: usize = 16;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Numbers in a group of lanes: a cache line, which is one register of AVX-512 and two of AVX2.
+pub(super) const fn group<F>() -> usize {
+    LINE / size_of::<F>()
+}
 
 /// Most rows and most groups of lanes of a tile: as many sums as the registers hold. The shape of tiles changes no bit.
 ///
 /// One core of Zen 5, `f32`, GFLOP/s in cache: with AVX-512 12x32 to 6x32 286 (as fast as the units multiply), 5x32 270,
-/// 4x32 250, 12x16 213 (24x16 243).
-pub(super) fn largest<F: Float>() -> (usize, usize) {
-    match (level(), size_of::<F>()) {
-        (Level::Avx512, 4) => (12, 2),
-        (Level::Avx512, _) => (12, 1),
-        (_, 4) => (6, 1),
-        _ => (3, 1),
-    }
+/// 4x32 250, 12x16 213 (24x16 243). One of Zen 3, AVX2: 6x16 96, in `f64` 6x8 48 (as fast as they multiply), but 3x16,
+/// whose lanes alone take four registers, 21.
+pub(super) fn largest() -> (usize, usize) {
+    if level() == Level::Avx512 { (12, 2) } else { (6, 1) }
 }
 
 /// Where a tile's rows lie, from its first row and step on.
@@ -60,8 +61,8 @@ pub struct Tiles {
 
 impl Tiles {
     /// As few tiles as can be, as equal as can be: rows that are left over would make a low tile, and low tiles are slow.
-    pub fn of<F: Float>(rows: usize) -> Tiles {
-        let count = rows.div_ceil(largest::<F>().0).max(1);
+    pub fn of(rows: usize) -> Tiles {
+        let count = rows.div_ceil(largest().0).max(1);
         let taller = rows % count;
         Tiles { height: rows / count, taller, others: if rows < count { 0 } else { count - taller } }
     }
@@ -92,15 +93,15 @@ impl Tiles {
 pub struct TileLanes<'a, F> {
     pub data: &'a [F],
     pub pitch: usize,
-    /// Groups of [`LANES`].
+    /// [Groups](group).
     pub groups: usize,
     /// Whether more that will be read lies behind: the next panel, or other steps of a large operand in place.
     pub followed: bool,
 }
 
-/// Rows and groups of lanes of a tile.
+/// Rows of a tile, its groups of lanes, and the lanes of a group.
 #[derive(Clone, Copy)]
-struct Shape<const R: usize, const G: usize>;
+struct Shape<const R: usize, const G: usize, const W: usize>;
 
 /// A type that the kernels are compiled for: once, here, and not in every crate that multiplies.
 pub trait Tile: Sized {
@@ -142,10 +143,13 @@ macro_rules! tile {
                 pitch: usize,
             ) {
                 let (taller, count) = (tiles.taller * (tiles.height + 1), tiles.count());
-                multiply_alike(tiles.height + 1, tiles.taller, (0, count), first, rows, lanes, steps, out, pitch);
+                const W: usize = group::<$float>();
+                let place = (0, count);
+                multiply_alike::<_, W>(tiles.height + 1, tiles.taller, place, first, rows, lanes, steps, out, pitch);
                 if tiles.others > 0 {
                     let (rows, out) = (&rows.skip(taller, steps), &mut out[taller * pitch..]);
-                    multiply_alike(tiles.height, tiles.others, (tiles.taller, count), first, rows, lanes, steps, out, pitch);
+                    let place = (tiles.taller, count);
+                    multiply_alike::<_, W>(tiles.height, tiles.others, place, first, rows, lanes, steps, out, pitch);
                 }
             }
         }
@@ -154,7 +158,7 @@ macro_rules! tile {
 tile!(f32 f64);
 
 /// [`Tile::multiply_tiles`] for `count` tiles of one height; `place` is the index of the first among all, and their number.
-fn multiply_alike<F: Float>(
+fn multiply_alike<F: Float, const W: usize>(
     height: usize,
     count: usize,
     place: (usize, usize),
@@ -165,19 +169,19 @@ fn multiply_alike<F: Float>(
     out: &mut [F],
     pitch: usize,
 ) {
-    let contiguous = lanes.pitch == lanes.groups * LANES;
+    let contiguous = lanes.pitch == lanes.groups * W;
     macro_rules! of_shape {
         ($along_depth:ident, $along_rows:ident, $packed:ident, $groups:literal: $($height:literal)*) => {
             match (height, *rows) {
                 $(
                     ($height, TileRows::AlongDepth(rows, row_pitch)) =>
-                        $along_depth(Shape::<$height, $groups>, count, rows, row_pitch, lanes, steps, out, pitch),
+                        $along_depth(Shape::<$height, $groups, W>, count, rows, row_pitch, lanes, steps, out, pitch),
                     ($height, TileRows::AlongRows(rows, row_pitch)) =>
-                        $along_rows(Shape::<$height, $groups>, count, rows, row_pitch, $height, lanes, steps, out, pitch),
+                        $along_rows(Shape::<$height, $groups, W>, count, rows, row_pitch, $height, lanes, steps, out, pitch),
                     ($height, TileRows::Packed(rows)) if contiguous =>
-                        $packed(Shape::<$height, $groups>, count, rows, lanes, place, steps, out, pitch),
+                        $packed(Shape::<$height, $groups, W>, count, rows, lanes, place, steps, out, pitch),
                     ($height, TileRows::Packed(rows)) =>
-                        $along_rows(Shape::<$height, $groups>, count, rows, $height, $height * steps, lanes, steps, out, pitch),
+                        $along_rows(Shape::<$height, $groups, W>, count, rows, $height, $height * steps, lanes, steps, out, pitch),
                 )*
                 _ => debug_assert!(false, "no tile of {height} rows"),
             }
@@ -205,32 +209,36 @@ fn multiply_alike<F: Float>(
 }
 
 /// The kernel for operands that lie as they are used: nothing is left in its loop but loads and multiply-adds. Two steps
-/// at a time, which leave half the counting: 201 GFLOP/s in cache instead of 177 (one core of Sapphire Rapids, `f32`).
+/// at a time leave half the counting: 201 GFLOP/s in cache instead of 177 (one core of Sapphire Rapids, AVX-512, `f32`).
+/// A step's lanes are copied once, not row by row, or the compiler makes shuffles of them: 24 GFLOP/s instead of 96 (one
+/// core of Zen 3, AVX2).
 macro_rules! packed_kernel {
     ($versions:ident: $packed:ident, $store:ident, $($sum:ident $i:literal)*) => {
         $versions! {
-            fn $packed[F: Float, const R: usize, const G: usize](
-                _shape: Shape<R, G>, count: usize, rows: &[F], lanes: &TileLanes<F>, place: (usize, usize), steps: usize,
-                out: &mut [F], pitch: usize,
+            fn $packed[F: Float, const R: usize, const G: usize, const W: usize](
+                _shape: Shape<R, G, W>, count: usize, rows: &[F], lanes: &TileLanes<F>, place: (usize, usize),
+                steps: usize, out: &mut [F], pitch: usize,
             ) {
                 // Each tile asks for its share of the next panel: `share` numbers a step.
                 let ((first, tiles), all) = (place, lanes.data);
                 let (behind, share) =
-                    if lanes.followed { (G * LANES * steps, (G * LANES).div_ceil(tiles)) } else { (0, 0) };
-                let lanes = &all.as_chunks::<LANES>().0.as_chunks::<G>().0[..steps];
+                    if lanes.followed { (G * W * steps, (G * W).div_ceil(tiles)) } else { (0, 0) };
+                let lanes = &all.as_chunks::<W>().0.as_chunks::<G>().0[..steps];
                 for (tile, rows) in rows.as_chunks::<R>().0.chunks_exact(steps).take(count).enumerate() {
-                    $(let mut $sum = [[F::ZERO; LANES]; G];)*
+                    $(let mut $sum = [[F::ZERO; W]; G];)*
                     let mut next = behind + (first + tile) * share * steps;
                     let ((pairs, odd), (lane_pairs, odd_lane)) = (rows.as_chunks::<2>(), lanes.as_chunks::<2>());
-                    for ([row, second], [lane, second_lane]) in pairs.iter().zip(lane_pairs) {
-                        prefetch(all, next);
-                        $(if R > $i { add(&mut $sum, row[$i % R], *lane); })*
-                        prefetch(all, next + share);
-                        $(if R > $i { add(&mut $sum, second[$i % R], *second_lane); })*
-                        next += 2 * share;
+                    for (pair, lane_pair) in pairs.iter().zip(lane_pairs) {
+                        for (row, lane) in pair.iter().zip(lane_pair) {
+                            let lane = *lane;
+                            prefetch(all, next);
+                            next += share;
+                            $(if R > $i { add(&mut $sum, row[$i % R], lane); })*
+                        }
                     }
                     for (row, lane) in odd.iter().zip(odd_lane) {
-                        $(if R > $i { add(&mut $sum, row[$i % R], *lane); })*
+                        let lane = *lane;
+                        $(if R > $i { add(&mut $sum, row[$i % R], lane); })*
                     }
                     $(if R > $i { $store(&mut out[(tile * R + $i) * pitch..], &$sum); })*
                 }
@@ -242,32 +250,32 @@ macro_rules! packed_kernel {
 macro_rules! kernels {
     ($versions:ident: $along_depth:ident, $along_rows:ident, $packed:ident, $store:ident, $($sum:ident $i:literal)*) => {
         $versions! {
-            fn $along_depth[F: Float, const R: usize, const G: usize](
-                _shape: Shape<R, G>, count: usize, rows: &[F], row_pitch: usize, lanes: &TileLanes<F>, steps: usize,
+            fn $along_depth[F: Float, const R: usize, const G: usize, const W: usize](
+                _shape: Shape<R, G, W>, count: usize, rows: &[F], row_pitch: usize, lanes: &TileLanes<F>, steps: usize,
                 out: &mut [F], pitch: usize,
             ) {
                 for tile in 0..count {
-                    $(let mut $sum = [[F::ZERO; LANES]; G];)*
+                    $(let mut $sum = [[F::ZERO; W]; G];)*
                     let rows: [&[F]; R] = std::array::from_fn(|i| &rows[(tile * R + i) * row_pitch..][..steps]);
                     for (k, lane) in lanes.data.chunks(lanes.pitch).take(steps).enumerate() {
-                        let Some(lane) = groups::<F, G>(lane) else { return };
+                        let Some(lane) = groups::<F, G, W>(lane) else { return };
                         $(if R > $i { add(&mut $sum, rows[$i % R][k], lane); })*
                     }
                     $(if R > $i { $store(&mut out[(tile * R + $i) * pitch..], &$sum); })*
                 }
             }
 
-            fn $along_rows[F: Float, const R: usize, const G: usize](
-                _shape: Shape<R, G>, count: usize, rows: &[F], row_pitch: usize, tile_pitch: usize,
+            fn $along_rows[F: Float, const R: usize, const G: usize, const W: usize](
+                _shape: Shape<R, G, W>, count: usize, rows: &[F], row_pitch: usize, tile_pitch: usize,
                 lanes: &TileLanes<F>, steps: usize, out: &mut [F], pitch: usize,
             ) {
                 let ahead = if lanes.followed { AHEAD * lanes.pitch } else { 0 };
                 for tile in 0..count {
-                    $(let mut $sum = [[F::ZERO; LANES]; G];)*
+                    $(let mut $sum = [[F::ZERO; W]; G];)*
                     let steps = rows[tile * tile_pitch..].chunks(row_pitch).zip(lanes.data.chunks(lanes.pitch)).take(steps);
                     for (row, lane) in steps {
-                        prefetch_groups::<F, G>(lane, ahead);
-                        let (Some(row), Some(lane)) = (row.first_chunk::<R>(), groups::<F, G>(lane)) else { return };
+                        prefetch_groups::<F, G, W>(lane, ahead);
+                        let (Some(row), Some(lane)) = (row.first_chunk::<R>(), groups::<F, G, W>(lane)) else { return };
                         $(if R > $i { add(&mut $sum, row[$i % R], lane); })*
                     }
                     $(if R > $i { $store(&mut out[(tile * R + $i) * pitch..], &$sum); })*
@@ -290,24 +298,23 @@ const AHEAD: usize = 32;
 /// Asks for the lanes `ahead` numbers after `lane`. Sixteen or thirty-two numbers a step are too slow a stream for the
 /// processor to run far ahead of by itself.
 #[inline(always)]
-fn prefetch_groups<F: Float, const G: usize>(lane: &[F], ahead: usize) {
-    const LINE: usize = 64;
-    for line in (0..G * LANES).step_by(LINE / size_of::<F>()) {
-        prefetch(lane, ahead + line);
+fn prefetch_groups<F: Float, const G: usize, const W: usize>(lane: &[F], ahead: usize) {
+    for g in 0..G {
+        prefetch(lane, ahead + g * W);
     }
 }
 
 /// The lanes of one step.
 #[inline(always)]
-fn groups<F: Copy, const G: usize>(lane: &[F]) -> Option<[[F; LANES]; G]> {
+fn groups<F: Copy, const G: usize, const W: usize>(lane: &[F]) -> Option<[[F; W]; G]> {
     lane.as_chunks().0.first_chunk().copied()
 }
 
 /// One step of the depth for one row.
 #[inline(always)]
-fn add<F: Float, const G: usize>(sum: &mut [[F; LANES]; G], number: F, lane: [[F; LANES]; G]) {
+fn add<F: Float, const G: usize, const W: usize>(sum: &mut [[F; W]; G], number: F, lane: [[F; W]; G]) {
     for g in 0..G {
-        for j in 0..LANES {
+        for j in 0..W {
             sum[g][j] = number.mul_add(lane[g][j], sum[g][j]);
         }
     }
@@ -315,18 +322,18 @@ fn add<F: Float, const G: usize>(sum: &mut [[F; LANES]; G], number: F, lane: [[F
 
 /// Adding is all that a kernel does at its end, or writing all: where it could do either, the compiler tears the sums up.
 #[inline(always)]
-fn add_to<F: Float, const G: usize>(out: &mut [F], sum: &[[F; LANES]; G]) {
-    let out = out.as_chunks_mut::<LANES>().0;
+fn add_to<F: Float, const G: usize, const W: usize>(out: &mut [F], sum: &[[F; W]; G]) {
+    let out = out.as_chunks_mut::<W>().0;
     for g in 0..G {
-        for j in 0..LANES {
+        for j in 0..W {
             out[g][j] += sum[g][j];
         }
     }
 }
 
 #[inline(always)]
-fn write_to<F: Float, const G: usize>(out: &mut [F], sum: &[[F; LANES]; G]) {
-    let out = out.as_chunks_mut::<LANES>().0;
+fn write_to<F: Float, const G: usize, const W: usize>(out: &mut [F], sum: &[[F; W]; G]) {
+    let out = out.as_chunks_mut::<W>().0;
     if let Some(out) = out.first_chunk_mut() {
         *out = *sum;
     }
