@@ -59,7 +59,7 @@ def report(model: str, data: str, page: str, training: str | None, skip_bad: boo
     classifier = load_classifier(model)
     output.say(f"reading {data}")
     form = {"image_size": classifier.image_size, "color": classifier.color, "fit": classifier.image_fit}
-    photos = read_test_data(data, **form, skip_bad=skip_bad)  # type: ignore[arg-type]
+    photos = read_test_data(data, **form, skip_bad=skip_bad)
     if photos.skipped:
         output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
     labels = indices_of(photos, classifier.class_names_)
@@ -67,7 +67,7 @@ def report(model: str, data: str, page: str, training: str | None, skip_bad: boo
     learnt = None
     if training is not None:
         output.say(f"reading {training}")
-        known_photos = read_data(training, **form, skip_bad=skip_bad)  # type: ignore[arg-type]
+        known_photos = read_data(training, **form, skip_bad=skip_bad)
         learnt = known_photos.images, indices_of(known_photos, classifier.class_names_)
     known = among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"])
     seen = bool(known.all()) or data_hash(pictures, labels) == classifier.training_["data_sha256"]
