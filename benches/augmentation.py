@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,21 +25,25 @@ Picture = Image.Image
 
 
 def affine(picture: Picture, *matrix: float) -> Picture:
+    """Through an affine map."""
     return picture.transform((SIDE, SIDE), Image.Transform.AFFINE, matrix, BILINEAR)
 
 
 def hue(picture: Picture) -> Picture:
+    """Colours turned, by way of HSV."""
     pixels = np.array(picture.convert("HSV"))
     pixels[..., 0] += np.uint8(RANDOM.integers(0, 12))
     return Image.fromarray(pixels, "HSV").convert("RGB")
 
 
 def noise(picture: Picture) -> Picture:
+    """Normal noise, by NumPy."""
     added = RANDOM.standard_normal((SIDE, SIDE, 3), dtype=np.float32) * 8
     return Image.fromarray(np.clip(np.asarray(picture) + added, 0, 255).astype(np.uint8))
 
 
 def cutout(picture: Picture) -> Picture:
+    """A grey square."""
     x, y = RANDOM.integers(0, SIDE - 16, 2).tolist()
     changed = picture.copy()
     changed.paste((128, 128, 128), (x, y, x + 16, y + 16))
@@ -61,12 +66,14 @@ THEIRS: dict[str, Callable[[Picture], Picture]] = {
 
 
 def seconds(work: Callable[[], Any]) -> float:
+    """Time that some work takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def pillow(images: Any, names: list[str]) -> None:
+    """One picture after the other, from an array and back."""
     for image in images:
         picture = Image.fromarray(image)
         for name in names:
@@ -79,14 +86,16 @@ def main() -> None:
     images = RANDOM.integers(0, 256, (COUNT, SIDE, SIDE, 3), dtype=np.uint8)
     kinds = {kind.type_name(): kind() for kind in Augmentation.__subclasses__()}
     rows = {name: [one] for name, one in kinds.items()} | {"all together": list(kinds.values())}
-    print(f"purrceptron {purr.__version__}, {COUNT} pictures of {SIDE} x {SIDE} x 3, best of {RUNS}; pictures a second\n")
+    print(
+        f"purrceptron {purr.__version__}, {COUNT} pictures of {SIDE} x {SIDE} x 3, best of {RUNS}; pictures a second\n"
+    )
     print("| augmentation | 1 thread | 2 threads | Pillow | ratio, 1 thread |\n|---|---|---|---|---|")
     for name, augmentation in rows.items():
         names = list(kinds) if len(augmentation) > 1 else [name]
         works = [
-            lambda: augment(images, augmentation, n_threads=1),
-            lambda: augment(images, augmentation, n_threads=2),
-            lambda: pillow(images, names),
+            partial(augment, images, augmentation, n_threads=1),
+            partial(augment, images, augmentation, n_threads=2),
+            partial(pillow, images, names),
         ]
         best = np.min([[seconds(work) for work in works] for _ in range(RUNS)], axis=0)
         one, two, theirs = (round(COUNT / value, -2) for value in best)
