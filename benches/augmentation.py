@@ -25,25 +25,25 @@ Picture = Image.Image
 
 
 def affine(picture: Picture, *matrix: float) -> Picture:
-    """The picture that a map of places gives."""
+    """Through an affine map."""
     return picture.transform((SIDE, SIDE), Image.Transform.AFFINE, matrix, BILINEAR)
 
 
 def hue(picture: Picture) -> Picture:
-    """Other hues."""
+    """Colours turned, by way of HSV."""
     pixels = np.array(picture.convert("HSV"))
     pixels[..., 0] += np.uint8(RANDOM.integers(0, 12))
     return Image.fromarray(pixels, "HSV").convert("RGB")
 
 
 def noise(picture: Picture) -> Picture:
-    """Normal noise."""
+    """Normal noise, by NumPy."""
     added = RANDOM.standard_normal((SIDE, SIDE, 3), dtype=np.float32) * 8
     return Image.fromarray(np.clip(np.asarray(picture) + added, 0, 255).astype(np.uint8))
 
 
 def cutout(picture: Picture) -> Picture:
-    """A grey square somewhere."""
+    """A grey square."""
     x, y = RANDOM.integers(0, SIDE - 16, 2).tolist()
     changed = picture.copy()
     changed.paste((128, 128, 128), (x, y, x + 16, y + 16))
@@ -66,14 +66,14 @@ THEIRS: dict[str, Callable[[Picture], Picture]] = {
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """How long it takes."""
+    """Time that some work takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def pillow(images: Any, names: list[str]) -> None:
-    """The same changes by Pillow, picture after picture."""
+    """One picture after the other, from an array and back."""
     for image in images:
         picture = Image.fromarray(image)
         for name in names:

@@ -13,6 +13,7 @@ use common::training::*;
 use common::{bytes, dense, matrix, network};
 use forged::Parts;
 use purrceptron::activation::Activation::{Relu, Sigmoid};
+use purrceptron::augmentation::Augmentation;
 use purrceptron::error::{Error, Result};
 use purrceptron::file::{CheckpointFile, DirectoryLock, InCheckpoint, load, load_checkpoint, save_checkpoint};
 use purrceptron::loss::Loss;
@@ -21,7 +22,7 @@ use purrceptron::metric::Metric;
 use purrceptron::network::{Network, Samples};
 use purrceptron::optimizer::{Average, Optimizer};
 use purrceptron::schedule::Schedule;
-use purrceptron::spec::LayerSpec;
+use purrceptron::spec::{LayerSpec, NetworkSpec};
 use purrceptron::train::*;
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
@@ -80,7 +81,9 @@ impl<F: InCheckpoint> Training<'_, F> {
         let y: OwnedLabels<F> = labels(self.x.len()).into();
         let validation = || Some((self.x, y.view()));
         let mut network = self.network.clone();
-        let mut trainer = Trainer::new(&network, self.optimizer.clone(), Loss::BINARY_CROSS_ENTROPY, 1).expect("ok");
+        let threads = if self.options.augmentation.is_empty() { 1 } else { 2 }; // one more makes the pictures
+        let mut trainer =
+            Trainer::new(&network, self.optimizer.clone(), Loss::BINARY_CROSS_ENTROPY, threads).expect("ok");
         let once = FitOptions { epochs: 1, ..self.options.clone() };
         if self.earlier && from.is_none() {
             fit_arrays(&mut trainer, &mut network, self.x, y.clone(), None, &once, &mut ()).expect("trains");
@@ -131,6 +134,16 @@ fn every_training<F: InCheckpoint>() {
     direct(average(Average::Ema { decay: 0.9 }), all(3, Some(5)), "moving average");
     direct(average(Average::Swa { start: 6 }), all(3, Some(5)), "average from a step on");
     direct(Optimizer { learning_rate: PLATEAU, clip_norm: Some(0.5), ..NESTEROV }, all(4, Some(9)), "plateau");
+    let pictures = NetworkSpec {
+        input_shape: vec![4, 10, 1],
+        ..network::<F>(40, [vec![PIXELS], layers(3, 0.0)].concat(), 3).spec().clone()
+    };
+    for batch_size in [Some(5), None] {
+        let augmentation = vec![Augmentation::Rotate { degrees: 30.0 }, Augmentation::Noise { deviation: 9.0 }];
+        let options = FitOptions { augmentation, ..all(3, batch_size) };
+        let network = Network::new(pictures.clone()).expect("a network");
+        Training { network, optimizer: ADAM, x: pixels, options, earlier: true }.check("augmented");
+    }
     for (x, name) in [(wide, "floats"), (pixels, "bytes")] {
         for (optimizer, l2) in [(SGD, 0.0), (NESTEROV, 1e-2), (Optimizer { weight_decay: 0.1, ..NESTEROV }, 0.0)] {
             for (batch_size, earlier) in [(None, false), (Some(5), true)] {

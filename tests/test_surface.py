@@ -173,7 +173,19 @@ def test_version_is_that_of_the_crate() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["activation", "initializer", "loss", "optimizer", "schedule", "metric", "solver", "dtype", "layer"]
+    "kind",
+    [
+        "activation",
+        "initializer",
+        "loss",
+        "optimizer",
+        "schedule",
+        "metric",
+        "solver",
+        "dtype",
+        "layer",
+        "augmentation",
+    ],
 )
 def test_closed_sets_have_names(kind: str) -> None:
     names = _core.names(kind)

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -75,8 +76,11 @@ pub(super) fn with<F: Float, R>(
                     }
                 }
             };
-            if thread::Builder::new().name("purrceptron-augment".into()).spawn_scoped(scope, work).is_ok() {
+            if let Ok(worker) = thread::Builder::new().name("purrceptron-augment".into()).spawn_scoped(scope, work) {
                 drawing.ahead = Some((orders, made));
+                let trained = train(drawing);
+                // The scope alone would wait for its work, and not until it is gone.
+                return worker.join().map_or_else(|panic| resume_unwind(panic), |()| trained);
             }
         }
         train(drawing)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
 from .. import _core
@@ -19,15 +22,17 @@ def _augmentation(ctx: click.Context, option: click.Parameter, texts: tuple[str,
         raise click.BadParameter(str(error), ctx, option) from error
 
 
-augment_option = click.option(
-    "--augment",
-    "augmentation",
-    multiple=True,
-    callback=_augmentation,
-    metavar="NAME[=N,..]",
-    help="Change photos at random in every epoch, in this way; may be given several times: "
-    f"{', '.join(_core.names('augmentation'))}, with settings as in rotate=15.",
-)
+def augment_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --augment, which may be given several times; the command gets `augmentation`."""
+    return click.option(
+        "--augment",
+        "augmentation",
+        multiple=True,
+        callback=_augmentation,
+        metavar="NAME[=N,..]",
+        help="Change photos at random in every epoch, in this way; may be given several times: "
+        f"{', '.join(_core.names('augmentation'))}, with settings as in rotate=15.",
+    )(command)
 
 
 def checked_seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:
