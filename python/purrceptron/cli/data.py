@@ -31,7 +31,7 @@ Examples:
 """
 
 
-@click.group(short_help="Make photos to learn from, look at them; the pixels that are kept of photos.")
+@click.group(short_help="Make photos, look at them, and at the pixels kept.")
 def data() -> None:
     """Photos to learn from."""
 
