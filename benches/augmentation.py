@@ -92,7 +92,7 @@ def main() -> None:
     print("| augmentation | 1 thread | 2 threads | Pillow | ratio, 1 thread |\n|---|---|---|---|---|")
     for name, augmentation in rows.items():
         names = list(kinds) if len(augmentation) > 1 else [name]
-        works = [
+        works: list[Callable[[], Any]] = [
             partial(augment, images, augmentation, n_threads=1),
             partial(augment, images, augmentation, n_threads=2),
             partial(pillow, images, names),
