@@ -75,7 +75,7 @@ impl Augmenter {
                 for (i, out) in run.chunks_exact_mut(features).enumerate() {
                     let row = x.row(start + i);
                     self.picture(
-                        &row.as_standard_layout().as_slice().unwrap_or_default(),
+                        row.as_standard_layout().as_slice().unwrap_or_default(),
                         first + (start + i) as u64,
                         epoch,
                         out,

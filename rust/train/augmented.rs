@@ -43,11 +43,17 @@ struct Order<F> {
 /// Orders that may be under way at once, beside the batch that is trained on.
 const AHEAD: usize = 2;
 
+/// The way to the thread that makes batches, and back.
+struct Ahead<F> {
+    orders: Sender<Order<F>>,
+    made: Receiver<Order<F>>,
+}
+
 /// How the rows of a batch are made, and the way to the thread that does it, if there is one.
 pub(super) struct Drawing<'a, F> {
     make: &'a (dyn Fn(&mut Order<F>, &mut Scratch) + Sync),
     scratch: Scratch,
-    ahead: Option<(Sender<Order<F>>, Receiver<Order<F>>)>,
+    ahead: Option<Ahead<F>>,
 }
 
 /// Calls `train` while another thread, if `ahead` asks for one and it can be started, makes what it orders.
@@ -77,7 +83,7 @@ pub(super) fn with<F: Float, R>(
                 }
             };
             if let Ok(worker) = thread::Builder::new().name("purrceptron-augment".into()).spawn_scoped(scope, work) {
-                drawing.ahead = Some((orders, made));
+                drawing.ahead = Some(Ahead { orders, made });
                 let trained = train(drawing);
                 // The scope alone would wait for its work, and not until it is gone.
                 return worker.join().map_or_else(|panic| resume_unwind(panic), |()| trained);
@@ -120,7 +126,7 @@ impl<'a, 'b, F: Float> Augmented<'a, 'b, F> {
 
     /// Orders until there are enough under way.
     fn order_ahead(&mut self) {
-        let Some((orders, _)) = &self.drawing.ahead else { return };
+        let Some(Ahead { orders, .. }) = &self.drawing.ahead else { return };
         while self.under_way.iter().filter(|(wanted, ..)| *wanted).count() < AHEAD {
             if self.next_start >= self.next_indices.len() {
                 (self.next_epoch, self.next_start) = (self.next_epoch + 1, 0);
@@ -140,7 +146,7 @@ impl<'a, 'b, F: Float> Augmented<'a, 'b, F> {
     /// Takes the rows of the samples at these places of the epoch into `now`.
     fn take(&mut self, places: &Range<usize>) {
         self.order_ahead();
-        if let Some((_, made)) = &self.drawing.ahead {
+        if let Some(Ahead { made, .. }) = &self.drawing.ahead {
             while let Some((wanted, epoch, start)) = self.under_way.pop_front() {
                 let Ok(order) = made.recv() else { break };
                 self.spare.push(std::mem::replace(&mut self.now, order));
