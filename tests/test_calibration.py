@@ -233,6 +233,8 @@ def test_evaluate_shows_how_far_to_trust(files: Path) -> None:
     assert fields["temperature"] == {"value": model.calibration_.temperature, "folds": 5}
     assert set(fields["open_answers"]["coverage"]) == set(model.class_names_)
     text = run("evaluate", files / "a", files / "new.npz").stdout
+    assert all(len(line.strip()) != 1 for line in text.splitlines())  # a sentence is no list of letters
+    assert text.count("accuracy, precision, baselines, calibration and threshold move") == 1
     for words in ("balanced", "AUC", "temperature", "abstain 0.1", "recall", "precision", "it was", "docs/trust.md"):
         assert words in text
 

@@ -105,7 +105,7 @@ def evaluate(
     else:
         fields |= _more_fields(found, asked.classifier)
         rows += [*trust.score_rows(found), *trust.calibration_rows(found, asked.classifier.calibration_)]
-        tables = ["", *trust.class_rows(found), "", *trust.curve_rows(found), *_SHARES]
+        tables = ["", *trust.class_rows(found), "", *trust.curve_rows(found)]
     fields |= evaluation.to_dict()
     _add_coverage(asked, scored, rows, fields)
     if share is not None or cost_false_positive is not None or cost_false_negative is not None:
@@ -156,8 +156,6 @@ class _Asked:
                 skip_bad=skip_bad,
                 progress=progress,
             )
-        if photos.skipped:
-            output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
         labels = indices_of(photos, classifier.class_names_)
         pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
         known = among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"])
