@@ -14,13 +14,13 @@ from ..assessment import Assessment, assess, compare, coverage_of, least_photos,
 from ..datasets import Data
 from ..errors import DataError
 from ..photos import PhotoClassifier
-from ..photos.pictures import among_hashes, as_pictures, data_hash, photo_hashes
 from . import trust
 from .file_progress import file_progress
+from .labelled import LabelledPhotos
 from .output import Output, amount, facts, output_options
 from .predict import load_classifier
 from .score import Evaluation
-from .sources import counts, describe, indices_of, read_test_data
+from .sources import counts, describe, read_test_data
 
 __all__ = ["evaluate"]
 
@@ -79,19 +79,19 @@ def evaluate(
     DATA is as for `purr train`; of an .h5 with two parts the test set counts. Classes are matched by name.
     """
     asked = _Asked.read(model, data, skip_bad, output)
-    scored = np.full_like(asked.known, True) if asked.trained_on else ~asked.known
+    scored = asked.labelled.scored
     names, photos = asked.classifier.class_names_, asked.photos
-    labels, probabilities = asked.labels[scored], asked.probabilities[scored]
+    labels, probabilities = asked.labelled.labels[scored], asked.probabilities[scored]
     evaluation = Evaluation(names, labels, probabilities.argmax(axis=1), asked.classifier.training_["photos"])
     left_out = len(scored) - int(scored.sum())
     fields: dict[str, Any] = {
         "model": model,
         "data": {"source": photos.source, "photos": counts(photos), "skipped": [str(p) for p in photos.skipped]},
-        "trained_on": asked.trained_on,
+        "trained_on": asked.labelled.trained_on,
         "left_out": left_out,
     }
     rows = [("model", model), ("photos", describe(photos)), *evaluation.rows("accuracy", "photos")]
-    if asked.trained_on:
+    if asked.labelled.trained_on:
         rows.insert(2, ("", "the photos that it was trained on: the score says nothing about others"))
     elif left_out:
         rows.insert(2, ("", f"{amount(left_out, 'photo')} of them it was trained on: left out of the score"))
@@ -128,9 +128,7 @@ class _Asked:
     Attributes:
         file: The model file.
         photos: As they were read.
-        labels: In the order of the model's outputs.
-        known: Which photos it was trained on.
-        trained_on: Whether they are the photos that it was trained on.
+        labelled: The same as the model takes them, and which of them count.
         probabilities: As it predicts them.
         raw: The same before calibration.
     """
@@ -138,9 +136,7 @@ class _Asked:
     file: str
     classifier: PhotoClassifier
     photos: Data
-    labels: NDArray[np.int64]
-    known: NDArray[np.bool_]
-    trained_on: bool
+    labelled: LabelledPhotos
     probabilities: Array
     raw: Array
 
@@ -156,17 +152,13 @@ class _Asked:
                 skip_bad=skip_bad,
                 progress=progress,
             )
-        labels = indices_of(photos, classifier.class_names_)
-        pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
-        known = among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"])
-        # The whole set is known by its own hash too: from files without hashes of photos, or with those of a part.
-        trained_on = bool(known.all()) or data_hash(pictures, labels) == classifier.training_["data_sha256"]
-        raw = classifier._probabilities(pictures)
-        return cls(model, classifier, photos, labels, known, trained_on, classifier._calibrated(raw), raw)
+        labelled = LabelledPhotos.of(classifier, photos)
+        raw = classifier._probabilities(labelled.pictures)
+        return cls(model, classifier, photos, labelled, classifier._calibrated(raw), raw)
 
     def right(self, scored: NDArray[np.bool_]) -> NDArray[np.int64]:
         """1 for each photo that it tells right, else 0."""
-        right: NDArray[np.int64] = (self.probabilities.argmax(axis=1) == self.labels)[scored].astype(np.int64)
+        right: NDArray[np.int64] = (self.probabilities.argmax(axis=1) == self.labelled.labels)[scored].astype(np.int64)
         return right
 
 
@@ -186,7 +178,7 @@ def _add_coverage(
     if calibration is None or min(map(len, calibration.scores)) < least_photos(1 - _ABSTAIN):
         return
     sets = prediction_sets(calibration.scores, asked.raw[scored], 1 - _ABSTAIN)
-    found = coverage_of(asked.labels[scored], sets)
+    found = coverage_of(asked.labelled.labels[scored], sets)
     rows += trust.coverage_rows(found, names, _ABSTAIN, calibration.folds is None)
     fields["open_answers"] = trust.coverage_fields(found, names, _ABSTAIN)
 
@@ -211,7 +203,9 @@ def _add_threshold(
         share=share,
     )
     try:
-        here, usual = (line.expect(asked.labels[scored], asked.probabilities[scored], at) for at in (line.value, 0.5))
+        here, usual = (
+            line.expect(asked.labelled.labels[scored], asked.probabilities[scored], at) for at in (line.value, 0.5)
+        )
     except ValueError as error:
         raise DataError(f"{asked.photos.source}: {error}") from error
     rows += trust.threshold_rows(line, names[1], here, usual)
@@ -222,10 +216,10 @@ def _add_comparison(
     asked: _Asked, scored: NDArray[np.bool_], other: _Asked, rows: list[tuple[str, str]], fields: dict[str, Any]
 ) -> None:
     """McNemar's test on the photos that neither model was trained on."""
-    both = scored if other.trained_on else scored & ~other.known
+    both = scored if other.labelled.trained_on else scored & ~other.labelled.known
     if not both.any():
         raise DataError(f"{other.photos.source}: one of the two models was trained on every photo: nothing is left")
-    if asked.trained_on != other.trained_on:
+    if asked.labelled.trained_on != other.labelled.trained_on:
         raise DataError(f"{other.photos.source}: the photos are those that one of the two models was trained on")
     right = asked.right(both)
     found = compare(np.ones_like(right), right, other.right(both))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from .._arrays import Array
 from ..photos import PhotoClassifier
+from .whole_files import write_whole
 
 __all__ = ["explain_into"]
 
@@ -49,9 +51,6 @@ def _write(file: Path, picture: Array) -> None:
 
     if file.exists() and not file.is_file():
         raise FileExistsError(errno.EEXIST, "there is something else than a file; choose another folder", str(file))
-    unfinished = file.with_name(f".{file.name}.part")
-    try:
-        Image.fromarray(picture).save(unfinished, format="PNG")
-        os.replace(unfinished, file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    encoded = io.BytesIO()
+    Image.fromarray(picture).save(encoded, format="PNG")
+    write_whole(file, encoded.getvalue())

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 import numpy as np
@@ -17,6 +15,7 @@ from ..errors import DataError
 from .options import augment_option, checked_seed
 from .output import Output, amount, output_options
 from .sources import draw, read_data
+from .whole_files import write_whole
 
 __all__ = ["preview"]
 
@@ -139,10 +138,4 @@ def _write(file: str, sheet: NDArray[np.uint8]) -> None:
 
     encoded = io.BytesIO()
     Image.fromarray(sheet).save(encoded, format="PNG", optimize=True)
-    place = Path(file)
-    temporary = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(encoded.getvalue())
-        os.replace(temporary, place)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(file, encoded.getvalue())

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
-import numpy as np
 
 from ..errors import DataError
-from ..photos.pictures import among_hashes, as_pictures, data_hash, photo_hashes
+from .labelled import LabelledPhotos
 from .output import Output, amount, facts, output_options, percent
 from .predict import load_classifier
 from .sources import counts, describe, indices_of, read_data, read_test_data
+from .whole_files import write_whole
 
 __all__ = ["report"]
 
@@ -62,21 +61,20 @@ def report(model: str, data: str, page: str, training: str | None, skip_bad: boo
     photos = read_test_data(data, **form, skip_bad=skip_bad)
     if photos.skipped:
         output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
-    labels = indices_of(photos, classifier.class_names_)
-    pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
+    labelled = LabelledPhotos.of(classifier, photos)
     learnt = None
     if training is not None:
         output.say(f"reading {training}")
         known_photos = read_data(training, **form, skip_bad=skip_bad)
         learnt = known_photos.images, indices_of(known_photos, classifier.class_names_)
-    known = among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"])
-    seen = bool(known.all()) or data_hash(pictures, labels) == classifier.training_["data_sha256"]
-    scored = np.full_like(known, True) if seen else ~known
-    left_out = len(known) - int(scored.sum())
+    seen, scored = labelled.trained_on, labelled.scored
+    left_out = len(scored) - int(scored.sum())
     output.say(f"looking at {amount(int(scored.sum()), 'photo')}")
-    findings = Findings.gather(classifier, pictures[scored], labels[scored], training=learnt)
+    findings = Findings.gather(classifier, labelled.pictures[scored], labelled.labels[scored], training=learnt)
     text = render(findings, model=Path(model).name, photos=describe(photos), seen=seen, left_out=left_out)
-    size = _write(page, text)
+    encoded = text.encode("utf-8", "backslashreplace")
+    write_whole(page, encoded)
+    size = len(encoded)
     accuracy = findings.assessment.accuracy
     fields = {
         "model": model,
@@ -107,18 +105,3 @@ def _check_writable(page: str) -> None:
         raise DataError(f"{page}: a device or a pipe cannot become a page; name a regular file")
     if not path.parent.is_dir():
         raise DataError(f"{page}: there is no folder {str(path.parent)!r} to write in")
-
-
-def _write(page: str, text: str) -> int:
-    """Write it whole or not at all; gives its bytes."""
-    path = Path(page)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    data = text.encode("utf-8", "backslashreplace")
-    try:
-        unfinished.write_bytes(data)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, page) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return len(data)
