@@ -11,7 +11,7 @@ from typing import Any, Self, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arrays import Array, ClassWeight
+from .._arrays import Array, ClassWeight, as_weights
 from .._spec import MOST_SEED, check_whole
 from ..assessment.calibration import scale_probabilities
 from ..assessment.conformal import prediction_sets
@@ -95,6 +95,7 @@ class PhotoClassifier:
         models_ (tuple[Sequential, ...]): All of them.
         classes_ (Array): The classes as `predict` answers them, in the order of the outputs.
         class_names_ (tuple[str, ...]): Their names, in the same order.
+        class_shares_ (tuple[float, ...]): Their shares in the training, each photo counted by the weight of its class.
         history_ (History): Cost after cost of the training, of an ensemble that of the first network; not there in a
             classifier that was loaded.
         training_ (TrainingSummary): What it was trained on: photos of each class, epochs, costs (means over an
@@ -288,6 +289,25 @@ class PhotoClassifier:
     def class_names_(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the outputs."""
         return self._fitted().names
+
+    @property
+    def class_shares_(self) -> tuple[float, ...]:
+        """Share of each class that its probabilities have in them: of the training's photos, by their class's weight.
+
+        Example:
+            >>> import purrceptron as purr
+            >>> images, labels = purr.datasets.make_cats(30, seed=0)
+            >>> cats = purr.CatClassifier((4,), epochs=1, class_weight={1: 3.0}).fit(images, labels)
+            >>> cats.class_shares_
+            (0.25, 0.75)
+        """
+        self._fitted()
+        counts = self.training_["photos"]
+        classes, weight = np.repeat(np.arange(len(counts)), counts), self.class_weight
+        if isinstance(weight, Mapping):  # a model file has the classes as text
+            weight = {int(label): value for label, value in weight.items()}
+        weights = np.bincount(classes, as_weights(classes, None, weight, "float64"))
+        return tuple((weights / weights.sum()).tolist())
 
     def calibrate(self, images: Pictures, labels: ArrayLike, *, folds: int | None = 5) -> Self:
         """Learn from photos that a network has not seen how far its probabilities can be trusted.
