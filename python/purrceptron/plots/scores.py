@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Self
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..assessment import Assessment, Interval, assess
-from .canvas import ACCENT, FAINT, INK, MUTED, Display, quiet
+from .canvas import ACCENT, FAINT, INK, MUTED, AnswersDisplay, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..photos import PhotoClassifier
-    from ..photos.pictures import Pictures
 
 __all__ = ["ScoresDisplay"]
 
 
-class ScoresDisplay(Display):
+class ScoresDisplay(AnswersDisplay):
     """Accuracy, balanced accuracy, AUC and each class's recall: points with their intervals, beside the baselines.
 
     Args:
@@ -55,25 +55,9 @@ class ScoresDisplay(Display):
         self._size = (5.6, 0.55 + 0.36 * len(self.rows))
 
     @classmethod
-    def from_estimator(
-        cls, classifier: PhotoClassifier, images: Pictures, labels: ArrayLike, *, ax: Axes | None = None
-    ) -> Self:
-        """Score a classifier and draw.
-
-        Args:
-            classifier: One that has learnt.
-            images: Photos that it has not learnt from, as for its `fit`.
-            labels: True classes `(photos,)`, as numbers in the order of the outputs.
-            ax: Axes to draw on; new ones by default.
-
-        Raises:
-            ImportError: scikit-learn is not installed.
-        """
+    def _of(cls, classifier: PhotoClassifier, labels: ArrayLike, probabilities: NDArray[np.float64]) -> Self:
         counts = classifier.training_["photos"]
-        names = classifier.class_names_
-        display = cls(assess(labels, classifier.predict_proba(images), names, training_counts=counts))
-        display.plot(ax)
-        return display
+        return cls(assess(labels, probabilities, classifier.class_names_, training_counts=counts))
 
     def _draw(self, ax: Axes) -> None:
         base = self.assessment.baselines.get("training_majority", self.assessment.baselines["best_constant"])
