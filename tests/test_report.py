@@ -166,7 +166,7 @@ def test_the_line_is_drawn_for_the_costs_and_the_share(cats: Any, asked: dict[st
     for value, expected in ((f"{found.line.value:.4f}", found.here), ("0.5", found.usual)):
         assert f"{value} {100 * expected.accuracy:.1f} %" in said
         assert f"{expected.cost:.3g}" in said
-    assert ("costs more than 0.5" in said) == (found.here.cost > found.usual.cost)
+    assert ("the line at 0.5 costs less" in said) == (found.here.cost > found.usual.cost)
 
 
 def test_a_line_that_does_worse_than_a_half_says_so(cats: Any) -> None:
@@ -174,7 +174,9 @@ def test_a_line_that_does_worse_than_a_half_says_so(cats: Any) -> None:
     assert findings.threshold is not None
     worse = dataclasses.replace(findings.threshold, here=purr.assessment.AtShare(0.4, 0.4, cost=2.0))
     page = render(dataclasses.replace(findings, threshold=worse), model="cats", photos="drawn")
-    assert "On these photos it costs more than 0.5: do not count on it." in section(page, "Where to draw the line")
+    assert "On these photos the line at 0.5 costs less: do not count on this one." in section(
+        page, "Where to draw the line"
+    )
 
 
 def test_a_line_that_cannot_be_is_refused(cats: Any) -> None:
@@ -423,3 +425,20 @@ def test_a_browser_shows_the_page_without_a_complaint_or_a_request(page: str, wi
     assert min(charts) > 100
     assert [heading[:2] for heading in headings].count("H2") == 10
     assert headings[0] == "H1A report on cats"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
+def test_long_names_of_many_classes_fit_a_telephone(tmp_path: Path) -> None:
+    api = pytest.importorskip("playwright.sync_api")
+    classifier, images, labels = learnt(8, tuple(letter * 60 for letter in "abcdefgh"))
+    classifier = copy.copy(classifier).calibrate(purr.datasets.make_cats(16, seed=1)[0], np.arange(16) % 8, folds=None)
+    page = made(classifier, images, labels, names=["x" * 300] * 30, abstain=0.4)
+    assert "What becomes of the photos of each class" in page
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=0)
+        tab = browser.new_page(viewport={"width": 390, "height": 800})
+        tab.goto((tmp_path / "report.html").as_uri(), timeout=0)
+        wide = tab.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+    assert wide <= 390

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["RocCurve", "RocDisplay", "roc_curves"]
 
 # Okabe and Ito (2008) again: five colours, each solid and dashed, and no more curves than that tells apart.
-_COLORS = (ACCENT, SECOND, "#009e73", "#cc79a7", "#56b4e9")
+_COLORS = (ACCENT, SECOND, "#009e73", "#cc79a7", MUTED)
 _STYLES = ("-", "--")
 
 
@@ -71,6 +71,8 @@ class RocDisplay(AnswersDisplay):
         if not curves:
             raise ValueError("a ROC curve takes photos of a class and of another, got one class")
         self.curves = tuple(sorted(curves, key=lambda curve: -curve.area))
+        if len(curves) > 1:  # more height, for the legend
+            self._size = (4.2, 3.9 + 0.2 * min(len(curves), self._most))
 
     @classmethod
     def from_predictions(
@@ -114,14 +116,15 @@ class RocDisplay(AnswersDisplay):
         quiet(ax, grid="both")
 
     def _name_lines(self, ax: Axes) -> None:
-        """A legend beside the curves, which lie too close to each other for names at them."""
+        """A legend below the curves, which lie too close to each other for names at them."""
         names = [f"{curve.name} {curve.area:.3f}" for curve in self.curves[-self._most :]]
         legend = ax.legend(
             self.lines_,
             names,
             title="AUC (chance 0.5)",
-            loc="center left",
-            bbox_to_anchor=(1.02, 0.5),
+            loc="upper left",
+            bbox_to_anchor=(-0.05, -0.16),
+            alignment="left",
             frameon=False,
             fontsize=9,
         )

@@ -64,17 +64,11 @@ class ScoresDisplay(AnswersDisplay):
         for place, (name, score) in enumerate(self.rows.items()):
             known, color = not math.isnan(score.value), INK if name == "accuracy" else ACCENT
             if name == "accuracy":
-                ax.plot((base, base), (place - 0.32, place + 0.32), color=MUTED, linewidth=1.6)
-                side = "right" if base < score.value else "left"
-                gap = -4 if side == "right" else 4
-                label = "without looking"
-                ax.annotate(
-                    label, (base, place), xytext=(gap, 0), textcoords="offset points", color=MUTED, size=8,
-                    ha=side, va="center",
-                )  # fmt: skip
+                ax.plot((base, base), (place - 0.5, place + 0.32), color=MUTED, linewidth=1.6)
+                ax.text(base, place - 0.55, "without looking", color=MUTED, size=8, ha="center", va="bottom")
             ax.plot((score.low, score.high), (place, place), color=color if known else FAINT, linewidth=2, alpha=0.6)
             if known:
-                ax.plot(score.value, place, "o", color=color, markersize=6)
+                ax.plot(score.value, place, "o", color=color, markersize=6, clip_on=False, zorder=3)
         ax.set_yticks(range(len(self.rows)))
         ax.set_yticklabels(self.rows, parse_math=False)
         ax.set(xlim=(-0.01, 1.01), ylim=(len(self.rows) - 0.5, -0.5))
