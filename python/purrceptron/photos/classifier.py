@@ -297,7 +297,8 @@ class PhotoClassifier:
 
         Args:
             images: The photos of `fit`: networks of the same settings are then trained on all folds but one, and asked
-                about that one, without callbacks. This takes about `folds` trainings. Equal pictures are in one fold.
+                about that one, without callbacks. This takes about `folds` trainings. Photos that show the same
+                (`purr.datasets.near_duplicates`) are in one fold.
             labels: As for `fit`.
             folds: Parts of the photos, at least 2. None says that the photos are others than those of the training:
                 the network itself is asked about them, and the coverage of its sets is a theorem.
