@@ -118,6 +118,24 @@ def test_the_same_photos_give_the_same_bits_for_any_thread_count() -> None:
     assert len({model.fingerprint() for model in models}) == 1
 
 
+def test_features_are_computed_once_in_a_training_and_once_for_all_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"fit": 0, "calibrate": 0}
+
+    def counted(pictures: Any, *arguments: Any, **options: Any) -> Any:
+        counts[at_work] += len(pictures)
+        return picture_features(pictures, *arguments, **options)
+
+    for module in ("answers", "views"):
+        monkeypatch.setattr(f"purrceptron.photos.{module}.picture_features", counted)
+    images, labels = tinted(30)
+    classifier = purr.CatClassifier(**BEST | {"epochs": 2}, image_size=16)
+    at_work = "fit"
+    classifier.fit(images, labels)
+    at_work = "calibrate"
+    classifier.calibrate(images, labels, folds=3)
+    assert counts == {"fit": 60, "calibrate": 60}
+
+
 @pytest.mark.parametrize("features", ["pixels", "histograms"])
 def test_mirror_gives_a_photo_and_its_mirror_image_the_same_answer(features: Any) -> None:
     pictures, labels = tinted(20)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import purrceptron as purr
 from purrceptron.cli.sources import split
 from purrceptron.datasets import Data, load_image_folder, make_cats, write_image_folder
 from purrceptron.images import mapping
+from purrceptron.photos.views import photo_views
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_streaming_equals_in_memory_bit_for_bit(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "seen", [{}, {"mirror": True}, {"mirror": True, "features": "histograms"}], ids=["pixels", "mirror", "histograms"]
+)
+def test_streaming_equals_in_memory_bit_for_bit(folder: Path, seen: dict[str, Any]) -> None:
     trained = []
     for mapped in (False, True):
         data = load_image_folder(folder, image_size=16, memory_map=mapped)
@@ -29,7 +34,9 @@ def test_streaming_equals_in_memory_bit_for_bit(folder: Path) -> None:
         training, held_out = split(data, 0.2, seed=3)
         assert held_out is not None
         assert (mapping.mapping_of(training.images) is not None) is mapped
-        settings = {"image_size": 16, "epochs": 5, "batch_size": 8, "optimizer": "adam"}
+        views = photo_views(training.images, seen.get("features", "pixels"), "mirror" in seen)
+        assert (mapping.mapping_of(views) is not None) is mapped
+        settings = {"image_size": 16, "epochs": 5, "batch_size": 8, "optimizer": "adam", **seen}
         classifier = purr.PhotoClassifier((8,), **settings)
         classifier.fit(training.images, training.labels, validation_data=(held_out.images, held_out.labels))
         trained.append(
@@ -39,6 +46,8 @@ def test_streaming_equals_in_memory_bit_for_bit(folder: Path) -> None:
                 classifier.history_.val_loss,
                 classifier.training_,
                 training.paths,
+                classifier.novelty(held_out.images).tolist(),
+                classifier.calibrate(training.images, training.labels, folds=2).calibration_,
             )
         )
     assert trained[0] == trained[1]
@@ -67,6 +76,8 @@ def test_views_of_a_mapping_are_known_and_copies_are_not(tmp_path: Path) -> None
     np.testing.assert_array_equal(rows, np.array(mapped)[[3, 0]])
     np.testing.assert_array_equal(mapping.take(mapped, np.array([True, False, False, True])), np.array(mapped)[[0, 3]])
     assert mapping.take(mapped, np.array([], dtype=np.int64)).shape == (0, 6)
+    in_no_folder = mapping.take(mapped, np.array([2]), tmp_path / "missing")
+    np.testing.assert_array_equal(in_no_folder, np.array(mapped)[[2]])
 
 
 def test_pages_of_mappings_are_handed_back_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

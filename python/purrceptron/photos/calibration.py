@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._arrays import Array
 from .._spec import check_whole
@@ -14,9 +15,12 @@ from ..assessment.calibration import LEAST_TEMPERATURE, MOST_TEMPERATURE, fit_te
 from ..assessment.conformal import conformal_scores
 from ..datasets.duplicates import near_duplicates
 from ..errors import DataError
+from ..images.cache import cache_folder
 from ..images.mapping import take
 from .classes import Indices
 from .pictures import among_hashes, data_hash, photo_hashes
+from .training import new_networks, train
+from .views import mean_probabilities, photo_views
 
 if TYPE_CHECKING:
     from .classifier import PhotoClassifier
@@ -116,12 +120,18 @@ def cross_fit(classifier: PhotoClassifier, pictures: Array, targets: Indices, fo
     for label, name in enumerate(names):
         if len(np.unique(fold_of[targets == label])) < 2:
             raise DataError(f"calibration takes two different photos of each class at least; there is one of {name!r}")
+    views = photo_views(pictures, classifier.features, classifier.mirror)
+    rows = views.reshape(-1, *views.shape[2:])
+
+    def of_photos(chosen: NDArray[np.bool_]) -> Array:
+        return take(rows, np.tile(chosen, len(views)), cache_folder()).reshape(len(views), -1, *views.shape[2:])
+
     probabilities = np.empty((len(targets), len(names)))
     for fold in np.unique(fold_of):
         part = fold_of == fold
-        other = type(classifier)(**classifier.get_params())
-        other.fit(take(pictures, ~part), targets[~part], class_names=names)
-        probabilities[part] = other.predict_proba(take(pictures, part))
+        models = new_networks(classifier, len(names))
+        train(classifier, models, of_photos(~part), targets[~part])
+        probabilities[part] = mean_probabilities(models, of_photos(part), classifier.n_threads)
     return probabilities
 
 
