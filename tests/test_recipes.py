@@ -1,6 +1,5 @@
 """Recipes: features of pictures, the settings that use them, and which recipe `purr train` follows."""
 
-import importlib
 import json
 import os
 from pathlib import Path
@@ -218,9 +217,8 @@ def test_train_says_by_which_recipe(
 
 
 def test_drawn_pictures_are_learnt_by_the_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("purrceptron.cli.train")
-    monkeypatch.setattr(module, "_DRAWN", 20)
-    monkeypatch.setattr(module, "_DRAWN_HELD_OUT", 20)
+    for name in ("_DRAWN", "_DRAWN_HELD_OUT"):
+        monkeypatch.setattr(f"purrceptron.cli.training_data.{name}", 20)
     report = train(tmp_path)
     assert (report["recipe"], report["recipe_reason"]) == ("series", "the pictures are drawn")
     assert train(tmp_path, "--recipe", "best")["recipe"] == "best"

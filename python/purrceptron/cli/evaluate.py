@@ -17,6 +17,7 @@ from ..photos import PhotoClassifier
 from . import trust
 from .file_progress import file_progress
 from .labelled import LabelledPhotos
+from .options import skip_bad_option
 from .output import Output, amount, facts, output_options
 from .predict import load_classifier
 from .score import Evaluation
@@ -57,7 +58,7 @@ _cost = click.FloatRange(0, min_open=True)
 )
 @click.option("--cost-false-positive", metavar="COST", type=_cost, help="Cost of a false alarm.  [default: 1]")
 @click.option("--cost-false-negative", metavar="COST", type=_cost, help="Cost of a miss.  [default: 1]")
-@click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
+@skip_bad_option
 @output_options
 def evaluate(
     model: str,

@@ -1,17 +1,27 @@
-"""Checks of what options are given, before anything else happens."""
+"""Options that several commands have, and checks of what is given, before anything else happens."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from .. import _core
 from ..augmentation import Augmentation, from_string
+from ..photos import PhotoClassifier
 from ..strings import parse_network
 
-__all__ = ["augment_option", "checked_network", "checked_seed"]
+__all__ = ["USUAL", "Command", "augment_option", "checked_network", "seed_option", "skip_bad_option"]
+
+USUAL = PhotoClassifier().get_params()
+"""The settings of a photo classifier that are not chosen."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+skip_bad_option = click.option(
+    "--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing."
+)
 
 
 def _augmentation(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[Augmentation, ...]:
@@ -22,7 +32,7 @@ def _augmentation(ctx: click.Context, option: click.Parameter, texts: tuple[str,
         raise click.BadParameter(str(error), ctx, option) from error
 
 
-def augment_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def augment_option(command: Command) -> Command:
     """The option --augment, which may be given several times; the command gets `augmentation`."""
     return click.option(
         "--augment",
@@ -35,8 +45,14 @@ def augment_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def checked_seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:
-    """A seed is 0 to 2^64 - 1."""
+def seed_option(meaning: str) -> Callable[[Command], Command]:
+    """The option --seed, 0 to 2^64 - 1; `meaning` says what is drawn from it."""
+    return click.option(
+        "--seed", type=int, callback=_checked_seed, default=0, show_default=True, metavar="N", help=meaning
+    )
+
+
+def _checked_seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:
     if not 0 <= seed < 2**64:
         raise click.BadParameter(f"{seed} is not in the range 0 to 2^64 - 1.", ctx, option)
     return seed

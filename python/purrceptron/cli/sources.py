@@ -21,6 +21,7 @@ __all__ = [
     "counts",
     "describe",
     "draw",
+    "hold_out",
     "indices_of",
     "picture_form",
     "read_data",
@@ -77,14 +78,14 @@ def split(data: Data, share: float, seed: int, groups: NDArray[np.int64] | None 
     members: dict[int, list[int]] = {}
     for index, group in enumerate(groups.tolist()):
         members.setdefault(group, []).append(index)
-    counts = np.bincount(labels)
-    room = np.minimum([round(share * count) for count in counts.tolist()], counts - 1)
+    photos = np.bincount(labels)
+    room = np.minimum([round(share * count) for count in photos.tolist()], photos - 1)
     generator = np.random.Generator(np.random.PCG64(seed))
     held_out = np.zeros(len(data), dtype=bool)
     for label in np.unique(labels):
         for index in generator.permutation(np.flatnonzero(labels == label)).tolist():
             together = members.pop(int(groups[index]), [])
-            taken = np.bincount(labels[together], minlength=len(counts))
+            taken = np.bincount(labels[together], minlength=len(photos))
             if together and (taken <= room).all():
                 held_out[together] = True
                 room -= taken
