@@ -1,5 +1,6 @@
 """Sets larger than memory: mapped from disk, the same bits as in memory, and a bounded part of them resident."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import purrceptron as purr
+from purrceptron.cli import purr as command
 from purrceptron.cli.sources import split
 from purrceptron.datasets import Data, load_image_folder, make_cats, write_image_folder
 from purrceptron.images import mapping
@@ -51,6 +54,23 @@ def test_streaming_equals_in_memory_bit_for_bit(folder: Path, seen: dict[str, An
             )
         )
     assert trained[0] == trained[1]
+
+
+@pytest.mark.parametrize("recipe", ["series", "best"])
+def test_train_takes_batches_of_a_set_that_stays_on_disk_and_says_so(
+    folder: Path, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("purrceptron.cli.training_data.BATCH_OF_MANY", 16)
+    found = {}
+    for most in (2**30, 0):
+        monkeypatch.setattr("purrceptron.images.decoding.MAP_ABOVE", most)
+        options = ("--recipe", recipe, "--folds", "0", "--output", str(tmp_path / "cats"), "--json")
+        found[most] = CliRunner().invoke(command, ["train", str(folder), *options], catch_exceptions=False)
+    in_memory, on_disk = (json.loads(found[most].stdout) for most in (2**30, 0))
+    assert (in_memory["batch_size"], on_disk["batch_size"]) == (None, 16)
+    assert in_memory["fingerprint"] != on_disk["fingerprint"]
+    assert "the photos stay on disk, 0.0 GiB of pixels: trained on in batches of 16" in found[0].stderr
+    assert "stay on disk" not in found[2**30].stderr
 
 
 def test_the_threshold_decides_where_pictures_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +129,7 @@ rng = np.random.default_rng(0)
 with open(path, "wb") as file:
     for start in range(0, photos, 100):
         file.write(rng.integers(0, 256, (100, 64, 64, 3), dtype=np.uint8).data)
-classifier = purr.PhotoClassifier((5,), epochs=2, batch_size=64)
+classifier = purr.PhotoClassifier((5,), epochs=2, batch_size=64, mirror=True)
 classifier.fit(rng.integers(0, 256, (128, 64, 64, 3), dtype=np.uint8), np.arange(128) % 2)  # threads and code are there
 near_duplicates(np.zeros((2, 64, 64, 3), np.uint8))
 

@@ -27,7 +27,7 @@ from .output import Output, output_options
 from .recipes import choose_recipe
 from .score import Evaluation
 from .sources import indices_of, picture_form
-from .training_data import photos_of
+from .training_data import photos_of, usual_batch
 from .training_options import training_options
 from .training_report import TrainingReport, next_steps
 
@@ -156,6 +156,9 @@ def train(
     if learning_rate is None:
         usual = optimizer == USUAL["optimizer"]
         learning_rate = USUAL["learning_rate"] if usual else as_optimizer(optimizer).to_dict()["learning_rate"]
+    if batch_size is None and (batch_size := usual_batch(training)) is not None:
+        size = training.images.nbytes / 2**30
+        output.say(f"the photos stay on disk, {size:.1f} GiB of pixels: trained on in batches of {batch_size:,}")
     image_size, color = picture_form(training)
     settings: dict[str, Any] = {
         "network": network or USUAL["network"],

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from ..datasets import Data
+from ..images.mapping import mapping_of
 from ..images.reading import named
 from .file_progress import file_progress
 from .output import Output, amount
 from .sources import draw, hold_out, picture_form, read_data, read_test_data, same_photos
 
-__all__ = ["photos_of"]
+__all__ = ["BATCH_OF_MANY", "photos_of", "usual_batch"]
 
 _DRAWN, _DRAWN_HELD_OUT = 400, 1000
+# Photos of one step where they are too many to be held in memory: few enough for that, and as good as all of them.
+BATCH_OF_MANY = 1024
 
 
 def photos_of(
@@ -53,3 +56,11 @@ def photos_of(
     if skipped:
         output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(named, skipped[:5]))}")
     return training, held_out
+
+
+def usual_batch(training: Data) -> int | None:
+    """Photos of one step if the caller does not say: all (None), or 1,024 of a set that stays on disk.
+
+    A step of all photos holds all of them in memory, and such a set is too large for that.
+    """
+    return None if mapping_of(training.images) is None else BATCH_OF_MANY

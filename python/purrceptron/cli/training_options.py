@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from .. import _core
+from ..images.decoding import MAP_ABOVE
 from ..photos.recipes import RECIPES
 from .options import USUAL, Command, augment_option, checked_network, seed_option
+from .training_data import BATCH_OF_MANY
 
 __all__ = ["training_options"]
 
@@ -37,7 +39,8 @@ _OPTIONS = (
         "--batch-size",
         type=click.IntRange(1),
         metavar="N",
-        help="Photos of one step.  [default: all of them]",
+        help=f"Photos of one step.  [default: all of them; {BATCH_OF_MANY:,} of a folder that stays on disk, as those "
+        f"do whose pixels take more than {MAP_ABOVE >> 30} GiB]",
     ),
     click.option(
         "--optimizer",

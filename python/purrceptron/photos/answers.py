@@ -17,7 +17,7 @@ from .calibration import Calibration
 from .classes import Classes, Indices
 from .novelty import FirstLayer, Novelty
 from .pictures import Pictures, as_pictures
-from .views import mean_probabilities
+from .views import mean_probabilities, photo_views
 
 __all__ = ["NOT_SURE", "Answers"]
 
@@ -173,9 +173,7 @@ class Answers:
 
     def _probabilities(self, pictures: Array) -> Array:
         """Before calibration, `(photos, classes)`."""
-        mirrored = (False, True)[: 1 + self.mirror]
-        views = (picture_features(pictures, self.features, mirrored=each) for each in mirrored)
-        return mean_probabilities(self.models_, views, self.n_threads)
+        return mean_probabilities(self.models_, photo_views(pictures, self.features, self.mirror), self.n_threads)
 
     def _calibrated(self, probabilities: Array) -> Array:
         if self.calibration_ is None:

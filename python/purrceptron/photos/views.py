@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -39,9 +39,8 @@ def photo_views(pictures: Array, features: Features, mirror: bool) -> Array:
     return views.reshape(1 + mirror, len(pictures), *views.shape[1:])
 
 
-def mean_probabilities(models: Sequence[Sequential], views: Iterable[Array], n_threads: int | None) -> Array:
+def mean_probabilities(models: Sequence[Sequential], views: Array, n_threads: int | None) -> Array:
     """Probability of each class, `(photos, classes)`: the mean over networks and views."""
-    views = tuple(views)
     each = [model.predict_proba(view, n_threads=n_threads) for model in models for view in views]
     probabilities = each[0] if len(each) == 1 else np.mean(each, axis=0)
     return probabilities if models[0].outputs > 1 else np.hstack([1 - probabilities, probabilities])
