@@ -19,7 +19,7 @@ from ..photos.network import photo_layers
 from ..strings import parse_network
 from .options import USUAL, checked_network, seed_option, skip_bad_option
 from .output import Output, amount, facts, output_options
-from .sources import describe, indices_of, read_data, read_test_data
+from .sources import assumed, describe, indices_of, read_data, read_test_data
 
 __all__ = ["doctor"]
 
@@ -85,6 +85,8 @@ def doctor(
     """
     output.say(f"reading {data}")
     training = read_data(data, skip_bad=skip_bad)
+    for line in assumed(training):
+        output.say(line)
     photos = training.images.ndim == 4
     tested = None
     if test is not None:

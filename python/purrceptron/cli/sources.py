@@ -18,6 +18,7 @@ from ..images.mapping import take
 from ..images.reading import Color, named
 
 __all__ = [
+    "assumed",
     "counts",
     "describe",
     "draw",
@@ -50,6 +51,11 @@ def read_data(path: str, **options: Any) -> Data:
 def read_test_data(path: str, **options: Any) -> Data:
     """Labelled photos to score on: of an .h5 with two parts its test set; `options` as of `load_data`."""
     return load_data(path, split="any", **options)
+
+
+def assumed(data: Data) -> list[str]:
+    """What was taken for granted in reading, in lines."""
+    return [f"{data.source}: {data.assumed}"] if data.assumed else []
 
 
 def picture_form(data: Data) -> tuple[int, Color]:

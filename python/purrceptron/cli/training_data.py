@@ -9,7 +9,7 @@ from ..images.mapping import mapping_of
 from ..images.reading import named
 from .file_progress import file_progress
 from .output import Output, amount
-from .sources import draw, hold_out, picture_form, read_data, read_test_data, same_photos
+from .sources import assumed, draw, hold_out, picture_form, read_data, read_test_data, same_photos
 
 __all__ = ["BATCH_OF_MANY", "photos_of", "usual_batch"]
 
@@ -41,7 +41,7 @@ def photos_of(
         output.say(f"reading {data}")
         with file_progress(output) as progress:
             training = read_data(data, progress=progress, **options)
-        for line in same_photos(training):
+        for line in [*assumed(training), *same_photos(training)]:
             output.say(line)
     if test is not None:
         output.say(f"reading {test}")
