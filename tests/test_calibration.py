@@ -16,7 +16,6 @@ from purrceptron.cli import purr as command
 from purrceptron.photos import NOT_SURE
 from purrceptron.photos.calibration import cross_fit, stratified_folds
 from purrceptron.photos.notes import to_notes
-from purrceptron.photos.pictures import photo_hashes
 
 Data = tuple[NDArray[Any], NDArray[Any]]
 
@@ -42,7 +41,7 @@ def calibrated() -> Any:
 
 def test_calibration_is_of_photos_that_each_network_has_not_seen(calibrated: Any) -> None:
     images, labels = patches(120)
-    folds = stratified_folds(photo_hashes(images), labels, 5, 0)
+    folds = stratified_folds(np.arange(120), labels, 5, 0)
     probabilities = cross_fit(calibrated, images, labels, 5)
     for fold in range(5):
         alone = grey().fit(images[folds != fold], labels[folds != fold])
@@ -52,14 +51,37 @@ def test_calibration_is_of_photos_that_each_network_has_not_seen(calibrated: Any
     assert calibrated.calibration_.scores[1] == tuple(np.sort(probabilities[labels == 1, 1].astype("f4")).tolist())
 
 
-def test_folds_have_the_shares_of_the_classes_and_equal_photos_together() -> None:
-    images, labels = patches(60)
-    images, labels = np.concatenate([images, images[:20]]), np.concatenate([labels, labels[:20]])
-    folds = stratified_folds(photo_hashes(images), labels, 5, 3)
-    np.testing.assert_array_equal(folds[:20], folds[60:])
+def test_near_duplicates_are_in_one_fold() -> None:
+    drawn, labels = purr.datasets.make_cats(24, seed=5)
+    images, labels = np.concatenate([drawn, drawn - drawn // 16]), np.tile(labels, 2)  # and all of them a little darker
+    folds = stratified_folds(purr.datasets.near_duplicates(images), labels, 4, 1)
+    np.testing.assert_array_equal(folds[:24], folds[24:])
+    classifier = purr.CatClassifier((2,), epochs=2, seed=1).fit(images, labels)
+    probabilities = cross_fit(classifier, images, labels, 4)
+    for fold in range(4):
+        alone = purr.CatClassifier((2,), epochs=2, seed=1).fit(images[folds != fold], labels[folds != fold])
+        np.testing.assert_array_equal(probabilities[folds == fold], alone.predict_proba(images[folds == fold]))
+    cat = int(np.argmax(labels))
+    one_cat = np.array([cat, cat + 24, *np.flatnonzero(labels == 0)])
+    with pytest.raises(purr.DataError, match="two different photos of each class at least"):
+        classifier.fit(images[one_cat], labels[one_cat]).calibrate(images[one_cat], labels[one_cat])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_folds_have_the_shares_of_the_classes_and_groups_stay_together(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    alone = stratified_folds(np.arange(61), np.arange(61) % 3 // 2, 5, seed)
     for label in (0, 1):
-        counts = np.bincount(folds[:60][labels[:60] == label], minlength=5)
-        assert counts.max() - counts.min() <= 1
+        assert np.ptp(np.bincount(alone[np.arange(61) % 3 // 2 == label], minlength=5)) <= 1
+    assert np.ptp(np.bincount(alone)) <= 1
+    groups = generator.integers(0, 40, 120)
+    targets = groups % 2
+    folds = stratified_folds(groups, targets, 5, seed)
+    assert all(len(set(folds[groups == group])) == 1 for group in np.unique(groups))
+    largest = np.bincount(groups).max()
+    for label in (0, 1):
+        assert np.ptp(np.bincount(folds[targets == label], minlength=5)) <= largest
+    assert (folds != stratified_folds(groups, targets, 5, seed + 1)).any()
 
 
 def test_calibration_changes_probabilities_but_no_answer(calibrated: Any) -> None:

@@ -327,6 +327,21 @@ def test_a_network_follows_the_size_of_stored_pictures() -> None:
     assert json.loads(run("train", "small.npz", "--epochs", "2", "--json").stdout)["network"] == "256-20-7-5-1"
 
 
+@pytest.mark.parametrize("columns", [100, 300])
+def test_rows_that_are_taken_for_pictures_are_said_to_be(columns: int) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (12, columns), np.uint8)
+    save_npz(Path("rows.npz"), x=rows)
+    header = ",".join(map(str, [*range(columns), "y"]))
+    np.savetxt("rows.csv", np.column_stack([rows, np.arange(12) % 2]), "%d", ",", header=header, comments="")
+    kind = "grey" if columns == 100 else "colour"
+    for file in ("rows.npz", "rows.csv"):
+        said = f"{file}: each row of {columns} numbers is taken for a {kind} picture of 10 x 10 pixels"
+        done = run("train", file, *FAST, "--json")
+        assert said in done.stderr
+        assert json.loads(done.stdout)["data"]["picture"] == [10, 10, 1 if kind == "grey" else 3]
+        assert said in run("doctor", file).stderr
+
+
 def test_files_that_are_no_photo_can_be_left_out(model: Path, pictures: Path) -> None:
     Path("mixed/cat").mkdir(parents=True)
     Path("mixed/dog").mkdir()

@@ -439,9 +439,12 @@ def test_npz_shapes(tmp_path: Path) -> None:
         ((2, 11), (2, 11)),
     ]:
         np.savez(tmp_path / "a.npz", x=np.zeros(given_shape, np.uint8), y=[[0], [1]])
-        assert load_data(tmp_path / "a.npz").images.shape == shape
+        data = load_data(tmp_path / "a.npz")
+        assert data.images.shape == shape
+        assert bool(data.assumed) is (len(given_shape) == 2 and len(shape) == 4)
     np.savez(tmp_path / "a.npz", x=np.zeros((2, 12), np.float32), y=[0, 1])
-    assert load_data(tmp_path / "a.npz").images.shape == (2, 12)
+    data = load_data(tmp_path / "a.npz")
+    assert (data.images.shape, data.assumed) == ((2, 12), "")
 
 
 @pytest.mark.parametrize(

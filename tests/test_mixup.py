@@ -140,3 +140,12 @@ def test_blends_of_places_in_a_table_are_refused_before_the_training() -> None:
     with pytest.raises(ValueError, match="mixup must be a network that takes samples between others, got an embedding"):
         net.fit(np.full((2, 1), 3), np.eye(2), mixup=0.2, loss="binary_cross_entropy", epochs=2)
     assert net.fingerprint() == before
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_no_table_is_hidden_within_a_residual_layer_where_blends_could_reach_it(depth: int) -> None:
+    layers: list[purr.Layer] = [purr.Embedding(4, 1)]
+    for _ in range(depth):
+        layers = [purr.Residual(layers)]
+    with pytest.raises(ValueError, match="no embedding unless it is first"):
+        purr.Sequential([*layers, purr.Dense(2)], input_shape=(1,))

@@ -318,5 +318,5 @@ def test_a_very_large_training_set_is_sampled(monkeypatch: pytest.MonkeyPatch) -
         asked.extend(some.sum(axis=(1, 2, 3)).tolist())
         return some.reshape(len(some), -1)[:, :5].astype(np.float64)
 
-    assert Novelty.learn(pictures, seen) is not None
+    assert Novelty.learn(pictures, pictures, seen) is not None
     assert asked == pictures[::3].sum(axis=(1, 2, 3)).tolist()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import purrceptron as purr
+from purrceptron.images.features import picture_features
 
 SIZE = 8
 COLOURS = {"blue": (0, 0, 200), "green": (0, 200, 0), "red": (200, 0, 0)}
@@ -541,3 +542,21 @@ def test_hidden_sizes_alone_are_never_taken_for_the_input() -> None:
         classifier = purr.PhotoClassifier((hidden,), image_size=2, epochs=1).fit(photos, labels)
         sizes = [layer.units for layer in classifier.model_.layers if isinstance(layer, purr.Dense)]
         assert sizes == [hidden, 3]
+
+
+@pytest.mark.parametrize("settings", [{}, {"features": "histograms", "mirror": True, "class_weight": "balanced"}])
+def test_the_best_checkpoint_has_the_best_score_on_the_photos_held_out(settings: Any, tmp_path: Path) -> None:
+    images, labels = purr.datasets.make_cats(80, size=16, seed=3)
+    held_out = images[50:], labels[50:]
+    classifier = purr.CatClassifier(
+        (8,), image_size=16, epochs=60, optimizer="adam", learning_rate=0.05, batch_size=8, **settings
+    )
+    best = purr.Checkpoint(tmp_path, every_epochs=1, best="val_loss")
+    classifier.fit(images[:50], labels[:50], validation_data=held_out, checkpoint=best)
+    losses = classifier.history_.val_loss
+    assert losses is not None
+    assert np.argmin(losses) not in (np.argmin(classifier.history_.loss), len(losses) - 1)
+    network = purr.load(tmp_path / "best.safetensors")
+    assert isinstance(network, purr.Sequential)
+    inputs = picture_features(held_out[0], classifier.features)
+    assert network.evaluate(inputs, held_out[1], loss="binary_cross_entropy")["loss"] == min(losses)

@@ -1,6 +1,5 @@
 """Recipes: features of pictures, the settings that use them, and which recipe `purr train` follows."""
 
-import importlib
 import json
 import os
 from pathlib import Path
@@ -118,6 +117,24 @@ def test_the_same_photos_give_the_same_bits_for_any_thread_count() -> None:
     assert len({model.fingerprint() for model in models}) == 1
 
 
+def test_features_are_computed_once_in_a_training_and_once_for_all_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"fit": 0, "calibrate": 0}
+
+    def counted(pictures: Any, *arguments: Any, **options: Any) -> Any:
+        counts[at_work] += len(pictures)
+        return picture_features(pictures, *arguments, **options)
+
+    for module in ("answers", "views"):
+        monkeypatch.setattr(f"purrceptron.photos.{module}.picture_features", counted)
+    images, labels = tinted(30)
+    classifier = purr.CatClassifier(**BEST | {"epochs": 2}, image_size=16)
+    at_work = "fit"
+    classifier.fit(images, labels)
+    at_work = "calibrate"
+    classifier.calibrate(images, labels, folds=3)
+    assert counts == {"fit": 60, "calibrate": 60}
+
+
 @pytest.mark.parametrize("features", ["pixels", "histograms"])
 def test_mirror_gives_a_photo_and_its_mirror_image_the_same_answer(features: Any) -> None:
     pictures, labels = tinted(20)
@@ -200,9 +217,8 @@ def test_train_says_by_which_recipe(
 
 
 def test_drawn_pictures_are_learnt_by_the_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("purrceptron.cli.train")
-    monkeypatch.setattr(module, "_DRAWN", 20)
-    monkeypatch.setattr(module, "_DRAWN_HELD_OUT", 20)
+    for name in ("_DRAWN", "_DRAWN_HELD_OUT"):
+        monkeypatch.setattr(f"purrceptron.cli.training_data.{name}", 20)
     report = train(tmp_path)
     assert (report["recipe"], report["recipe_reason"]) == ("series", "the pictures are drawn")
     assert train(tmp_path, "--recipe", "best")["recipe"] == "best"

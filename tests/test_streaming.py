@@ -1,16 +1,21 @@
 """Sets larger than memory: mapped from disk, the same bits as in memory, and a bounded part of them resident."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import purrceptron as purr
+from purrceptron.cli import purr as command
 from purrceptron.cli.sources import split
 from purrceptron.datasets import Data, load_image_folder, make_cats, write_image_folder
 from purrceptron.images import mapping
+from purrceptron.photos.views import photo_views
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +26,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_streaming_equals_in_memory_bit_for_bit(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "seen", [{}, {"mirror": True}, {"mirror": True, "features": "histograms"}], ids=["pixels", "mirror", "histograms"]
+)
+def test_streaming_equals_in_memory_bit_for_bit(folder: Path, seen: dict[str, Any]) -> None:
     trained = []
     for mapped in (False, True):
         data = load_image_folder(folder, image_size=16, memory_map=mapped)
@@ -29,7 +37,9 @@ def test_streaming_equals_in_memory_bit_for_bit(folder: Path) -> None:
         training, held_out = split(data, 0.2, seed=3)
         assert held_out is not None
         assert (mapping.mapping_of(training.images) is not None) is mapped
-        settings = {"image_size": 16, "epochs": 5, "batch_size": 8, "optimizer": "adam"}
+        views = photo_views(training.images, seen.get("features", "pixels"), "mirror" in seen)
+        assert (mapping.mapping_of(views) is not None) is mapped
+        settings = {"image_size": 16, "epochs": 5, "batch_size": 8, "optimizer": "adam", **seen}
         classifier = purr.PhotoClassifier((8,), **settings)
         classifier.fit(training.images, training.labels, validation_data=(held_out.images, held_out.labels))
         trained.append(
@@ -39,9 +49,28 @@ def test_streaming_equals_in_memory_bit_for_bit(folder: Path) -> None:
                 classifier.history_.val_loss,
                 classifier.training_,
                 training.paths,
+                classifier.novelty(held_out.images).tolist(),
+                classifier.calibrate(training.images, training.labels, folds=2).calibration_,
             )
         )
     assert trained[0] == trained[1]
+
+
+@pytest.mark.parametrize("recipe", ["series", "best"])
+def test_train_takes_batches_of_a_set_that_stays_on_disk_and_says_so(
+    folder: Path, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("purrceptron.cli.training_data.BATCH_OF_MANY", 16)
+    found = {}
+    for most in (2**30, 0):
+        monkeypatch.setattr("purrceptron.images.decoding.MAP_ABOVE", most)
+        options = ("--recipe", recipe, "--folds", "0", "--output", str(tmp_path / "cats"), "--json")
+        found[most] = CliRunner().invoke(command, ["train", str(folder), *options], catch_exceptions=False)
+    in_memory, on_disk = (json.loads(found[most].stdout) for most in (2**30, 0))
+    assert (in_memory["batch_size"], on_disk["batch_size"]) == (None, 16)
+    assert in_memory["fingerprint"] != on_disk["fingerprint"]
+    assert "the photos stay on disk, 0.0 GiB of pixels: trained on in batches of 16" in found[0].stderr
+    assert "stay on disk" not in found[2**30].stderr
 
 
 def test_the_threshold_decides_where_pictures_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +96,8 @@ def test_views_of_a_mapping_are_known_and_copies_are_not(tmp_path: Path) -> None
     np.testing.assert_array_equal(rows, np.array(mapped)[[3, 0]])
     np.testing.assert_array_equal(mapping.take(mapped, np.array([True, False, False, True])), np.array(mapped)[[0, 3]])
     assert mapping.take(mapped, np.array([], dtype=np.int64)).shape == (0, 6)
+    in_no_folder = mapping.take(mapped, np.array([2]), tmp_path / "missing")
+    np.testing.assert_array_equal(in_no_folder, np.array(mapped)[[2]])
 
 
 def test_pages_of_mappings_are_handed_back_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +129,7 @@ rng = np.random.default_rng(0)
 with open(path, "wb") as file:
     for start in range(0, photos, 100):
         file.write(rng.integers(0, 256, (100, 64, 64, 3), dtype=np.uint8).data)
-classifier = purr.PhotoClassifier((5,), epochs=2, batch_size=64)
+classifier = purr.PhotoClassifier((5,), epochs=2, batch_size=64, mirror=True)
 classifier.fit(rng.integers(0, 256, (128, 64, 64, 3), dtype=np.uint8), np.arange(128) % 2)  # threads and code are there
 near_duplicates(np.zeros((2, 64, 64, 3), np.uint8))
 

@@ -12,7 +12,7 @@ from ..datasets import make_cats, write_image_folder
 from ..datasets.cats import SMALLEST
 from ..datasets.data import DEFAULT_CLASS_NAMES
 from ..images.cache import MOST_BYTES, cache_folder, clear, sizes
-from .options import checked_seed
+from .options import seed_option
 from .output import Output, amount, output_options
 from .preview import preview
 
@@ -42,15 +42,7 @@ data.add_command(preview)
 @data.command(short_help="Draw cats and other things into a folder.", epilog=_EXAMPLES)
 @click.argument("folder", metavar="DIR", type=click.Path())
 @click.option("--count", type=click.IntRange(1), default=400, show_default=True, metavar="N", help="Pictures to draw.")
-@click.option(
-    "--seed",
-    type=int,
-    callback=checked_seed,
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="The same seed draws the same pictures; `purr train` without DATA learns from those of its own seed.",
-)
+@seed_option("The same seed draws the same pictures; `purr train` without DATA learns from those of its own seed.")
 @click.option(
     "--size",
     type=click.IntRange(SMALLEST),

@@ -15,16 +15,14 @@ from ..images.reading import Color
 from ..layers import Dense
 from ..model import Sequential
 from ..optimizers import as_optimizer
-from ..photos import PhotoClassifier
 from ..photos.network import photo_layers
 from ..strings import parse_network
-from .options import checked_network, checked_seed
+from .options import USUAL, checked_network, seed_option, skip_bad_option
 from .output import Output, amount, facts, output_options
-from .sources import describe, indices_of, read_data, read_test_data
+from .sources import assumed, describe, indices_of, read_data, read_test_data
 
 __all__ = ["doctor"]
 
-_USUAL = PhotoClassifier().get_params()
 _WIDTH, _INDENT = 80, " " * 4
 
 _EXAMPLES = """\b
@@ -47,13 +45,13 @@ Examples:
 @click.option(
     "--optimizer",
     type=click.Choice(_core.names("optimizer")),
-    help=f"What moves its weights.  [default: {_USUAL['optimizer']} for photos, adam for tables]",
+    help=f"What moves its weights.  [default: {USUAL['optimizer']} for photos, adam for tables]",
 )
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
     metavar="R",
-    help=f"Length of a step.  [default: {_USUAL['learning_rate']} for photos with {_USUAL['optimizer']}, else the "
+    help=f"Length of a step.  [default: {USUAL['learning_rate']} for photos with {USUAL['optimizer']}, else the "
     "optimizer's own]",
 )
 @click.option(
@@ -62,16 +60,8 @@ Examples:
     metavar="N",
     help="Samples of one step.  [default: all for photos, 32 for tables]",
 )
-@click.option(
-    "--seed",
-    type=int,
-    callback=checked_seed,
-    default=_USUAL["seed"],
-    show_default=True,
-    metavar="N",
-    help="Seed of the first weights.",
-)
-@click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
+@seed_option("Seed of the first weights.")
+@skip_bad_option
 @output_options
 def doctor(
     data: str,
@@ -95,19 +85,21 @@ def doctor(
     """
     output.say(f"reading {data}")
     training = read_data(data, skip_bad=skip_bad)
+    for line in assumed(training):
+        output.say(line)
     photos = training.images.ndim == 4
     tested = None
     if test is not None:
         output.say(f"reading {test}")
-        size = training.images.shape[1] if photos else _USUAL["image_size"]
+        size = training.images.shape[1] if photos else USUAL["image_size"]
         color: Color = "grey" if photos and training.images.shape[3] == 1 else "rgb"
         held_out = read_test_data(test, image_size=size, color=color, skip_bad=skip_bad)
         tested = held_out.images, indices_of(held_out, training.class_names)
     model = _model(network, training.images.shape[1:], len(training.class_names), seed)
     if optimizer is None:
-        optimizer = _USUAL["optimizer"] if photos else "adam"
-    if learning_rate is None and photos and optimizer == _USUAL["optimizer"]:
-        learning_rate = _USUAL["learning_rate"]
+        optimizer = USUAL["optimizer"] if photos else "adam"
+    if learning_rate is None and photos and optimizer == USUAL["optimizer"]:
+        learning_rate = USUAL["learning_rate"]
     mover = as_optimizer(optimizer, **({} if learning_rate is None else {"learning_rate": learning_rate}))
     if batch_size is None and not photos:
         batch_size = 32
@@ -138,11 +130,11 @@ def _model(network: str | None, shape: tuple[int, ...], classes: int, seed: int)
     """The network that `purr train` would build for photos; for a table the one that the sizes name."""
     if len(shape) == 3:
         layers = photo_layers(
-            network or _USUAL["network"],
+            network or USUAL["network"],
             image_size=shape[0],
             channels=shape[2],
             classes=classes,
-            kernel_initializer=_USUAL["kernel_initializer"],
+            kernel_initializer=USUAL["kernel_initializer"],
         )
         return Sequential(layers, input_shape=shape, seed=seed)
     if network is None:

@@ -17,7 +17,7 @@ from ..photos import PhotoClassifier
 from . import trust
 from .file_progress import file_progress
 from .labelled import LabelledPhotos
-from .options import trust_options
+from .options import skip_bad_option, trust_options
 from .output import Output, amount, facts, output_options
 from .predict import load_classifier
 from .score import Evaluation
@@ -48,7 +48,7 @@ Examples:
     help="Another model file: how many photos each alone tells right, and whether that is chance (McNemar's test).",
 )
 @trust_options
-@click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
+@skip_bad_option
 @output_options
 def evaluate(
     model: str,

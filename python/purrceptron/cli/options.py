@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from .. import _core
 from ..assessment.conformal import ABSTAIN
 from ..augmentation import Augmentation, from_string
+from ..photos import PhotoClassifier
 from ..strings import parse_network
 
-__all__ = ["SHARE", "augment_option", "checked_network", "checked_seed", "trust_options"]
+__all__ = [
+    "SHARE",
+    "USUAL",
+    "Command",
+    "augment_option",
+    "checked_network",
+    "seed_option",
+    "skip_bad_option",
+    "trust_options",
+]
+
+USUAL = PhotoClassifier().get_params()
+"""The settings of a photo classifier that are not chosen."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+skip_bad_option = click.option(
+    "--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing."
+)
 
 SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 _COST = click.FloatRange(0, min_open=True)
@@ -27,7 +46,7 @@ def _augmentation(ctx: click.Context, option: click.Parameter, texts: tuple[str,
         raise click.BadParameter(str(error), ctx, option) from error
 
 
-def augment_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def augment_option(command: Command) -> Command:
     """The option --augment, which may be given several times; the command gets `augmentation`."""
     return click.option(
         "--augment",
@@ -40,7 +59,7 @@ def augment_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def trust_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def trust_options(command: Command) -> Callable[..., Any]:
     """The options --share, --cost-..., given as `line`, a dict of those that are there, and --abstain."""
 
     @click.option(
@@ -78,8 +97,14 @@ def trust_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def checked_seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:
-    """A seed is 0 to 2^64 - 1."""
+def seed_option(meaning: str) -> Callable[[Command], Command]:
+    """The option --seed, 0 to 2^64 - 1; `meaning` says what is drawn from it."""
+    return click.option(
+        "--seed", type=int, callback=_checked_seed, default=0, show_default=True, metavar="N", help=meaning
+    )
+
+
+def _checked_seed(ctx: click.Context, option: click.Parameter, seed: int) -> int:
     if not 0 <= seed < 2**64:
         raise click.BadParameter(f"{seed} is not in the range 0 to 2^64 - 1.", ctx, option)
     return seed

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..augmentation import Augmentation, augment
 from ..datasets import Data
 from ..errors import DataError
-from .options import augment_option, checked_seed
+from .options import augment_option, seed_option, skip_bad_option
 from .output import Output, amount, output_options
 from .sources import draw, read_data
 from .whole_files import write_whole
@@ -35,15 +35,7 @@ Examples:
 @click.option(
     "--variants", type=click.IntRange(1, 100), default=7, show_default=True, metavar="N", help="Epochs that are shown."
 )
-@click.option(
-    "--seed",
-    type=int,
-    callback=checked_seed,
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Seed of the photos chosen and of what is done to them.",
-)
+@seed_option("Seed of the photos chosen and of what is done to them.")
 @click.option(
     "--output",
     "sheet_file",
@@ -53,7 +45,7 @@ Examples:
     metavar="FILE",
     help="The PNG to write; one of that name is replaced.",
 )
-@click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
+@skip_bad_option
 @output_options
 def preview(
     data: str | None,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import DataError
 from .labelled import LabelledPhotos
-from .options import trust_options
+from .options import skip_bad_option, trust_options
 from .output import Output, amount, facts, output_options, percent
 from .predict import load_classifier
 from .sources import counts, describe, indices_of, read_data, read_test_data
@@ -49,7 +49,7 @@ Examples:
     help="Photos that the model was trained on, for the doctor to compare with.",
 )
 @trust_options
-@click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
+@skip_bad_option
 @output_options
 def report(
     model: str,

@@ -18,9 +18,11 @@ from ..images.mapping import take
 from ..images.reading import Color, named
 
 __all__ = [
+    "assumed",
     "counts",
     "describe",
     "draw",
+    "hold_out",
     "indices_of",
     "picture_form",
     "read_data",
@@ -51,6 +53,11 @@ def read_test_data(path: str, **options: Any) -> Data:
     return load_data(path, split="any", **options)
 
 
+def assumed(data: Data) -> list[str]:
+    """What was taken for granted in reading, in lines."""
+    return [f"{data.source}: {data.assumed}"] if data.assumed else []
+
+
 def picture_form(data: Data) -> tuple[int, Color]:
     """Side and colour of square pictures; the standard ones for data that is none, which the classifier refuses."""
     shape = data.images.shape[1:]
@@ -77,14 +84,14 @@ def split(data: Data, share: float, seed: int, groups: NDArray[np.int64] | None 
     members: dict[int, list[int]] = {}
     for index, group in enumerate(groups.tolist()):
         members.setdefault(group, []).append(index)
-    counts = np.bincount(labels)
-    room = np.minimum([round(share * count) for count in counts.tolist()], counts - 1)
+    photos = np.bincount(labels)
+    room = np.minimum([round(share * count) for count in photos.tolist()], photos - 1)
     generator = np.random.Generator(np.random.PCG64(seed))
     held_out = np.zeros(len(data), dtype=bool)
     for label in np.unique(labels):
         for index in generator.permutation(np.flatnonzero(labels == label)).tolist():
             together = members.pop(int(groups[index]), [])
-            taken = np.bincount(labels[together], minlength=len(counts))
+            taken = np.bincount(labels[together], minlength=len(photos))
             if together and (taken <= room).all():
                 held_out[together] = True
                 room -= taken

@@ -11,7 +11,7 @@ import numpy as np
 from ..strings import parse_network
 from ..trace import Step, Trace, trace_step
 from .matrices import mathematical, side_by_side
-from .options import checked_seed
+from .options import seed_option
 from .output import Output, amount, output_options
 
 __all__ = ["trace"]
@@ -53,15 +53,7 @@ def _checked_network(ctx: click.Context, option: click.Parameter, network: str) 
     metavar="R",
     help="Length of the step.",
 )
-@click.option(
-    "--seed",
-    type=int,
-    callback=checked_seed,
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Seed of the first weights.",
-)
+@seed_option("Seed of the first weights.")
 @output_options
 def trace(network: str, learning_rate: float, seed: int, output: Output) -> None:
     """Show one training step of a small network: input, forward, prediction, cost, backward, gradient descent, repeat.

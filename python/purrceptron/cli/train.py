@@ -10,33 +10,31 @@ from typing import Any, get_args
 import click
 import numpy as np
 
-from .. import _core
 from .._arrays import Array
 from ..augmentation import Augmentation
 from ..callbacks import Callback, ProgressBar
 from ..checkpoints import Checkpoint
 from ..datasets import Data
 from ..errors import DataError
-from ..images.reading import Fit, named
+from ..images.reading import Fit
 from ..optimizers import as_optimizer
 from ..photos import CatClassifier, PhotoClassifier
 from ..photos.pictures import as_pictures
-from ..photos.recipes import RECIPES, Recipe
+from ..photos.recipes import Recipe
 from .calibrating import FEWEST_OF_CLASS, FOLDS, MOST_PHOTOS, calibrate, usual_folds
-from .file_progress import file_progress
-from .options import augment_option, checked_network, checked_seed
-from .output import Output, amount, output_options
+from .options import USUAL, skip_bad_option
+from .output import Output, output_options
 from .recipes import choose_recipe
 from .score import Evaluation
-from .sources import draw, hold_out, indices_of, picture_form, read_data, read_test_data, same_photos
+from .sources import indices_of, picture_form
+from .training_data import photos_of, usual_batch
+from .training_options import training_options
 from .training_report import TrainingReport, next_steps
 
 __all__ = ["train"]
 
-_DRAWN, _DRAWN_HELD_OUT = 400, 1000
 # Held-out photos whose cost is shown after every epoch, evenly spaced: of many, the training would wait for them.
 _WATCHED_AT_MOST = 100
-_USUAL = PhotoClassifier().get_params()
 
 _EXAMPLES = """\b
 Examples:
@@ -60,72 +58,7 @@ Examples:
     metavar="SHARE",
     help="Share of each class in DATA that is not trained on but scored on; 0 trains on all, without such a score.",
 )
-@click.option(
-    "--recipe",
-    "recipe_name",
-    type=click.Choice(RECIPES),
-    help="The series' network and procedure, or the best known for few real photos.  [default: best for DATA; series "
-    "for drawn pictures, or where an option says how to train]",
-)
-@click.option(
-    "--network",
-    callback=checked_network,
-    metavar="SIZES",
-    help="Sizes from the input to the output; the input's may be left out.  [default: 12288-20-7-5-1; the input "
-    "follows the photos, the output the classes]",
-)
-@click.option(
-    "--epochs",
-    type=click.IntRange(1),
-    default=_USUAL["epochs"],
-    show_default=True,
-    metavar="N",
-    help="Passes over the photos.",
-)
-@click.option("--batch-size", type=click.IntRange(1), metavar="N", help="Photos of one step.  [default: all of them]")
-@click.option(
-    "--optimizer",
-    type=click.Choice(_core.names("optimizer")),
-    default=_USUAL["optimizer"],
-    show_default=True,
-    help="Gradient descent or Adam.",
-)
-@click.option(
-    "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
-    metavar="R",
-    help=f"Length of a step.  [default: {_USUAL['learning_rate']} for {_USUAL['optimizer']}, else the optimizer's own]",
-)
-@augment_option
-@click.option(
-    "--mixup",
-    type=click.FloatRange(0, min_open=True),
-    metavar="A",
-    help="Blend the photos of each step two by two; 0.2 is usual.  [default: not]",
-)
-@click.option(
-    "--solver",
-    type=click.Choice(_core.names("solver")),
-    default=_USUAL["solver"],
-    show_default=True,
-    help="How the first layer is trained; auto decides from the network and the photos.",
-)
-@click.option(
-    "--seed",
-    type=int,
-    callback=checked_seed,
-    default=_USUAL["seed"],
-    show_default=True,
-    metavar="N",
-    help="Seed of everything random: drawn pictures, first weights, the holdout. The same seed gives the same model.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Threads to use; the model is the same bit for bit.  "
-    "[default: PURRCEPTRON_NUM_THREADS, else the cores, or fewer by OMP_NUM_THREADS]",
-)
+@training_options
 @click.option(
     "--output",
     "model_file",
@@ -170,11 +103,11 @@ Examples:
 @click.option(
     "--fit",
     type=click.Choice(get_args(Fit)),
-    default=_USUAL["image_fit"],
+    default=USUAL["image_fit"],
     show_default=True,
     help="How a folder's photos become square: cut at the sides, with black bars, or bent.",
 )
-@click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
+@skip_bad_option
 @output_options
 @click.pass_context
 def train(
@@ -219,13 +152,16 @@ def train(
     checkpoint = _checkpoint(ctx, directory, every, resume, force_data)
     chosen = choose_recipe(ctx, recipe_name, data)
     _check_writable(model_file)
-    training, held_out = _photos(data, test, holdout, seed, output, fit=fit, skip_bad=skip_bad)
+    training, held_out = photos_of(data, test, holdout, seed, output, fit=fit, skip_bad=skip_bad)
     if learning_rate is None:
-        usual = optimizer == _USUAL["optimizer"]
-        learning_rate = _USUAL["learning_rate"] if usual else as_optimizer(optimizer).to_dict()["learning_rate"]
+        usual = optimizer == USUAL["optimizer"]
+        learning_rate = USUAL["learning_rate"] if usual else as_optimizer(optimizer).to_dict()["learning_rate"]
+    if batch_size is None and (batch_size := usual_batch(training)) is not None:
+        size = training.images.nbytes / 2**30
+        output.say(f"the photos stay on disk, {size:.1f} GiB of pixels: trained on in batches of {batch_size:,}")
     image_size, color = picture_form(training)
     settings: dict[str, Any] = {
-        "network": network or _USUAL["network"],
+        "network": network or USUAL["network"],
         "image_size": image_size,
         "color": color,
         "image_fit": fit,
@@ -301,37 +237,6 @@ def _check_writable(model_file: str) -> None:
             pass
     except OSError as error:
         raise type(error)(error.errno, error.strerror, model_file) from error
-
-
-def _photos(
-    data: str | None, test: str | None, holdout: float, seed: int, output: Output, **options: Any
-) -> tuple[Data, Data | None]:
-    """Photos to train on, and photos held out."""
-    held_out: Data | None = None
-    if data is None:
-        more = "" if test else f", and {_DRAWN_HELD_OUT:,} to score on"
-        output.say(f"drawing {_DRAWN:,} pictures to train on{more}")
-        training = draw(_DRAWN, seed)
-        held_out = None if test else draw(_DRAWN_HELD_OUT, seed, held_out=True)
-    else:
-        output.say(f"reading {data}")
-        with file_progress(output) as progress:
-            training = read_data(data, progress=progress, **options)
-        for line in same_photos(training):
-            output.say(line)
-    if test is not None:
-        output.say(f"reading {test}")
-        image_size, color = picture_form(training)
-        with file_progress(output) as progress:
-            held_out = read_test_data(test, image_size=image_size, color=color, progress=progress, **options)
-    elif data is not None:
-        training, held_out, remarks = hold_out(training, holdout, seed)
-        for line in remarks:
-            output.say(line)
-    skipped = [*training.skipped, *(held_out.skipped if test and held_out else ())]
-    if skipped:
-        output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(named, skipped[:5]))}")
-    return training, held_out
 
 
 def _learn(

@@ -66,6 +66,7 @@ class TrainingReport:
             "data": {
                 "source": self.training.source,
                 "photos": counts(self.training),
+                "picture": list(self.training.images.shape[1:]),
                 "skipped": list(map(str, self.training.skipped)),
                 "sha256": summary["data_sha256"],
             },

@@ -26,8 +26,8 @@ def load_npz(path: PathLike) -> Data:
     """Read the arrays `x` and `y` of an .npz file.
 
     `x` is `(samples, height, width, channels)`, `(samples, height, width)` or `(samples, features)`; rows
-    of 3 s^2 or s^2 uint8 are pictures. Nothing in the file is executed: object arrays (pickles) are
-    refused.
+    of 3 s^2 or s^2 uint8 are taken for pictures, which `assumed` says. Nothing in the file is executed: object
+    arrays (pickles) are refused.
 
     Raises:
         DataError: The file is no .npz, is damaged, or holds no `x` and `y` of numbers (lists what it
@@ -42,9 +42,10 @@ def load_npz(path: PathLike) -> Data:
             )
         with zipfile.ZipFile(file) as archive:
             images, labels = _from_npz(archive, "x", name), _from_npz(archive, "y", name)
+    assumed = ""
     if images.ndim == 2 and images.dtype == np.uint8:
-        images = rows_as_pictures(images)
-    return Data.from_arrays(images, labels, source=name)
+        images, assumed = rows_as_pictures(images)
+    return Data.from_arrays(images, labels, source=name, assumed=assumed)
 
 
 def _from_npz(archive: zipfile.ZipFile, key: str, name: str) -> NDArray[Any]:

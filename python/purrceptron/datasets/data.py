@@ -31,6 +31,7 @@ class Data:
         source: Where the samples come from, for messages: a path, or what drew them.
         skipped: Files that could not be read and were left out on request.
         paths: Files of the samples, one each, where they come from files.
+        assumed: What the source does not say and the reader took for granted, for messages.
 
     Example:
         >>> Data.from_arrays(np.zeros((2, 64, 64, 3), np.uint8), [0, 1], source="by hand")
@@ -43,6 +44,7 @@ class Data:
     source: str
     skipped: tuple[Path, ...] = ()
     paths: tuple[Path, ...] = ()
+    assumed: str = ""
 
     @classmethod
     def from_arrays(
@@ -54,6 +56,7 @@ class Data:
         source: str,
         skipped: tuple[Path, ...] = (),
         paths: tuple[Path, ...] = (),
+        assumed: str = "",
     ) -> "Data":
         """Check arrays as a source gave them and put them together.
 
@@ -68,6 +71,7 @@ class Data:
             source: What to call the data in messages.
             skipped: Files left out.
             paths: File of each sample, if there is one.
+            assumed: What was taken for granted.
 
         Raises:
             DataError: No samples, counts that differ, a wrong shape, NaN or infinity, or labels that are not
@@ -78,7 +82,7 @@ class Data:
         if class_names is None:
             most = int(indices.max())
             class_names = DEFAULT_CLASS_NAMES if most <= 1 else tuple(map(str, range(most + 1)))
-        return cls(samples, indices, tuple(class_names), source, skipped, paths)
+        return cls(samples, indices, tuple(class_names), source, skipped, paths, assumed)
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -106,14 +110,16 @@ def refused_as(message: str) -> Iterator[None]:
         raise DataError(f"{message} ({told(error)})") from error
 
 
-def rows_as_pictures(rows: NDArray[Any]) -> NDArray[Any]:
-    """Give rows of pixels their shape: 3 s^2 pixels are a colour picture, s^2 a grey one; others stay."""
+def rows_as_pictures(rows: NDArray[Any]) -> tuple[NDArray[Any], str]:
+    """Give rows of pixels their shape, and say so: 3 s^2 pixels are a colour picture, s^2 a grey one; others stay."""
     samples, pixels = rows.shape
     for channels in (3, 1):
         side = round((pixels / channels) ** 0.5)
         if pixels > 0 and channels * side * side == pixels:
-            return rows.reshape(samples, side, side, channels)
-    return rows
+            kind = "colour" if channels == 3 else "grey"
+            assumed = f"each row of {pixels:,} numbers is taken for a {kind} picture of {side} x {side} pixels"
+            return rows.reshape(samples, side, side, channels), assumed
+    return rows, ""
 
 
 def as_bytes(values: NDArray[Any]) -> NDArray[Any]:

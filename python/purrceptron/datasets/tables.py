@@ -60,9 +60,10 @@ def _read(name: str) -> Data:
         _refuse_first_bad_field(name, columns, f"expected {len(columns)} finite numbers in each row")
     features = table[:, order]
     labels = table[:, columns.index(_LABEL)]
+    assumed = ""
     if "0" in columns:
-        features = rows_as_pictures(_pixels(features))
-    return Data.from_arrays(as_bytes(features), labels, source=name)
+        features, assumed = rows_as_pictures(_pixels(features))
+    return Data.from_arrays(as_bytes(features), labels, source=name, assumed=assumed)
 
 
 def _feature_order(columns: list[str], name: str) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 import mmap
 import sys
@@ -9,13 +11,14 @@ import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["map_bytes", "mapping_of", "take"]
+__all__ = ["map_bytes", "mapping_of", "one_array", "take"]
 
 # Resident bytes of files, all mappings together, above which their pages are handed back. The system keeps them in its
 # own cache as long as it has room, so that taking a page again costs a microsecond, not a disk access.
@@ -62,15 +65,44 @@ def take(images: NDArray[Any], indices: NDArray[Any], folder: Path | None = None
         folder: Where the file is made; the system removes it when the result is no longer used. By default the folder
             for temporary files.
     """
-    if images.dtype != np.uint8 or mapping_of(images) is None:
+    if mapping_of(images) is None:
         rows: NDArray[Any] = images[indices]
         return rows
     numbers = np.arange(len(images))[indices]
-    with tempfile.TemporaryFile(dir=folder) as file:
-        for start in range(0, len(numbers), _ROWS):
-            file.write(images[numbers[start : start + _ROWS]].data)
+    parts = (images[numbers[start : start + _ROWS]] for start in range(0, max(len(numbers), 1), _ROWS))
+    return one_array(parts, len(numbers), in_file=True, folder=folder)
+
+
+def one_array(parts: Iterable[NDArray[Any]], rows: int, *, in_file: bool, folder: Path | None = None) -> NDArray[Any]:
+    """Arrays one below the other as one: in memory, or in a file without a name, whose pages the system reads.
+
+    Args:
+        parts: One at least, alike in their dtype and in their shapes but for the first axis.
+        rows: Rows of all of them.
+        in_file: Whether it is a file; the result is then read-only.
+        folder: Where the file is made if that is possible, else in the folder for temporary files. The system removes
+            it when the result is no longer used.
+    """
+    parts = iter(parts)
+    first = next(parts)
+    shape, dtype, parts = (rows, *first.shape[1:]), first.dtype, itertools.chain([first], parts)
+    if not in_file:
+        whole, start = np.empty(shape, dtype), 0
+        for part in parts:
+            whole[start : start + len(part)] = part
+            start += len(part)
+        return whole
+    with _file_without_name(folder) as file:
+        for part in parts:
+            file.write(np.ascontiguousarray(part).data)
         file.flush()
-        return map_bytes(file, (len(numbers), *images.shape[1:]))
+        return map_bytes(file, (math.prod(shape) * dtype.itemsize,)).view(dtype).reshape(shape)
+
+
+def _file_without_name(folder: Path | None) -> IO[bytes]:
+    with contextlib.suppress(OSError):
+        return tempfile.TemporaryFile(dir=folder)
+    return tempfile.TemporaryFile()
 
 
 def _watch(mapping: mmap.mmap) -> None:

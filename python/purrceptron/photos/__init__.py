@@ -1,6 +1,8 @@
 """Photo classifiers: pictures in, class out."""
 
+from .answers import NOT_SURE
 from .calibration import Calibration
-from .classifier import NOT_SURE, CatClassifier, PhotoClassifier
+from .cats import CatClassifier
+from .classifier import PhotoClassifier
 
 __all__ = ["NOT_SURE", "Calibration", "CatClassifier", "PhotoClassifier"]

@@ -13,9 +13,14 @@ from .._arrays import Array
 from .._spec import check_whole
 from ..assessment.calibration import LEAST_TEMPERATURE, MOST_TEMPERATURE, fit_temperature
 from ..assessment.conformal import Coverage, conformal_scores, coverage_of, least_photos, prediction_sets
+from ..datasets.duplicates import near_duplicates
 from ..errors import DataError
+from ..images.cache import cache_folder
+from ..images.mapping import take
 from .classes import Indices
 from .pictures import among_hashes, data_hash, photo_hashes
+from .training import new_networks, train
+from .views import mean_probabilities, photo_views
 
 if TYPE_CHECKING:
     from .classifier import PhotoClassifier
@@ -119,32 +124,47 @@ def calibration_of(classifier: PhotoClassifier, pictures: Array, targets: Indice
 def cross_fit(classifier: PhotoClassifier, pictures: Array, targets: Indices, folds: int) -> Array:
     """Probabilities `(photos, classes)` of each photo from a network that was trained on the other folds.
 
-    The settings are those of the classifier, the seed too. Equal pictures are in one fold.
+    The settings are those of the classifier, the seed too. Near-duplicates are in one fold: a network that was trained
+    on a copy knows the photo.
 
     Raises:
         DataError: There are too few photos of a class.
     """
     names = classifier.class_names_
-    fold_of = stratified_folds(photo_hashes(pictures), targets, folds, classifier.seed)
+    fold_of = stratified_folds(near_duplicates(pictures), targets, folds, classifier.seed)
     for label, name in enumerate(names):
         if len(np.unique(fold_of[targets == label])) < 2:
             raise DataError(f"calibration takes two different photos of each class at least; there is one of {name!r}")
+    views = photo_views(pictures, classifier.features, classifier.mirror)
+    rows = views.reshape(-1, *views.shape[2:])
+
+    def of_photos(chosen: NDArray[np.bool_]) -> Array:
+        return take(rows, np.tile(chosen, len(views)), cache_folder()).reshape(len(views), -1, *views.shape[2:])
+
     probabilities = np.empty((len(targets), len(names)))
     for fold in np.unique(fold_of):
         part = fold_of == fold
-        other = type(classifier)(**classifier.get_params())
-        other.fit(pictures[~part], targets[~part], class_names=names)
-        probabilities[part] = other.predict_proba(pictures[part])
+        models = new_networks(classifier, len(names))
+        train(classifier, models, of_photos(~part), targets[~part])
+        probabilities[part] = mean_probabilities(models, of_photos(part), classifier.n_threads)
     return probabilities
 
 
-def stratified_folds(hashes: NDArray[np.uint64], targets: Indices, folds: int, seed: int) -> NDArray[np.int64]:
-    """Fold of each photo `(photos,)`: each class spread evenly, photos of equal hashes together."""
-    _, first, place = np.unique(hashes, return_index=True, return_inverse=True)
-    generator = np.random.Generator(np.random.PCG64(seed))
-    order = generator.permutation(len(first))
-    order = order[np.argsort(targets[first[order]], kind="stable")]  # class by class, each in a drawn order
-    fold_of_picture = np.empty(len(first), np.int64)
-    fold_of_picture[order] = np.arange(len(first)) % folds
-    of_photos: NDArray[np.int64] = fold_of_picture[place]
-    return of_photos
+def stratified_folds(groups: Indices, targets: Indices, folds: int, seed: int) -> Indices:
+    """Fold of each photo `(photos,)`: each class spread evenly, photos of one group together.
+
+    Class by class the groups, the largest first and those of one size in a drawn order, go to the fold that has the
+    fewest photos of the class, and of these to the one with the fewest in all.
+    """
+    _, first, place, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(first))
+    order = order[np.lexsort((-sizes[order], targets[first[order]]))]
+    members = np.split(np.argsort(place, kind="stable"), np.cumsum(sizes)[:-1])
+    held = np.zeros((folds, int(targets.max()) + 1), np.int64)
+    fold_of = np.empty(len(targets), np.int64)
+    for group in order:
+        of_class = held[:, targets[first[group]]]
+        fold = np.lexsort((held.sum(axis=1), of_class))[0]
+        fold_of[members[group]] = fold
+        held[fold] += np.bincount(targets[members[group]], minlength=held.shape[1])
+    return fold_of

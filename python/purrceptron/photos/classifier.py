@@ -1,58 +1,35 @@
-"""`PhotoClassifier`, and its two-class form `CatClassifier`."""
+"""`PhotoClassifier`: settings, training, files."""
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Mapping, Sequence
-from statistics import fmean
-from typing import Any, Self, TypedDict
+from typing import Any, Self
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .._arrays import Array, ClassWeight, as_weights
-from .._spec import MOST_SEED, check_whole
-from ..assessment.calibration import scale_probabilities
-from ..assessment.conformal import prediction_sets
+from .._arrays import Array, ClassWeight
 from ..augmentation import Augmentation, as_augmentation
 from ..callbacks import Callback
 from ..checkpoints import Checkpoint
-from ..errors import DataError
 from ..images.features import Features, picture_features
-from ..images.reading import Color, Fit, channels_of, check_image_options
-from ..many import fit_many
-from ..metrics import accuracy
+from ..images.reading import Color, Fit, check_image_options
 from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
 from ..trainer import History
-from .calibration import Calibration, calibration_of
+from .answers import Answers
+from .calibration import calibration_of
 from .classes import Classes, Indices
-from .curves import Curves, thinned_curves
-from .network import input_shape, photo_layers
+from .estimator import Estimator
 from .novelty import FirstLayer, Novelty
-from .pictures import Pictures, as_pictures, data_hash, pack_hashes, photo_hashes
+from .pictures import Pictures
+from .training import TrainingSummary, new_networks, summary, train
+from .views import photo_views
 
-__all__ = ["NOT_SURE", "CatClassifier", "PhotoClassifier", "TrainingSummary"]
-
-NOT_SURE = "not sure"
-"""What `predict(..., abstain=...)` answers where it leaves the class open; among numbers it is -1."""
-
-
-class TrainingSummary(TypedDict):
-    """What a classifier was trained on, and how it went; it stands in the model file."""
-
-    photos: list[int]
-    epochs: int
-    first_cost: float | None
-    last_cost: float | None
-    accuracy: float
-    data_sha256: str
-    photo_hashes: str
-    curves: Curves
+__all__ = ["PhotoClassifier"]
 
 
-class PhotoClassifier:
+class PhotoClassifier(Answers, Estimator):
     """Learns to tell classes of photos apart.
 
     Of two classes the network gives the probability of the second (one sigmoid output), of more a probability each
@@ -114,8 +91,6 @@ class PhotoClassifier:
         ['red', 'green', 'blue']
     """
 
-    _positive: str | None = None
-
     def __init__(
         self,
         network: str | Sequence[int] = (20, 7, 5),
@@ -159,12 +134,8 @@ class PhotoClassifier:
         self.augmentation = augmentation
         self.mixup = mixup
 
-    models_: tuple[Sequential, ...]
     history_: History
     training_: TrainingSummary
-    calibration_: Calibration | None = None
-    _classes: Classes
-    _novelty: Novelty | None = None  # as of files from before it was known
 
     def fit(
         self,
@@ -203,52 +174,35 @@ class PhotoClassifier:
             raise ValueError(f"augmentation changes pixels, but features is {self.features!r}")
         classes = Classes.learn(labels, class_names, self._positive)
         targets = classes.indices(labels)
-        layers = photo_layers(
-            self.network,
-            image_size=self.image_size,
-            channels=channels_of(self.color),
-            classes=len(classes.names),
-            kernel_initializer=self.kernel_initializer,
-            features=self.features,
-            l2=self.l2,
-        )
-        optimizer = as_optimizer(self.optimizer, learning_rate=self.learning_rate)
-        shape = input_shape(self.features, self.image_size, channels_of(self.color))
-        ensemble = check_whole("ensemble", self.ensemble, 1)
-        if ensemble > 1 and callbacks:
-            raise ValueError(f"callbacks watch one network, but ensemble is {ensemble}")
-        if ensemble > 1 and checkpoint is not None:
-            raise ValueError(f"checkpoint is for one network, but ensemble is {ensemble}")
-        first = check_whole("seed", self.seed, 0, MOST_SEED + 1 - ensemble)
-        models = tuple(Sequential(layers, input_shape=shape, seed=first + i) for i in range(ensemble))
+        models = new_networks(self, len(classes.names))
+        as_optimizer(self.optimizer, learning_rate=self.learning_rate)  # refuses before photos are read
+        if len(models) > 1 and callbacks:
+            raise ValueError(f"callbacks watch one network, but ensemble is {len(models)}")
+        if len(models) > 1 and checkpoint is not None:
+            raise ValueError(f"checkpoint is for one network, but ensemble is {len(models)}")
         pictures = self._pictures(images, targets)
         if validation_data is not None:
             validation_targets = classes.indices(validation_data[1])
             validation_pictures = self._pictures(validation_data[0], validation_targets, "validation images")
             validation_data = picture_features(validation_pictures, self.features), validation_targets
-        settings: dict[str, Any] = {
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
-            "optimizer": optimizer,
-            "loss": "binary_cross_entropy" if models[0].outputs == 1 else "cross_entropy",
-            "validation_data": validation_data,
-            "class_weight": self.class_weight,
-            "n_threads": self.n_threads,
-            "solver": self.solver,
-            "augmentation": self.augmentation,
-            "mixup": self.mixup,
-        }
-        samples, answers = self._samples(pictures, targets)
-        if ensemble > 1:
-            histories = fit_many(models, samples, answers, **settings)
-        else:
-            try:
-                settings |= {"callbacks": callbacks, "verbose": verbose, "checkpoint": checkpoint, "resume": resume}
-                histories = [models[0].fit(samples, answers, **settings)]
-            except KeyboardInterrupt:
-                self._learnt(models, classes, pictures, targets, [])
-                raise
-        self._learnt(models, classes, pictures, targets, histories)
+        views = photo_views(pictures, self.features, self.mirror)
+        try:
+            histories = train(
+                self,
+                models,
+                views,
+                targets,
+                validation_data=validation_data,
+                callbacks=callbacks,
+                verbose=verbose,
+                checkpoint=checkpoint,
+                resume=resume,
+            )
+        except KeyboardInterrupt:
+            if len(models) == 1:
+                self._learnt(models, classes, pictures, views, targets, [])
+            raise
+        self._learnt(models, classes, pictures, views, targets, histories)
         return self
 
     def _learnt(
@@ -256,58 +210,15 @@ class PhotoClassifier:
         models: tuple[Sequential, ...],
         classes: Classes,
         pictures: Array,
+        views: Array,
         targets: Indices,
         histories: list[History],
     ) -> None:
         self.models_, self._classes, self.calibration_ = models, classes, None
         if histories:
             self.history_ = histories[0]
-        costs = [fmean(losses) for losses in zip(*(history.loss for history in histories), strict=True)]
-        self.training_ = {
-            "photos": np.bincount(targets, minlength=len(classes.names)).tolist(),
-            "epochs": len(costs),
-            "first_cost": costs[0] if costs else None,
-            "last_cost": costs[-1] if costs else None,
-            "accuracy": accuracy(targets, self._probabilities(pictures).argmax(axis=1)),
-            "data_sha256": data_hash(pictures, targets),
-            "photo_hashes": pack_hashes(photo_hashes(pictures)),
-            "curves": thinned_curves(histories),
-        }
-        self._novelty = Novelty.learn(pictures, self._seen)
-
-    @property
-    def model_(self) -> Sequential:
-        """The trained network; of an ensemble the first."""
-        return self.models_[0]
-
-    @property
-    def classes_(self) -> Array:
-        """The classes as `predict` answers them: names if `fit` knew names, else numbers."""
-        return self._fitted().answers
-
-    @property
-    def class_names_(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of the outputs."""
-        return self._fitted().names
-
-    @property
-    def class_shares_(self) -> tuple[float, ...]:
-        """Share of each class that its probabilities have in them: of the training's photos, by their class's weight.
-
-        Example:
-            >>> import purrceptron as purr
-            >>> images, labels = purr.datasets.make_cats(30, seed=0)
-            >>> cats = purr.CatClassifier((4,), epochs=1, class_weight={1: 3.0}).fit(images, labels)
-            >>> cats.class_shares_
-            (0.25, 0.75)
-        """
-        self._fitted()
-        counts = self.training_["photos"]
-        classes, weight = np.repeat(np.arange(len(counts)), counts), self.class_weight
-        if isinstance(weight, Mapping):  # a model file has the classes as text
-            weight = {int(label): value for label, value in weight.items()}
-        weights = np.bincount(classes, as_weights(classes, None, weight, "float64"))
-        return tuple((weights / weights.sum()).tolist())
+        self.training_ = summary(self, models, pictures, views, targets, histories)
+        self._novelty = Novelty.learn(pictures, views[0], FirstLayer(models))
 
     def calibrate(self, images: Pictures, labels: ArrayLike, *, folds: int | None = 5) -> Self:
         """Learn from photos that a network has not seen how far its probabilities can be trusted.
@@ -317,7 +228,8 @@ class PhotoClassifier:
 
         Args:
             images: The photos of `fit`: networks of the same settings are then trained on all folds but one, and asked
-                about that one, without callbacks. This takes about `folds` trainings. Equal pictures are in one fold.
+                about that one, without callbacks. This takes about `folds` trainings. Photos that show the same
+                (`purr.datasets.near_duplicates`) are in one fold.
             labels: As for `fit`.
             folds: Parts of the photos, at least 2. None says that the photos are others than those of the training:
                 the network itself is asked about them, and the coverage of its sets is a theorem.
@@ -338,111 +250,6 @@ class PhotoClassifier:
         pictures = self._pictures(images, targets)
         self.calibration_ = calibration_of(self, pictures, targets, folds)
         return self
-
-    def predict(self, images: Pictures, *, abstain: float | None = None) -> Array:
-        """Class of each photo, `(photos,)`.
-
-        Names if the labels of `fit` were names or it was given `class_names`, else numbers as they were; of two classes
-        1 is then the positive one.
-
-        Args:
-            images: As for `fit`.
-            abstain: Share of each class's photos that may be given another class, at most, above 0 and below 1. A photo
-                whose `prediction_sets` at a coverage of `1 - abstain` holds just one class is answered with that one;
-                if several fit, or none does, the answer is left open: "not sure", or -1 among numbers.
-
-        Raises:
-            ValueError: Nothing was learnt yet; or `abstain` takes a calibration on more photos.
-        """
-        if abstain is None:
-            answers: Array = self.classes_[self.predict_proba(images).argmax(axis=1)]
-            return answers
-        if isinstance(abstain, bool) or not 0 < abstain < 1:
-            raise ValueError(f"abstain must be above 0 and below 1, got {abstain!r}")
-        if NOT_SURE in self.class_names_:
-            raise ValueError(f"a class is called {NOT_SURE!r}, which is what abstain answers")
-        sets = self.prediction_sets(images, coverage=1 - abstain)
-        open_answer = np.array([NOT_SURE if self._classes.answers_names else -1])
-        return np.where(sets.sum(axis=1) == 1, self.classes_[sets.argmax(axis=1)], open_answer)
-
-    def predict_proba(self, images: Pictures) -> Array:
-        """Probability of each class, `(photos, classes)`, in the order of `classes_`; calibrated after `calibrate`."""
-        self._fitted()
-        return self._calibrated(
-            self._probabilities(as_pictures(images, self.image_size, self.color, fit=self.image_fit))
-        )
-
-    def prediction_sets(self, images: Pictures, *, coverage: float = 0.9) -> NDArray[np.bool_]:
-        """The classes that each photo may be of, `(photos, classes)`, in the order of `classes_`.
-
-        Of the photos of each class at least the share `coverage` have their class in the set, whatever the shares of
-        the classes are; `purrceptron.assessment.conformal` says when this holds. A set may hold several classes, or
-        none, for a photo that is like none of them.
-
-        Args:
-            images: As for `fit`.
-            coverage: Above 0 and below 1; each class takes `1 / (1 - coverage) - 1` calibration photos.
-
-        Raises:
-            ValueError: There was no `calibrate`, or it had too few photos of a class.
-        """
-        self._fitted()
-        if self.calibration_ is None:
-            raise ValueError(f"this {type(self).__name__} is not calibrated: call calibrate first")
-        probabilities = self._probabilities(as_pictures(images, self.image_size, self.color, fit=self.image_fit))
-        return prediction_sets(self.calibration_.scores, probabilities, coverage, class_names=self.class_names_)
-
-    @property
-    def knows_usual(self) -> bool:
-        """Whether `novelty` can be asked: not of one trained on fewer than 20 photos, or by an early version."""
-        self._fitted()
-        return self._novelty is not None
-
-    def novelty(self, images: Pictures) -> Array:
-        """How unlike the training photos each photo is, `(photos,)`: up to 1 usual, above 1 not.
-
-        The network answers whatever it is shown, and on what is nothing like its photos often with confidence. So two
-        distances from the training photos are measured (Mahalanobis, with a shrunk covariance), in what the first dense
-        layer makes of a photo, before its activation, and in plain numbers of its texture, for the layer is blind to
-        most of a photo. Each is divided by the one that 2.5 % of the training photos exceed, and the larger counts: at
-        most about 5 % of further photos of the same kind are above 1.
-
-        On the course's photos 3 % of those held out are, and all of noise, blank pages, plain colours, checkerboards
-        and pages of text; but of drawn cats a fifth, and of photos with inverted colours or upside down hardly any. A
-        photo below 1 may still show something that no class is about.
-
-        Args:
-            images: As for `fit`.
-
-        Raises:
-            ValueError: Nothing was learnt yet, or not what is usual: from fewer than 20 photos or pictures smaller than
-                4 pixels, or by a version that did not know of it.
-
-        Example:
-            >>> import numpy as np, purrceptron as purr
-            >>> images, labels = purr.datasets.make_cats(60, seed=0)
-            >>> cats = purr.CatClassifier(epochs=20).fit(images, labels)
-            >>> noise = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3))
-            >>> bool(cats.novelty(noise)[0] > 1)
-            True
-        """
-        self._fitted()
-        if self._novelty is None:
-            raise ValueError(
-                f"this {type(self).__name__} does not know what is usual: it was trained on fewer than 20 photos, or "
-                "by a version that did not measure it; train it again"
-            )
-        return self._novelty.of(as_pictures(images, self.image_size, self.color, fit=self.image_fit), self._seen)
-
-    def _seen(self, pictures: Array) -> Array:
-        """What the first dense layer makes of photos, before the activation."""
-        return FirstLayer(self.models_)(picture_features(pictures, self.features))
-
-    def score(self, images: Pictures, labels: ArrayLike) -> float:
-        """Share of photos that are classified as labelled; labels as for `fit`."""
-        targets = self._fitted().indices(labels)
-        pictures = self._pictures(images, targets)
-        return accuracy(targets, self._probabilities(pictures).argmax(axis=1))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a model file (.safetensors), whole or not at all; `purr.load` gives the classifier back.
@@ -467,72 +274,6 @@ class PhotoClassifier:
 
         return from_notes(model, notes, path)
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The settings by name, as they were given."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change settings by name; they count from the next `fit`.
-
-        Raises:
-            ValueError: There is no such setting (lists those that there are).
-        """
-        known = self.get_params()
-        for name, value in params.items():
-            if name not in known:
-                raise ValueError(f"{type(self).__name__} has no setting {name!r}; it has {', '.join(known)}")
-            setattr(self, name, value)
-        return self
-
-    def __sklearn_tags__(self) -> Any:
-        """What scikit-learn, which alone asks, may expect of it: pictures in, a class out."""
-        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type="classifier",
-            target_tags=TargetTags(required=True),
-            classifier_tags=ClassifierTags(multi_class=self._positive is None),
-            input_tags=InputTags(two_d_array=False),
-        )
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Whether it has learnt something."""
-        return hasattr(self, "models_")
-
-    def _fitted(self) -> Classes:
-        if not hasattr(self, "models_"):
-            raise ValueError(f"this {type(self).__name__} has learnt nothing yet: call fit first, or load a model file")
-        return self._classes
-
-    def _pictures(self, images: Pictures, targets: Indices, what: str = "images") -> Array:
-        pictures = as_pictures(images, self.image_size, self.color, what, self.image_fit)
-        if len(pictures) != len(targets):
-            raise DataError(f"{what}: {len(pictures)} photos, but {len(targets)} labels; every photo needs one")
-        return pictures
-
-    def _samples(self, pictures: Array, targets: Indices) -> tuple[Array, Indices]:
-        """What the networks learn from: the features of the photos, and then of their mirror images."""
-        samples = picture_features(pictures, self.features)
-        if not self.mirror:
-            return samples, targets
-        mirrored = picture_features(pictures, self.features, mirrored=True)
-        return np.concatenate([samples, mirrored]), np.concatenate([targets, targets])
-
-    def _probabilities(self, pictures: Array) -> Array:
-        views = [picture_features(pictures, self.features, mirrored=m) for m in ((False, True)[: 1 + self.mirror])]
-        each = [model.predict_proba(view, n_threads=self.n_threads) for model in self.models_ for view in views]
-        probabilities = each[0] if len(each) == 1 else np.mean(each, axis=0)
-        return probabilities if self.model_.outputs > 1 else np.hstack([1 - probabilities, probabilities])
-
-    def _calibrated(self, probabilities: Array) -> Array:
-        if self.calibration_ is None:
-            return probabilities
-        return scale_probabilities(probabilities, self.calibration_.temperature)
-
-    def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"{type(self).__name__}({settings})"
-
     def __eq__(self, other: object) -> bool:
         """Equal settings (threads aside, which change nothing) and equal networks."""
         if not isinstance(other, PhotoClassifier) or type(self) is not type(other):
@@ -547,73 +288,3 @@ class PhotoClassifier:
             settings["network"] = tuple(self.network)
         settings["augmentation"] = as_augmentation(self.augmentation)
         return [settings, *(getattr(self, name, None) for name in ("_classes", "training_", "models_", "calibration_"))]
-
-
-class CatClassifier(PhotoClassifier):
-    """Learns to tell photos of a cat, or of whatever else, from others: two classes, and 1 is the cat.
-
-    Args:
-        network: Sizes up to the one output, "20-7-5-1", with the input's before them if you like; or as for
-            `PhotoClassifier`.
-        positive_class: Name of class 1. Labels that are names, or that count `class_names`, are put in that order.
-
-    All else is as in `PhotoClassifier`.
-
-    Example:
-        >>> import purrceptron as purr
-        >>> images, labels = purr.datasets.make_cats(40, seed=0)
-        >>> cats = purr.CatClassifier(network="12288-20-7-5-1", epochs=20, seed=0)
-        >>> cats.fit(images, labels).predict_proba(images).shape
-        (40, 2)
-    """
-
-    def __init__(
-        self,
-        network: str | Sequence[int] = "20-7-5-1",
-        *,
-        image_size: int = 64,
-        color: Color = "rgb",
-        positive_class: str = "cat",
-        epochs: int = 2500,
-        learning_rate: float = 0.0075,
-        batch_size: int | None = None,
-        optimizer: str | Optimizer = "sgd",
-        kernel_initializer: str = "scaled_uniform",
-        seed: int = 0,
-        n_threads: int | None = None,
-        solver: str = "auto",
-        ensemble: int = 1,
-        image_fit: Fit = "cover",
-        features: Features = "pixels",
-        mirror: bool = False,
-        l2: float = 0.0,
-        class_weight: ClassWeight | None = None,
-        augmentation: Sequence[Augmentation] = (),
-        mixup: float | None = None,
-    ) -> None:
-        super().__init__(
-            network,
-            image_size=image_size,
-            color=color,
-            epochs=epochs,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            kernel_initializer=kernel_initializer,
-            seed=seed,
-            n_threads=n_threads,
-            solver=solver,
-            ensemble=ensemble,
-            image_fit=image_fit,
-            features=features,
-            mirror=mirror,
-            l2=l2,
-            class_weight=class_weight,
-            augmentation=augmentation,
-            mixup=mixup,
-        )
-        self.positive_class = positive_class
-
-    @property
-    def _positive(self) -> str:  # type: ignore[override]
-        return self.positive_class

@@ -16,12 +16,14 @@ from ..images.reading import channels_of, check_image_options
 from ..model import Sequential
 from ..optimizers import Optimizer, as_optimizer
 from .calibration import Calibration
+from .cats import CatClassifier
 from .classes import Classes
-from .classifier import CatClassifier, PhotoClassifier, TrainingSummary
+from .classifier import PhotoClassifier
 from .curves import checked_curves
 from .network import input_shape
 from .novelty import Novelty
 from .pictures import among_hashes
+from .training import TrainingSummary
 
 _KEY = "photo_classifier"
 # Those of ten thousand classes; small JSON is large in memory.

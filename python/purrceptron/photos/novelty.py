@@ -138,19 +138,21 @@ class Novelty:
     texture: Border
 
     @classmethod
-    def learn(cls, pictures: Array, seen: Callable[[Array], Array]) -> Novelty | None:
+    def learn(cls, pictures: Array, inputs: Array, seen: Callable[[Array], Array]) -> Novelty | None:
         """The borders of training photos; None if they are fewer than 20, or smaller than 4 pixels.
 
         Args:
             pictures: `(photos, height, width, channels)`.
-            seen: Gives what the first layer makes of pictures, `(photos, numbers)`.
+            inputs: What networks see of them, `(photos, ...)`.
+            seen: Gives what the first layer makes of such inputs, `(photos, numbers)`.
         """
         if len(pictures) < _LEAST_PHOTOS or min(pictures.shape[1:3]) < LEAST_SIZE:
             return None
         count = min(len(pictures), _MOST_PHOTOS)
         places = np.arange(count) * len(pictures) // count
-        parts = [_both(pictures[places[i : i + _AT_A_TIME]], seen) for i in range(0, count, _AT_A_TIME)]
-        outputs, textures = (np.concatenate(part) for part in zip(*parts, strict=True))
+        chunks = [places[i : i + _AT_A_TIME] for i in range(0, count, _AT_A_TIME)]
+        outputs = np.concatenate([np.asarray(seen(inputs[chunk]), np.float64) for chunk in chunks])
+        textures = np.concatenate([texture(pictures[chunk]) for chunk in chunks])
         least = 1e-3 * float(np.sqrt((outputs**2).mean())) + 1e-12 if outputs.size else 0.0
         if not np.isfinite(least):
             return None
@@ -158,12 +160,19 @@ class Novelty:
         return cls(layer, Border.learn(textures, _LEAST_TEXTURE))
 
     def of(self, pictures: Array, seen: Callable[[Array], Array]) -> Floats:
-        """The larger of both distances, `(photos,)`; 1 is the border. Arguments as of `learn`."""
+        """The larger of both distances, `(photos,)`; 1 is the border.
+
+        Args:
+            pictures: `(photos, height, width, channels)`.
+            seen: Gives what the first layer makes of pictures, `(photos, numbers)`.
+        """
         answers = [np.empty(0)]
         for start in range(0, len(pictures), _AT_A_TIME):
-            outputs, textures = _both(pictures[start : start + _AT_A_TIME], seen)
-            unlike = self.texture.distance(textures)
-            answers.append(unlike if self.layer is None else np.maximum(unlike, self.layer.distance(outputs)))
+            some = pictures[start : start + _AT_A_TIME]
+            unlike = self.texture.distance(texture(some))
+            if self.layer is not None:
+                unlike = np.maximum(unlike, self.layer.distance(np.asarray(seen(some), np.float64)))
+            answers.append(unlike)
         return np.concatenate(answers)
 
     def to_json(self) -> dict[str, Any]:
@@ -183,10 +192,6 @@ class Novelty:
         outputs = min(sum(dense), _MOST_DIRECTIONS)
         layer = Border.from_json(fields["layer"], outputs) if outputs else None
         return cls(layer, Border.from_json(fields["texture"], numbers_of_texture(size)))
-
-
-def _both(pictures: Array, seen: Callable[[Array], Array]) -> tuple[Floats, Floats]:
-    return np.asarray(seen(pictures), np.float64), texture(pictures)
 
 
 def _spread(samples: Floats, least_deviation: float) -> tuple[Floats, Floats]:

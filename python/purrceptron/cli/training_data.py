@@ -1,0 +1,66 @@
+"""The photos of `purr train`: those that it learns from, and those that it scores on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..datasets import Data
+from ..images.mapping import mapping_of
+from ..images.reading import named
+from .file_progress import file_progress
+from .output import Output, amount
+from .sources import assumed, draw, hold_out, picture_form, read_data, read_test_data, same_photos
+
+__all__ = ["BATCH_OF_MANY", "photos_of", "usual_batch"]
+
+_DRAWN, _DRAWN_HELD_OUT = 400, 1000
+# Photos of one step where they are too many to be held in memory: few enough for that, and as good as all of them.
+BATCH_OF_MANY = 1024
+
+
+def photos_of(
+    data: str | None, test: str | None, holdout: float, seed: int, output: Output, **options: Any
+) -> tuple[Data, Data | None]:
+    """Photos to train on, and photos held out, if there are any.
+
+    Args:
+        data: Where they are; None draws them.
+        test: Where those that are held out are; None takes a share of `data`.
+        holdout: That share.
+        seed: What is drawn is drawn from it.
+        output: Hears what there is to say.
+        options: As of `load_data`.
+    """
+    held_out: Data | None = None
+    if data is None:
+        more = "" if test else f", and {_DRAWN_HELD_OUT:,} to score on"
+        output.say(f"drawing {_DRAWN:,} pictures to train on{more}")
+        training = draw(_DRAWN, seed)
+        held_out = None if test else draw(_DRAWN_HELD_OUT, seed, held_out=True)
+    else:
+        output.say(f"reading {data}")
+        with file_progress(output) as progress:
+            training = read_data(data, progress=progress, **options)
+        for line in [*assumed(training), *same_photos(training)]:
+            output.say(line)
+    if test is not None:
+        output.say(f"reading {test}")
+        image_size, color = picture_form(training)
+        with file_progress(output) as progress:
+            held_out = read_test_data(test, image_size=image_size, color=color, progress=progress, **options)
+    elif data is not None:
+        training, held_out, remarks = hold_out(training, holdout, seed)
+        for line in remarks:
+            output.say(line)
+    skipped = [*training.skipped, *(held_out.skipped if test and held_out else ())]
+    if skipped:
+        output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(named, skipped[:5]))}")
+    return training, held_out
+
+
+def usual_batch(training: Data) -> int | None:
+    """Photos of one step if the caller does not say: all (None), or 1,024 of a set that stays on disk.
+
+    A step of all photos holds all of them in memory, and such a set is too large for that.
+    """
+    return None if mapping_of(training.images) is None else BATCH_OF_MANY

@@ -1,0 +1,90 @@
+"""The options of `purr train` that say how to train."""
+
+from __future__ import annotations
+
+import click
+
+from .. import _core
+from ..images.decoding import MAP_ABOVE
+from ..photos.recipes import RECIPES
+from .options import USUAL, Command, augment_option, checked_network, seed_option
+from .training_data import BATCH_OF_MANY
+
+__all__ = ["training_options"]
+
+_OPTIONS = (
+    click.option(
+        "--recipe",
+        "recipe_name",
+        type=click.Choice(RECIPES),
+        help="The series' network and procedure, or the best known for few real photos.  [default: best for DATA; "
+        "series for drawn pictures, or where an option says how to train]",
+    ),
+    click.option(
+        "--network",
+        callback=checked_network,
+        metavar="SIZES",
+        help="Sizes from the input to the output; the input's may be left out.  [default: 12288-20-7-5-1; the input "
+        "follows the photos, the output the classes]",
+    ),
+    click.option(
+        "--epochs",
+        type=click.IntRange(1),
+        default=USUAL["epochs"],
+        show_default=True,
+        metavar="N",
+        help="Passes over the photos.",
+    ),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(1),
+        metavar="N",
+        help=f"Photos of one step.  [default: all of them; {BATCH_OF_MANY:,} of a folder that stays on disk, as those "
+        f"do whose pixels take more than {MAP_ABOVE >> 30} GiB]",
+    ),
+    click.option(
+        "--optimizer",
+        type=click.Choice(_core.names("optimizer")),
+        default=USUAL["optimizer"],
+        show_default=True,
+        help="Gradient descent or Adam.",
+    ),
+    click.option(
+        "--learning-rate",
+        type=click.FloatRange(0, min_open=True),
+        metavar="R",
+        help=f"Length of a step.  [default: {USUAL['learning_rate']} for {USUAL['optimizer']}, else the optimizer's "
+        "own]",
+    ),
+    augment_option,
+    click.option(
+        "--mixup",
+        type=click.FloatRange(0, min_open=True),
+        metavar="A",
+        help="Blend the photos of each step two by two; 0.2 is usual.  [default: not]",
+    ),
+    click.option(
+        "--solver",
+        type=click.Choice(_core.names("solver")),
+        default=USUAL["solver"],
+        show_default=True,
+        help="How the first layer is trained; auto decides from the network and the photos.",
+    ),
+    seed_option(
+        "Seed of everything random: drawn pictures, first weights, the holdout. The same seed gives the same model."
+    ),
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Threads to use; the model is the same bit for bit.  "
+        "[default: PURRCEPTRON_NUM_THREADS, else the cores, or fewer by OMP_NUM_THREADS]",
+    ),
+)
+
+
+def training_options(command: Command) -> Command:
+    """Adds them all."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

@@ -1,0 +1,205 @@
+"""What a trained photo classifier answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._arrays import Array, ClassWeight, as_weights
+from ..assessment.calibration import scale_probabilities
+from ..assessment.conformal import prediction_sets
+from ..errors import DataError
+from ..images.features import Features, picture_features
+from ..images.reading import Color, Fit
+from ..metrics import accuracy
+from ..model import Sequential
+from .calibration import Calibration
+from .classes import Classes, Indices
+from .novelty import FirstLayer, Novelty
+from .pictures import Pictures, as_pictures
+from .training import TrainingSummary
+from .views import mean_probabilities, photo_views
+
+__all__ = ["NOT_SURE", "Answers"]
+
+NOT_SURE = "not sure"
+"""What `predict(..., abstain=...)` answers where it leaves the class open; among numbers it is -1."""
+
+
+class Answers:
+    """The part of `PhotoClassifier` that answers, with what `fit` and `calibrate` have learnt."""
+
+    image_size: int
+    color: Color
+    image_fit: Fit
+    features: Features
+    mirror: bool
+    n_threads: int | None
+    class_weight: ClassWeight | None
+
+    training_: TrainingSummary
+    models_: tuple[Sequential, ...]
+    calibration_: Calibration | None = None
+    _classes: Classes
+    _novelty: Novelty | None = None  # as of files from before it was known
+
+    @property
+    def model_(self) -> Sequential:
+        """The trained network; of an ensemble the first."""
+        return self.models_[0]
+
+    @property
+    def classes_(self) -> Array:
+        """The classes as `predict` answers them: names if `fit` knew names, else numbers."""
+        return self._fitted().answers
+
+    @property
+    def class_names_(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the outputs."""
+        return self._fitted().names
+
+    @property
+    def class_shares_(self) -> tuple[float, ...]:
+        """Share of each class that its probabilities have in them: of the training's photos, by their class's weight.
+
+        Example:
+            >>> import purrceptron as purr
+            >>> images, labels = purr.datasets.make_cats(30, seed=0)
+            >>> cats = purr.CatClassifier((4,), epochs=1, class_weight={1: 3.0}).fit(images, labels)
+            >>> cats.class_shares_
+            (0.25, 0.75)
+        """
+        self._fitted()
+        counts = self.training_["photos"]
+        classes, weight = np.repeat(np.arange(len(counts)), counts), self.class_weight
+        if isinstance(weight, Mapping):  # a model file has the classes as text
+            weight = {int(label): value for label, value in weight.items()}
+        weights = np.bincount(classes, as_weights(classes, None, weight, "float64"))
+        return tuple((weights / weights.sum()).tolist())
+
+    def predict(self, images: Pictures, *, abstain: float | None = None) -> Array:
+        """Class of each photo, `(photos,)`.
+
+        Names if the labels of `fit` were names or it was given `class_names`, else numbers as they were; of two classes
+        1 is then the positive one.
+
+        Args:
+            images: As for `fit`.
+            abstain: Share of each class's photos that may be given another class, at most, above 0 and below 1. A photo
+                whose `prediction_sets` at a coverage of `1 - abstain` holds just one class is answered with that one;
+                if several fit, or none does, the answer is left open: "not sure", or -1 among numbers.
+
+        Raises:
+            ValueError: Nothing was learnt yet; or `abstain` takes a calibration on more photos.
+        """
+        if abstain is None:
+            answers: Array = self.classes_[self.predict_proba(images).argmax(axis=1)]
+            return answers
+        if isinstance(abstain, bool) or not 0 < abstain < 1:
+            raise ValueError(f"abstain must be above 0 and below 1, got {abstain!r}")
+        if NOT_SURE in self.class_names_:
+            raise ValueError(f"a class is called {NOT_SURE!r}, which is what abstain answers")
+        sets = self.prediction_sets(images, coverage=1 - abstain)
+        open_answer = np.array([NOT_SURE if self._classes.answers_names else -1])
+        return np.where(sets.sum(axis=1) == 1, self.classes_[sets.argmax(axis=1)], open_answer)
+
+    def predict_proba(self, images: Pictures) -> Array:
+        """Probability of each class, `(photos, classes)`, in the order of `classes_`; calibrated after `calibrate`."""
+        self._fitted()
+        return self._calibrated(
+            self._probabilities(as_pictures(images, self.image_size, self.color, fit=self.image_fit))
+        )
+
+    def prediction_sets(self, images: Pictures, *, coverage: float = 0.9) -> NDArray[np.bool_]:
+        """The classes that each photo may be of, `(photos, classes)`, in the order of `classes_`.
+
+        Of the photos of each class at least the share `coverage` have their class in the set, whatever the shares of
+        the classes are; `purrceptron.assessment.conformal` says when this holds. A set may hold several classes, or
+        none, for a photo that is like none of them.
+
+        Args:
+            images: As for `fit`.
+            coverage: Above 0 and below 1; each class takes `1 / (1 - coverage) - 1` calibration photos.
+
+        Raises:
+            ValueError: There was no `calibrate`, or it had too few photos of a class.
+        """
+        self._fitted()
+        if self.calibration_ is None:
+            raise ValueError(f"this {type(self).__name__} is not calibrated: call calibrate first")
+        probabilities = self._probabilities(as_pictures(images, self.image_size, self.color, fit=self.image_fit))
+        return prediction_sets(self.calibration_.scores, probabilities, coverage, class_names=self.class_names_)
+
+    @property
+    def knows_usual(self) -> bool:
+        """Whether `novelty` can be asked: not of one trained on fewer than 20 photos, or by an early version."""
+        self._fitted()
+        return self._novelty is not None
+
+    def novelty(self, images: Pictures) -> Array:
+        """How unlike the training photos each photo is, `(photos,)`: up to 1 usual, above 1 not.
+
+        The network answers whatever it is shown, and on what is nothing like its photos often with confidence. So two
+        distances from the training photos are measured (Mahalanobis, with a shrunk covariance), in what the first dense
+        layer makes of a photo, before its activation, and in plain numbers of its texture, for the layer is blind to
+        most of a photo. Each is divided by the one that 2.5 % of the training photos exceed, and the larger counts: at
+        most about 5 % of further photos of the same kind are above 1.
+
+        On the course's photos 3 % of those held out are, and all of noise, blank pages, plain colours, checkerboards
+        and pages of text; but of drawn cats a fifth, and of photos with inverted colours or upside down hardly any. A
+        photo below 1 may still show something that no class is about.
+
+        Args:
+            images: As for `fit`.
+
+        Raises:
+            ValueError: Nothing was learnt yet, or not what is usual: from fewer than 20 photos or pictures smaller than
+                4 pixels, or by a version that did not know of it.
+
+        Example:
+            >>> import numpy as np, purrceptron as purr
+            >>> images, labels = purr.datasets.make_cats(60, seed=0)
+            >>> cats = purr.CatClassifier(epochs=20).fit(images, labels)
+            >>> noise = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3))
+            >>> bool(cats.novelty(noise)[0] > 1)
+            True
+        """
+        self._fitted()
+        if self._novelty is None:
+            raise ValueError(
+                f"this {type(self).__name__} does not know what is usual: it was trained on fewer than 20 photos, or "
+                "by a version that did not measure it; train it again"
+            )
+        return self._novelty.of(as_pictures(images, self.image_size, self.color, fit=self.image_fit), self._seen)
+
+    def _seen(self, pictures: Array) -> Array:
+        """What the first dense layer makes of photos, before the activation."""
+        return FirstLayer(self.models_)(picture_features(pictures, self.features))
+
+    def score(self, images: Pictures, labels: ArrayLike) -> float:
+        """Share of photos that are classified as labelled; labels as for `fit`."""
+        targets = self._fitted().indices(labels)
+        pictures = self._pictures(images, targets)
+        return accuracy(targets, self._probabilities(pictures).argmax(axis=1))
+
+    def _fitted(self) -> Classes:
+        if not hasattr(self, "models_"):
+            raise ValueError(f"this {type(self).__name__} has learnt nothing yet: call fit first, or load a model file")
+        return self._classes
+
+    def _pictures(self, images: Pictures, targets: Indices, what: str = "images") -> Array:
+        pictures = as_pictures(images, self.image_size, self.color, what, self.image_fit)
+        if len(pictures) != len(targets):
+            raise DataError(f"{what}: {len(pictures)} photos, but {len(targets)} labels; every photo needs one")
+        return pictures
+
+    def _probabilities(self, pictures: Array) -> Array:
+        """Before calibration, `(photos, classes)`."""
+        return mean_probabilities(self.models_, photo_views(pictures, self.features, self.mirror), self.n_threads)
+
+    def _calibrated(self, probabilities: Array) -> Array:
+        if self.calibration_ is None:
+            return probabilities
+        return scale_probabilities(probabilities, self.calibration_.temperature)

@@ -1,0 +1,46 @@
+"""What networks see of photos: features of the photos and, where these count, of their mirror images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .._arrays import Array
+from ..images.cache import cache_folder
+from ..images.features import Features, picture_features
+from ..images.mapping import mapping_of, one_array
+from ..model import Sequential
+
+__all__ = ["mean_probabilities", "photo_views"]
+
+_AT_A_TIME = 512
+
+
+def photo_views(pictures: Array, features: Features, mirror: bool) -> Array:
+    """All views of photos, `(views, photos, ...)`: of the photos, and with `mirror` of their mirror images.
+
+    They stay in a file where the pictures do.
+
+    Args:
+        pictures: `(photos, height, width, channels)`, 0 to 255.
+        features: "pixels", "colors" or "histograms".
+        mirror: Whether there are two views.
+    """
+    if features == "pixels" and not mirror:
+        return pictures[None]
+    parts = (
+        picture_features(pictures[start : start + _AT_A_TIME], features, mirrored=mirrored)
+        for mirrored in (False, True)[: 1 + mirror]
+        for start in range(0, max(len(pictures), 1), _AT_A_TIME)
+    )
+    in_file = mapping_of(pictures) is not None
+    views = one_array(parts, (1 + mirror) * len(pictures), in_file=in_file, folder=cache_folder())
+    return views.reshape(1 + mirror, len(pictures), *views.shape[1:])
+
+
+def mean_probabilities(models: Sequence[Sequential], views: Array, n_threads: int | None) -> Array:
+    """Probability of each class, `(photos, classes)`: the mean over networks and views."""
+    each = [model.predict_proba(view, n_threads=n_threads) for model in models for view in views]
+    probabilities = each[0] if len(each) == 1 else np.mean(each, axis=0)
+    return probabilities if models[0].outputs > 1 else np.hstack([1 - probabilities, probabilities])
