@@ -62,6 +62,16 @@ def test_costs_are_those_of_the_history(cats: tuple[Any, Any, Any]) -> None:
     np.testing.assert_array_equal(line.get_xydata(), np.stack([np.arange(1, 31), history.loss], axis=1))
 
 
+@pytest.mark.parametrize("classes", [2, 8])
+def test_the_name_of_the_baseline_touches_no_other(classes: int) -> None:
+    p = np.eye(classes).repeat(2, axis=0)
+    labels = np.arange(2 * classes) // 2
+    display = ScoresDisplay(purr.assessment.assess(labels, p, [f"class {k}" for k in range(classes)])).plot()
+    display.figure_.draw_without_rendering()
+    (name,) = (text.get_window_extent() for text in display.ax_.texts)
+    assert not name.count_overlaps([label.get_window_extent() for label in display.ax_.get_yticklabels()])
+
+
 @pytest.mark.parametrize("apart", [0.0, 0.001, 0.02, 0.5])
 def test_names_at_the_ends_of_the_curves_do_not_touch(apart: float) -> None:
     display = CostDisplay([1, 2], [1.0, 0.3 + apart], [1.0, 0.3]).plot()
