@@ -19,10 +19,6 @@ USUAL = PhotoClassifier().get_params()
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-skip_bad_option = click.option(
-    "--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing."
-)
-
 
 def _augmentation(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[Augmentation, ...]:
     """Each as an object; whether its settings fit the photos is seen later."""
@@ -56,6 +52,13 @@ def _checked_seed(ctx: click.Context, option: click.Parameter, seed: int) -> int
     if not 0 <= seed < 2**64:
         raise click.BadParameter(f"{seed} is not in the range 0 to 2^64 - 1.", ctx, option)
     return seed
+
+
+def skip_bad_option(command: Command) -> Command:
+    """The option --skip-bad."""
+    return click.option(
+        "--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing."
+    )(command)
 
 
 def checked_network(ctx: click.Context, option: click.Parameter, network: str | None) -> str | None:
