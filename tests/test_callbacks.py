@@ -475,7 +475,7 @@ def test_a_condition_stops_the_training() -> None:
     assert condition.stopped_epoch == 2
 
 
-@pytest.mark.parametrize(("width", "bar"), [(80, 0), (100, 20), (140, 28)])
+@pytest.mark.parametrize(("width", "bar"), [(80, 0), (100, 22), (140, 28)])
 def test_in_a_terminal_of_any_width_the_line_is_whole_and_its_bar_keeps_its_length(
     width: int, bar: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

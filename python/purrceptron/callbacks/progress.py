@@ -65,8 +65,9 @@ class ProgressBar(Progress):
     """
 
     _SECONDS_BETWEEN_LINES, _MOST_LINES = 5.0, 10
-    # In columns. The text comes first: without room for it and a bar of some length there is no bar.
-    _TEXT, _SHORTEST, _LONGEST = 80, 8, 28
+    # Columns of the bar; where scores and time leave it less, there is none.
+    _SHORTEST, _LONGEST = 5, 28
+    _TEXT = " {0}/{0}  cost 0.0000  validation cost 0.0000  00 min 00 s left "
 
     def __init__(self, description: str = "training") -> None:
         super().__init__(self._show)
@@ -91,7 +92,8 @@ class ProgressBar(Progress):
                 TextColumn("{task.description}", markup=False),
                 TextColumn("{task.fields[status]}", markup=False),
             ]
-            if (room := console.width - self._TEXT) >= self._SHORTEST:
+            text = self._description + self._TEXT.format(f"{epochs:,}")
+            if (room := console.width - len(text)) >= self._SHORTEST:
                 columns.insert(1, BarColumn(bar_width=min(room, self._LONGEST)))
             self._bar = RichProgress(*columns, console=console)
             self._task = self._bar.add_task(self._description, total=epochs, status="")
