@@ -256,6 +256,23 @@ def test_the_threshold_costs_least(false_positive: float, false_negative: float,
     assert expected.precision == pytest.approx(sk.precision_score(labels[drawn], called), abs=0.02)
 
 
+def test_photos_judge_the_threshold_at_their_own_share_if_none_is_given() -> None:
+    labels, p = np.array([0, 0, 0, 1]), np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.6, 0.4]])
+    found = assessment.judge_threshold(labels, p, 0.5, cost_false_negative=3.0)
+    assert found.line == assessment.threshold_for(0.5, cost_false_negative=3.0, share=0.25)
+    assert (found.here, found.usual) == (found.line.expect(labels, p), found.line.expect(labels, p, 0.5))
+    assert found.to_dict()["expected_at_half"] == found.usual.to_dict()
+    assert assessment.judge_threshold(labels, p, 0.5, share=0.1).line.share == 0.1
+
+
+def test_an_answer_is_right_wrong_or_open() -> None:
+    sets = [[True, False], [False, True], [True, True], [False, False], [False, True]]
+    found = assessment.coverage_of([0, 0, 0, 0, 1], sets)
+    assert [share.value for share in found.open_by_class] == [0.5, 0.0]
+    assert [share.value for share in found.wrong_by_class] == [0.25, 0.0]
+    assert [share.value for share in found.by_class] == [0.5, 1.0]
+
+
 def test_every_score_is_said_to_move_or_to_stay() -> None:
     moving = {name for name, effect in assessment.SHARE_EFFECTS.items() if effect.startswith("move")}
     assert moving == {"accuracy", "precision", "baselines", "calibration", "threshold"}
@@ -335,6 +352,9 @@ HALF = [[0.5, 0.5]] * 2
         (lambda: assessment.threshold_for(0.5, cost_false_positive=0), "cost_false_positive"),
         (lambda: assessment.threshold_for(0.5).expect([0, 0], HALF), "photos of both classes"),
         (lambda: assessment.threshold_for(0.5).answers([[0.2, 0.3, 0.5]]), "between two classes"),
+        (lambda: assessment.judge_threshold([1, 1], HALF, 0.5), "photos of both classes"),
+        (lambda: assessment.judge_threshold([0, 1], HALF, 0.5, share=1), "share must be above 0 and below 1"),
+        (lambda: assessment.judge_threshold([0, 2], [[0.2, 0.3, 0.5]] * 2, 0.5), "between two classes"),
         (lambda: assessment.shift_shares(HALF, (1, 0), (1, 1)), "training_shares: each must be above 0"),
         (lambda: assessment.shift_shares([[1.0, 0.0]], (1, 1), (0, 1)), "photo 0 is surely of a class"),
         (lambda: assessment.compare([0, 1], [0, 1], [0]), "labels are of 2 photos, but the answers of the second of 1"),

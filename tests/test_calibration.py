@@ -280,6 +280,38 @@ def test_evaluate_draws_the_line_for_costs_and_shares(files: Path) -> None:
     expected = purr.assessment.threshold_for(1 / 3, cost_false_negative=4.0, share=0.05)
     assert {name: line[name] for name in expected.to_dict()} == expected.to_dict()
     assert "threshold" in run("evaluate", files / "a", files / "new.npz", *options).stdout
+    alone = json.loads(run("evaluate", files / "a", files / "new.npz", *options[2:], "--json").stdout)["threshold"]
+    with np.load(files / "new.npz") as data:
+        assert alone["share"] == data["y"].mean()
+
+
+def test_evaluate_says_what_open_answers_do_at_the_share_asked_for(files: Path) -> None:
+    found = json.loads(run("evaluate", files / "a", files / "new.npz", "--abstain", 0.2, "--json").stdout)[
+        "open_answers"
+    ]
+    model: Any = purr.load(files / "a")
+    with np.load(files / "new.npz") as data:
+        answers = model.predict(data["x"], abstain=0.2)
+        names = np.array(model.class_names_)[data["y"]]
+    assert found["abstain"] == 0.2
+    assert found["answered"]["value"] == (answers != NOT_SURE).mean()
+    for name in model.class_names_:
+        of_class = answers[names == name]
+        assert found["open"][name]["value"] == (of_class == NOT_SURE).mean()
+        assert found["wrong"][name]["value"] == ((of_class != NOT_SURE) & (of_class != name)).mean()
+    few = json.loads(run("evaluate", files / "a", files / "new.npz", "--abstain", 0.001, "--json").stdout)
+    assert "open_answers" not in few
+
+
+def test_probabilities_have_the_weights_of_the_classes_in_them(tmp_path: Path) -> None:
+    images, labels = purr.datasets.make_cats(30, seed=0)
+    images, labels = images[5:], labels[5:]
+    share, weights = float(labels.mean()), {1: 3.0}
+    for weight, expected in ((None, share), ("balanced", 0.5), (weights, 3 * share / (1 + 2 * share))):
+        cats: Any = purr.CatClassifier((4,), epochs=1, class_weight=weight).fit(images, labels)
+        cats.save(tmp_path / "cats.safetensors")
+        for classifier in (cats, purr.load(tmp_path / "cats.safetensors")):
+            np.testing.assert_allclose(classifier.class_shares_, (1 - expected, expected), rtol=1e-12)
 
 
 def test_evaluate_does_without_scikit_learn(files: Path, run_python: Callable[..., str]) -> None:

@@ -29,12 +29,13 @@ def test_contact_sheet_is_drawn(tmp_path):
 
 
 def python_blocks():
-    texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/reliability.md")]
+    files = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    texts = [file.read_text(encoding="utf-8") for file in files]
     return [block for text in texts for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)]
 
 
 @pytest.mark.parametrize("block", python_blocks(), ids=lambda block: block.splitlines()[0])
-def test_python_of_the_readme_and_of_reliability_runs(block, tmp_path):
+def test_python_of_the_readme_and_of_the_docs_runs(block, tmp_path):
     done = run("-c", block.replace("epochs=2500", "epochs=5"), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not done.stderr

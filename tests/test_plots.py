@@ -13,6 +13,7 @@ from purrceptron.plots import (
     ConfusionDisplay,
     CostDisplay,
     RelevanceDisplay,
+    RocDisplay,
     ScoresDisplay,
     WeightsDisplay,
 )
@@ -36,6 +37,7 @@ MAKERS: dict[str, Any] = {
     "cost": lambda cats, ax: CostDisplay.from_estimator(cats[0], ax=ax),
     "calibration": lambda cats, ax: CalibrationDisplay.from_estimator(*cats, ax=ax),
     "confusion": lambda cats, ax: ConfusionDisplay.from_estimator(*cats, ax=ax),
+    "roc": lambda cats, ax: RocDisplay.from_estimator(*cats, ax=ax),
     "scores": lambda cats, ax: ScoresDisplay.from_estimator(*cats, ax=ax),
     "weights": lambda cats, ax: WeightsDisplay.from_estimator(cats[0], ax=ax),
     "relevance": lambda cats, ax: RelevanceDisplay.from_estimator(cats[0], cats[1][0], ax=ax),
@@ -58,6 +60,46 @@ def test_costs_are_those_of_the_history(cats: tuple[Any, Any, Any]) -> None:
     history = cats[0].history_
     (line,) = CostDisplay.from_history(history).lines_
     np.testing.assert_array_equal(line.get_xydata(), np.stack([np.arange(1, 31), history.loss], axis=1))
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.001, 0.02, 0.5])
+def test_names_at_the_ends_of_the_curves_do_not_touch(apart: float) -> None:
+    display = CostDisplay([1, 2], [1.0, 0.3 + apart], [1.0, 0.3]).plot()
+    display.figure_.draw_without_rendering()
+    lower, upper = (text.get_window_extent() for text in display.ax_.texts)
+    assert upper.y0 > lower.y1
+    if apart == 0.5:  # no need to move
+        assert [text.xyann for text in display.ax_.texts] == [(5, 2), (5, 2)]
+
+
+def test_the_curve_is_that_of_the_positive_class(cats: tuple[Any, Any, Any]) -> None:
+    from sklearn.metrics import roc_auc_score, roc_curve
+
+    classifier, images, labels = cats
+    p = classifier.predict_proba(images)[:, 1]
+    display = RocDisplay.from_estimator(classifier, images, labels)
+    (curve,), (line,) = display.curves, display.lines_
+    assert (curve.name, curve.area) == ("1", pytest.approx(roc_auc_score(labels, p)))
+    np.testing.assert_array_equal(line.get_xydata(), np.stack(roc_curve(labels, p)[:2], axis=1))
+    assert [text.get_text() for text in display.ax_.texts] == [f"AUC {curve.area:.3f}, chance 0.5"]
+
+
+def test_of_more_classes_each_has_a_curve_against_the_rest() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    generator = np.random.default_rng(0)
+    labels = np.arange(48) % 12
+    p = generator.dirichlet(np.ones(13), 48)
+    names = [f"${k}" for k in range(13)]  # no formulas, and no photo of the last class
+    display = RocDisplay.from_predictions(labels, p, names)
+    areas = {f"${k}": roc_auc_score(labels == k, p[:, k]) for k in range(12)}
+    assert {curve.name: curve.area for curve in display.curves} == pytest.approx(areas)
+    worst = sorted(areas, key=lambda name: -areas[name])[2:]
+    legend = display.ax_.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == [f"{name} {areas[name]:.3f}" for name in worst]
+    looks = {(line.get_color(), line.get_linestyle()) for line in display.lines_}
+    assert len(looks) == len(display.lines_) == 10
+    display.figure_.draw_without_rendering()
 
 
 def test_the_confusion_is_scikit_learns(cats: tuple[Any, Any, Any]) -> None:
@@ -92,6 +134,11 @@ def test_grey_weights_have_three_equal_channels() -> None:
         (lambda: CostDisplay([], []), "a cost for each of the epochs, got 0 epochs"),
         (lambda: CostDisplay([1, 2], [1.0]), "got 2 epochs, 1 costs"),
         (lambda: ConfusionDisplay([[1, 2]], ("a", "b")), r"expected \(2, 2\) for 2 classes, got \(1, 2\)"),
+        (
+            lambda: RocDisplay.from_predictions([1, 1], [[0.5, 0.5]] * 2, "ab"),
+            "a ROC curve takes photos of a class and",
+        ),
+        (lambda: RocDisplay.from_predictions([0, 1], [[0.5, 0.5]] * 2, "abc"), "expected 2 names, got 3"),
         (lambda: WeightsDisplay(np.zeros((0, 2, 2, 3))), r"expected \(units, height, width, 3\)"),
         (lambda: RelevanceDisplay.from_estimator(purr.PhotoClassifier(), "x", method="no"), "method must be one of"),  # type: ignore[arg-type]
     ],

@@ -1,5 +1,7 @@
 """The page of `purr report`: what it says, what it escapes, and how a browser shows it."""
 
+import copy
+import dataclasses
 import json
 import re
 import shutil
@@ -14,6 +16,7 @@ from click.testing import CliRunner, Result
 import purrceptron as purr
 from purrceptron.cli import purr as command
 from purrceptron.report import Findings, render
+from purrceptron.report.page import shown_file
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCRIPT = "<script>alert(1)</script>"
@@ -40,8 +43,19 @@ def page(cats: tuple[Any, Any, Any]) -> str:
     return made(*cats)
 
 
-def made(classifier: Any, images: Any, labels: Any, **options: Any) -> str:
-    return render(Findings.gather(classifier, images, labels), model="cats", photos="drawn", **options)
+def made(classifier: Any, images: Any, labels: Any, *, seen: bool = False, **asked: Any) -> str:
+    return render(Findings.gather(classifier, images, labels, **asked), model="cats", photos="drawn", seen=seen)
+
+
+def calibrated(classifier: Any, photos: int) -> Any:
+    """A copy that is calibrated on other drawn pictures, half of them of each class."""
+    images, labels = purr.datasets.make_cats(photos, seed=1)
+    return copy.copy(classifier).calibrate(images, labels, folds=None)
+
+
+def section(page: str, heading: str) -> str:
+    """Text of the part of the page under a heading."""
+    return text_of("<body>" + page.partition(f"<h2>{heading}</h2>")[2].partition("</section>")[0])
 
 
 def text_of(page: str) -> str:
@@ -67,7 +81,7 @@ def test_the_page_shows_everything(page: str) -> None:
     said = text_of(page)
     for heading in ("How good it is", "What it takes for what", "What its answers hang on", "doctor", "first layer"):
         assert heading in said
-    assert page.count("<svg") == 3  # scores, calibration, cost
+    assert page.count("<svg") == 4  # scores, ROC, calibration, cost
     assert page.count("<h1>") == 1
     assert 'lang="en"' in page
     assert all(' alt="' in image for image in re.findall("<img[^>]*>", page))
@@ -109,6 +123,8 @@ def test_more_classes_work_the_same() -> None:
     page = made(*learnt(3, ("dark", "grey", "bright")))
     assert page.count('<tr><th scope="row">is ') == 3
     assert "recall of 'grey'" in page
+    assert "Where to draw the line" not in page
+    assert "Each point of a curve is a threshold" in text_of(page)
 
 
 def test_of_very_many_classes_the_most_frequent_mistakes_are_shown() -> None:
@@ -121,6 +137,118 @@ def test_one_photo_is_enough_for_a_page(cats: tuple[Any, Any, Any]) -> None:
     said = text_of(made(classifier, images[:1], labels[:1]))
     assert "The one photo it had never seen was answered" in said
     assert "n/a" in said  # the AUC of one class
+    assert "A threshold takes photos of both classes; these are all of one." in said
+    assert "Each point of" not in said  # no ROC curve
+
+
+# What to do with it
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({}, "of the photos are “cat”, as many as of these, and both mistakes cost alike."),
+        (
+            {"share": 0.05, "cost_false_negative": 10.0},
+            "5 % of the photos are “cat”, and missing one costs 10, a false alarm 1.",
+        ),
+        ({"cost_false_positive": 2.5}, "as many as of these, and missing one costs 1, a false alarm 2.5."),
+    ],
+)
+def test_the_line_is_drawn_for_the_costs_and_the_share(cats: Any, asked: dict[str, float], says: str) -> None:
+    classifier, images, labels = cats
+    found = purr.assessment.judge_threshold(
+        labels, classifier.predict_proba(images), classifier.class_shares_[1], **asked
+    )
+    said = section(made(*cats, **asked), "Where to draw the line")
+    assert f"Say “cat” from a probability of {found.line.value:.4f} on" in said
+    assert says in said
+    for value, expected in ((f"{found.line.value:.4f}", found.here), ("0.5", found.usual)):
+        assert f"{value} {100 * expected.accuracy:.1f} %" in said
+        assert f"{expected.cost:.3g}" in said
+    assert ("the line at 0.5 costs less" in said) == (found.here.cost > found.usual.cost)
+
+
+def test_a_line_that_does_worse_than_a_half_says_so(cats: Any) -> None:
+    findings = Findings.gather(*cats)
+    assert findings.threshold is not None
+    worse = dataclasses.replace(findings.threshold, here=purr.assessment.AtShare(0.4, 0.4, cost=2.0))
+    page = render(dataclasses.replace(findings, threshold=worse), model="cats", photos="drawn")
+    assert "On these photos the line at 0.5 costs less: do not count on this one." in section(
+        page, "Where to draw the line"
+    )
+
+
+def test_a_line_that_cannot_be_is_refused(cats: Any) -> None:
+    classifier, images, labels = cats
+    with pytest.raises(ValueError, match="photos of both classes"):
+        Findings.gather(classifier, images[:1], labels[:1], share=0.1)
+    with pytest.raises(ValueError, match="between two classes"):
+        Findings.gather(*learnt(3), share=0.1)
+    with pytest.raises(ValueError, match="abstain must be above 0 and below 1"):
+        Findings.gather(*cats, abstain=1.0)
+
+
+def test_open_answers_are_those_of_predict(cats: Any) -> None:
+    classifier, images, labels = cats
+    sure = calibrated(classifier, 60)
+    said = section(made(sure, images, labels, abstain=0.25), "Where it may say “not sure”")
+    answers = sure.predict(images, abstain=0.25)
+    truth = np.array(sure.class_names_)[labels]
+    left_open = answers == "not sure"
+    sets = sure.prediction_sets(images, coverage=0.75)[np.arange(len(labels)), labels]
+    assert f"it answers {100 * (~left_open).mean():.0f} %" in said
+    assert f"leaves {100 * left_open.mean():.0f} % open" in said
+    assert "at most 25 % are promised to be taken for another" in said
+    assert "purr predict --abstain 0.25" in said
+    for name in sure.class_names_:
+        wrong = (answers != name) & ~left_open
+        shares = (100 * which[truth == name].mean() for which in (wrong, left_open, sets))
+        assert re.search(rf"{name} " + r" [\d]+ to [\d]+ % ".join(f"{share:.1f} %" for share in shares), said)
+    assert f"Where classes are more or less frequent, {purr.assessment.SHARE_EFFECTS['abstain']}." in said
+
+
+def test_a_page_says_how_answers_can_be_left_open(cats: Any) -> None:
+    heading = "Where it may say “not sure”"
+    assert "not calibrated" in section(made(*cats), heading)
+    few = section(made(calibrated(cats[0], 10), *cats[1:]), heading)
+    assert "takes 9 calibration photos of each class to leave answers open at 0.1; of “other” there are 5." in few
+    assert "yes, on photos apart" in text_of(made(calibrated(cats[0], 10), *cats[1:]))
+
+
+# What photos are called
+
+
+def test_photos_are_called_by_their_files(cats: Any, page: str) -> None:
+    assert {f"photo {photo.number}" for photo in Findings.gather(*cats).border} <= set(re.findall(r"photo \d+", page))
+    names = [f"{place}<script>\n\u202e'\".png" for place in range(29)] + ["long " * 30 + "29.png"]
+    page = made(*cats, names=names)
+    assert "<script" not in page
+    assert "\u202e" not in page
+    found = Findings.gather(*cats, names=names)
+    assert [photo.name for photo in found.border] == [names[photo.number] for photo in found.border]
+    escaped = "&lt;script&gt;\\n\\u202e&#39;&#34;.png"
+    for photo in found.border:
+        if photo.number < 29:
+            assert f'<span class="muted file">{photo.number}{escaped}</span>' in page
+            assert f'alt="{photo.number}{escaped}: ' in page
+    with pytest.raises(ValueError, match="expected one for each of 30 photos, got 29"):
+        Findings.gather(*cats, names=names[:29])
+
+
+def test_of_a_long_name_both_ends_are_shown() -> None:
+    assert shown_file("long " * 30 + "29.png") == "long long long long long lo… long 29.png"
+    assert len(shown_file("x" * 41)) == 40
+    assert shown_file("x" * 40) == "x" * 40
+
+
+def test_only_the_methods_that_are_shown_are_explained(cats: Any, page: str) -> None:
+    assert "“Gradient × input” asks" in page
+    images, labels = purr.datasets.make_cats(30, seed=0)
+    classifier = purr.CatClassifier((), features="colors", epochs=5).fit(images[:20], labels[:20])
+    said = section(made(classifier, images[20:], labels[20:]), "What its answers hang on")
+    assert "“Occlusion” covers" in said
+    assert "radient" not in said
 
 
 def test_a_model_of_before_has_no_curve_and_the_page_says_so(cats: tuple[Any, Any, Any]) -> None:
@@ -132,7 +260,7 @@ def test_a_model_of_before_has_no_curve_and_the_page_says_so(cats: tuple[Any, An
     finally:
         classifier.training_["curves"] = curves
     assert "does not hold the curve of the cost" in page
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
 
 
 @pytest.mark.parametrize(("module", "name"), [("jinja2", "Jinja2"), ("matplotlib", "matplotlib")])
@@ -207,6 +335,42 @@ def test_the_command_writes_the_page_and_one_json_object() -> None:
 
 
 @pytest.mark.usefixtures("files")
+def test_the_command_says_of_line_and_open_answers_what_evaluate_says(cats: Any) -> None:
+    calibrated(cats[0], 60).save("sure.safetensors")
+    options = ("sure.safetensors", "test.npz", "--share", 0.1, "--cost-false-positive", 3, "--abstain", 0.2, "--json")
+    page, scored = (json.loads(run(name, *map(str, options)).stdout) for name in ("report", "evaluate"))
+    assert page["threshold"] == scored["threshold"]
+    assert page["open_answers"] == scored["open_answers"]
+    assert page["open_answers"]["abstain"] == 0.2
+    learnt(3)[0].save("three.safetensors")
+    for name in ("report", "evaluate"):
+        refused = run(name, "three.safetensors", "test.npz", "--share", "0.1", status=1)
+        assert "three.safetensors: a threshold lies between two classes, but the model has 3" in refused.stderr
+
+
+@pytest.mark.usefixtures("files")
+def test_the_command_calls_photos_by_their_files(cats: Any) -> None:
+    run("data", "make", "photos", "--count", "12", "--seed", "7", "--quiet")
+    for folder in Path("photos").iterdir():
+        folder.rename(folder.with_name("cat" if folder.name == "cat" else "other"))
+    run("report", "cats.safetensors", "photos", "--quiet")
+    names = re.findall(r'<span class="muted file">(.*?)</span>', Path("report.html").read_text(encoding="utf-8"))
+    assert names
+    assert set(names) <= {path.name for path in Path("photos").rglob("*.png")}
+
+
+@pytest.mark.usefixtures("files")
+def test_photos_without_files_have_the_numbers_that_the_data_gives_them(cats: Any) -> None:
+    classifier, images, labels = cats
+    learnt_too = purr.datasets.make_cats(80, seed=0)[0][:10]
+    np.savez("more.npz", x=np.concatenate([learnt_too, images]), y=np.concatenate([np.arange(10) % 2, labels]))
+    run("report", "cats.safetensors", "more.npz", "--quiet")
+    page = Path("report.html").read_text(encoding="utf-8")
+    names = [f"photo {photo.number + 10}" for photo in Findings.gather(classifier, images, labels).border]
+    assert re.findall(r'<span class="muted file">(.*?)</span>', page.partition("Nearest the border")[2])[:6] == names
+
+
+@pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(
     ("output", "message"), [("no/page.html", "there is no folder 'no'"), (".", "is a folder, expected a file")]
 )
@@ -257,7 +421,24 @@ def test_a_browser_shows_the_page_without_a_complaint_or_a_request(page: str, wi
     assert len(loaded) > 20
     assert all(loaded)
     assert wide <= width
-    assert len(charts) == 3
+    assert len(charts) == 4
     assert min(charts) > 100
-    assert [heading[:2] for heading in headings].count("H2") == 8
+    assert [heading[:2] for heading in headings].count("H2") == 10
     assert headings[0] == "H1A report on cats"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
+def test_long_names_of_many_classes_fit_a_telephone(tmp_path: Path) -> None:
+    api = pytest.importorskip("playwright.sync_api")
+    classifier, images, labels = learnt(8, tuple(letter * 60 for letter in "abcdefgh"))
+    classifier = copy.copy(classifier).calibrate(purr.datasets.make_cats(16, seed=1)[0], np.arange(16) % 8, folds=None)
+    page = made(classifier, images, labels, names=["x" * 300] * 30, abstain=0.4)
+    assert "What becomes of the photos of each class" in page
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=0)
+        tab = browser.new_page(viewport={"width": 390, "height": 800})
+        tab.goto((tmp_path / "report.html").as_uri(), timeout=0)
+        wide = tab.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+    assert wide <= 390

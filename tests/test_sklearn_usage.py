@@ -3,11 +3,9 @@
 import copy
 import os
 import pickle
-import re
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -272,17 +270,6 @@ def test_a_warning_points_at_the_call(recwarn):
     _small(max_iter=1, solver="lbfgs").fit(*IRIS)
     assert {warning.filename for warning in recwarn} == {__file__}
     assert len(recwarn) >= 2
-
-
-def test_python_of_the_migration_page_runs():
-    text = (Path(__file__).parents[1] / "docs" / "migration.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
-    assert len(blocks) == 2
-    for block in blocks:
-        done = subprocess.run(
-            [sys.executable, "-c", block], env=os.environ, capture_output=True, text=True, check=False
-        )
-        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_importing_the_library_does_not_load_scikit_learn():

@@ -1,7 +1,7 @@
 """How good a classifier is on photos, how sure that is, and how far to trust one answer.
 
 Scores come with intervals (`assess`), probabilities are made to mean what they say (`fit_temperature`), answers may be
-left open (`prediction_sets`), thresholds follow costs and class shares (`threshold_for`), and two classifiers are
+left open (`prediction_sets`), thresholds follow costs and class shares (`judge_threshold`), and two classifiers are
 compared on the same photos (`compare`). `docs/trust.md` says what each number means.
 """
 
@@ -10,7 +10,7 @@ from .calibration import CalibrationCurve, calibration_curve, fit_temperature, s
 from .comparison import Comparison, compare
 from .conformal import Coverage, conformal_p_values, coverage_of, least_photos, prediction_sets
 from .interval import Interval
-from .threshold import AtShare, Threshold, shift_shares, threshold_for
+from .threshold import AtShare, JudgedThreshold, Threshold, judge_threshold, shift_shares, threshold_for
 
 __all__ = [
     "SHARE_EFFECTS",
@@ -20,6 +20,7 @@ __all__ = [
     "Comparison",
     "Coverage",
     "Interval",
+    "JudgedThreshold",
     "Threshold",
     "assess",
     "calibration_curve",
@@ -27,6 +28,7 @@ __all__ = [
     "conformal_p_values",
     "coverage_of",
     "fit_temperature",
+    "judge_threshold",
     "least_photos",
     "prediction_sets",
     "scale_probabilities",

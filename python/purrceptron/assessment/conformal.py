@@ -34,6 +34,8 @@ __all__ = ["Coverage", "conformal_p_values", "conformal_scores", "coverage_of", 
 
 Scores = tuple[tuple[float, ...], ...]
 _ROUNDING = 1e-9
+# Where nobody says how many of each class's photos may be given another class.
+ABSTAIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,14 @@ class Coverage:
     Attributes:
         by_class: Of each class, the share of its photos whose set holds it (Wilson); NaN where it has none.
         wrong_by_class: Of each class, the share of its photos whose set is one class, another one.
+        open_by_class: Of each class, the share of its photos whose set is several classes, or none.
         answered: Share of photos whose set is one class.
         right: Of these, the share that is of that class; it moves with the shares of the classes, like accuracy.
     """
 
     by_class: tuple[Interval, ...]
     wrong_by_class: tuple[Interval, ...]
+    open_by_class: tuple[Interval, ...]
     answered: Interval
     right: Interval
 
@@ -84,6 +88,7 @@ def coverage_of(labels: ArrayLike, sets: ArrayLike, *, confidence: float = 0.95)
     return Coverage(
         by_class=tuple(share(inside, photos) for photos in of_class),
         wrong_by_class=tuple(share(single & ~inside, photos) for photos in of_class),
+        open_by_class=tuple(share(~single, photos) for photos in of_class),
         answered=Interval.of_share(int(single.sum()), len(truth), confidence),
         right=share(inside, single),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._spec import check_above_zero
 from ._inputs import checked_pair, checked_probabilities, checked_share
 
-__all__ = ["AtShare", "Threshold", "shift_shares", "threshold_for"]
+__all__ = ["AtShare", "JudgedThreshold", "Threshold", "judge_threshold", "shift_shares", "threshold_for"]
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,7 @@ class Threshold:
         """
         classes, rows = checked_pair(labels, probabilities)
         called = _positive(rows) >= (self.value if value is None else value)
-        if len(np.unique(classes)) < 2:
-            raise ValueError("what to expect at a share takes photos of both classes, got one")
+        _check_both(classes)
         found, alarm = float(called[classes == 1].mean()), float(called[classes == 0].mean())
         true, false = self.share * found, (1 - self.share) * alarm
         return AtShare(
@@ -95,6 +95,65 @@ class Threshold:
         }
 
 
+@dataclass(frozen=True)
+class JudgedThreshold:
+    """A threshold, and what photos let expect of it.
+
+    Attributes:
+        line: The threshold.
+        here: What to expect of it.
+        usual: What to expect of 0.5 instead.
+    """
+
+    line: Threshold
+    here: AtShare
+    usual: AtShare
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {**self.line.to_dict(), "expected": self.here.to_dict(), "expected_at_half": self.usual.to_dict()}
+
+
+def judge_threshold(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    training_share: float,
+    *,
+    cost_false_positive: float = 1.0,
+    cost_false_negative: float = 1.0,
+    share: float | None = None,
+) -> JudgedThreshold:
+    """The threshold of least expected cost, and what labelled photos let expect of it.
+
+    Args:
+        labels: True classes `(n,)`, photos of both; they should not be those of the training.
+        probabilities: `(n, 2)`.
+        training_share: As for `threshold_for`.
+        cost_false_positive: As for `threshold_for`.
+        cost_false_negative: As for `threshold_for`.
+        share: Share of the positive class in use; left out, that among these photos.
+
+    Raises:
+        ValueError: As of `threshold_for` and of `Threshold.expect`.
+
+    Example:
+        >>> p = [0.2, 0.4, 0.6, 0.3, 0.8, 0.9]
+        >>> found = judge_threshold([0, 0, 0, 1, 1, 1], [[1 - x, x] for x in p], 0.5, cost_false_negative=3)
+        >>> round(found.line.value, 2), round(found.here.cost, 2), round(found.usual.cost, 2)
+        (0.25, 0.33, 0.67)
+    """
+    classes, rows = checked_pair(labels, probabilities)
+    _positive(rows)  # of two classes
+    _check_both(classes)
+    line = threshold_for(
+        training_share,
+        cost_false_positive=cost_false_positive,
+        cost_false_negative=cost_false_negative,
+        share=float(np.mean(classes == 1)) if share is None else share,
+    )
+    return JudgedThreshold(line, line.expect(classes, rows), line.expect(classes, rows, 0.5))
+
+
 def threshold_for(
     training_share: float,
     *,
@@ -108,7 +167,8 @@ def threshold_for(
     are those that the classifier gives, times `share/(1-share)`, divided by `training_share/(1-training_share)`.
 
     Args:
-        training_share: Share of the positive class among the photos that the classifier was trained and calibrated on.
+        training_share: Share of the positive class among the photos that the classifier was trained and calibrated on;
+            where classes had weights, that of the weights, as `PhotoClassifier.class_shares_` has it.
         cost_false_positive: Cost of calling a photo positive that is not, above 0; only the ratio of the two counts.
         cost_false_negative: Cost of not calling one so that is.
         share: Share of the positive class in use; left out, that of the training.
@@ -164,6 +224,11 @@ def shift_shares(
         raise ValueError(f"shares: photo {lost[0]} is surely of a class whose share is 0")
     shifted /= total
     return shifted
+
+
+def _check_both(classes: NDArray[np.int64]) -> None:
+    if len(np.unique(classes)) < 2:
+        raise ValueError("what to expect at a share takes photos of both classes, got one")
 
 
 def _positive(probabilities: ArrayLike) -> NDArray[np.float64]:

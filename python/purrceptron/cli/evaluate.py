@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arrays import Array
-from ..assessment import Assessment, assess, compare, coverage_of, least_photos, prediction_sets, threshold_for
+from ..assessment import Assessment, assess, compare, judge_threshold
 from ..datasets import Data
 from ..errors import DataError
 from ..photos import PhotoClassifier
 from . import trust
 from .file_progress import file_progress
 from .labelled import LabelledPhotos
-from .options import skip_bad_option
+from .options import skip_bad_option, trust_options
 from .output import Output, amount, facts, output_options
 from .predict import load_classifier
 from .score import Evaluation
@@ -25,7 +25,6 @@ from .sources import counts, describe, read_test_data
 
 __all__ = ["evaluate"]
 
-_ABSTAIN = 0.1
 _SHARES = (
     "where a class is more or less frequent than here, accuracy, precision, baselines, calibration and threshold move"
 )
@@ -38,8 +37,6 @@ Examples:
   purr evaluate cats.safetensors photos/ --share 0.05 --cost-false-negative 10
 """
 
-_cost = click.FloatRange(0, min_open=True)
-
 
 @click.command(short_help="Score a model on labelled photos.", epilog=_EXAMPLES)
 @click.argument("model", type=click.Path())
@@ -50,23 +47,15 @@ _cost = click.FloatRange(0, min_open=True)
     type=click.Path(),
     help="Another model file: how many photos each alone tells right, and whether that is chance (McNemar's test).",
 )
-@click.option(
-    "--share",
-    metavar="SHARE",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="How frequent the positive class will be in use: where to draw the line, and what to expect there.",
-)
-@click.option("--cost-false-positive", metavar="COST", type=_cost, help="Cost of a false alarm.  [default: 1]")
-@click.option("--cost-false-negative", metavar="COST", type=_cost, help="Cost of a miss.  [default: 1]")
+@trust_options
 @skip_bad_option
 @output_options
 def evaluate(
     model: str,
     data: str,
     against: str | None,
-    share: float | None,
-    cost_false_positive: float | None,
-    cost_false_negative: float | None,
+    line: dict[str, float],
+    abstain: float,
     skip_bad: bool,
     output: Output,
 ) -> None:
@@ -80,6 +69,7 @@ def evaluate(
     DATA is as for `purr train`; of an .h5 with two parts the test set counts. Classes are matched by name.
     """
     asked = _Asked.read(model, data, skip_bad, output)
+    trust.check_two_classes(model, asked.classifier, line)
     scored = asked.labelled.scored
     names, photos = asked.classifier.class_names_, asked.photos
     labels, probabilities = asked.labelled.labels[scored], asked.probabilities[scored]
@@ -108,9 +98,9 @@ def evaluate(
         rows += [*trust.score_rows(found), *trust.calibration_rows(found, asked.classifier.calibration_)]
         tables = ["", *trust.class_rows(found), "", *trust.curve_rows(found)]
     fields |= evaluation.to_dict()
-    _add_coverage(asked, scored, rows, fields)
-    if share is not None or cost_false_positive is not None or cost_false_negative is not None:
-        _add_threshold(asked, scored, share, cost_false_positive or 1.0, cost_false_negative or 1.0, rows, fields)
+    _add_coverage(asked, scored, abstain, rows, fields)
+    if line:
+        _add_threshold(asked, scored, line, rows, fields)
     if against is not None:
         _add_comparison(asked, scored, _Asked.read(against, data, skip_bad, output), rows, fields)
     if tables:
@@ -172,45 +162,34 @@ def _more_fields(found: Assessment, classifier: PhotoClassifier) -> dict[str, An
 
 
 def _add_coverage(
-    asked: _Asked, scored: NDArray[np.bool_], rows: list[tuple[str, str]], fields: dict[str, Any]
+    asked: _Asked, scored: NDArray[np.bool_], abstain: float, rows: list[tuple[str, str]], fields: dict[str, Any]
 ) -> None:
     """What answers left open would have done here, if the model is calibrated on enough photos."""
     calibration, names = asked.classifier.calibration_, asked.classifier.class_names_
-    if calibration is None or min(map(len, calibration.scores)) < least_photos(1 - _ABSTAIN):
+    if calibration is None:
         return
-    sets = prediction_sets(calibration.scores, asked.raw[scored], 1 - _ABSTAIN)
-    found = coverage_of(asked.labelled.labels[scored], sets)
-    rows += trust.coverage_rows(found, names, _ABSTAIN, calibration.folds is None)
-    fields["open_answers"] = trust.coverage_fields(found, names, _ABSTAIN)
+    found = calibration.left_open(asked.labelled.labels[scored], asked.raw[scored], abstain)
+    if found is None:
+        return
+    rows += trust.coverage_rows(found, names, abstain, calibration.folds is None)
+    fields["open_answers"] = trust.coverage_fields(found, names, abstain)
 
 
 def _add_threshold(
     asked: _Asked,
     scored: NDArray[np.bool_],
-    share: float | None,
-    cost_false_positive: float,
-    cost_false_negative: float,
+    line: dict[str, float],
     rows: list[tuple[str, str]],
     fields: dict[str, Any],
 ) -> None:
     """The line for the stated costs and share, and what to expect of it."""
-    names, trained = asked.classifier.class_names_, asked.classifier.training_["photos"]
-    if len(names) != 2:
-        raise DataError(f"{asked.file}: a threshold lies between two classes, but the model has {len(names)}")
-    line = threshold_for(
-        trained[1] / sum(trained),
-        cost_false_positive=cost_false_positive,
-        cost_false_negative=cost_false_negative,
-        share=share,
-    )
+    names, labels, probabilities = asked.classifier.class_names_, asked.labelled.labels, asked.probabilities
     try:
-        here, usual = (
-            line.expect(asked.labelled.labels[scored], asked.probabilities[scored], at) for at in (line.value, 0.5)
-        )
+        found = judge_threshold(labels[scored], probabilities[scored], asked.classifier.class_shares_[1], **line)
     except ValueError as error:
         raise DataError(f"{asked.photos.source}: {error}") from error
-    rows += trust.threshold_rows(line, names[1], here, usual)
-    fields["threshold"] = {**line.to_dict(), "expected": here.to_dict(), "expected_at_half": usual.to_dict()}
+    rows += trust.threshold_rows(found, names[1])
+    fields["threshold"] = found.to_dict()
 
 
 def _add_comparison(

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from .. import _core
+from ..assessment.conformal import ABSTAIN
 from ..augmentation import Augmentation, from_string
 from ..photos import PhotoClassifier
 from ..strings import parse_network
 
-__all__ = ["USUAL", "Command", "augment_option", "checked_network", "seed_option", "skip_bad_option"]
+__all__ = [
+    "SHARE",
+    "USUAL",
+    "Command",
+    "augment_option",
+    "checked_network",
+    "seed_option",
+    "skip_bad_option",
+    "trust_options",
+]
 
 USUAL = PhotoClassifier().get_params()
 """The settings of a photo classifier that are not chosen."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+_COST = click.FloatRange(0, min_open=True)
 
 
 def _augmentation(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[Augmentation, ...]:
@@ -39,6 +53,44 @@ def augment_option(command: Command) -> Command:
         help="Change photos at random in every epoch, in this way; may be given several times: "
         f"{', '.join(_core.names('augmentation'))}, with settings as in rotate=15.",
     )(command)
+
+
+def trust_options(command: Command) -> Callable[..., Any]:
+    """The options --share, --cost-..., given as `line`, a dict of those that are there, and --abstain."""
+
+    @click.option(
+        "--share",
+        metavar="SHARE",
+        type=SHARE,
+        help="How frequent the positive class will be in use: where to draw the line, and what to expect there.  "
+        "[default: as frequent as in DATA]",
+    )
+    @click.option("--cost-false-positive", metavar="COST", type=_COST, help="Cost of a false alarm.  [default: 1]")
+    @click.option("--cost-false-negative", metavar="COST", type=_COST, help="Cost of a miss.  [default: 1]")
+    @click.option(
+        "--abstain",
+        metavar="SHARE",
+        type=SHARE,
+        default=ABSTAIN,
+        show_default=True,
+        help="Say what `purr predict --abstain SHARE` would do on DATA.",
+    )
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,
+        share: float | None,
+        cost_false_positive: float | None,
+        cost_false_negative: float | None,
+        **rest: Any,
+    ) -> Any:
+        line = {
+            "share": share,
+            "cost_false_positive": cost_false_positive,
+            "cost_false_negative": cost_false_negative,
+        }
+        return command(*args, line={name: value for name, value in line.items() if value is not None}, **rest)
+
+    return wrapped
 
 
 def seed_option(meaning: str) -> Callable[[Command], Command]:

@@ -15,6 +15,7 @@ from ..images.reading import load_image
 from ..photos import NOT_SURE, PhotoClassifier
 from .explaining import explain_into
 from .failure import DEBUG, failure_line, say_failure
+from .options import SHARE
 from .output import Output, amount, output_options, percent
 
 __all__ = ["load_classifier", "predict"]
@@ -46,7 +47,7 @@ Examples:
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--abstain",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=SHARE,
     metavar="SHARE",
     help="Answer 'not sure' so often that at most this share of each class's photos is taken for another.",
 )

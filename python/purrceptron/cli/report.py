@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from ..errors import DataError
 from .labelled import LabelledPhotos
+from .options import skip_bad_option, trust_options
 from .output import Output, amount, facts, output_options, percent
 from .predict import load_classifier
 from .sources import counts, describe, indices_of, read_data, read_test_data
+from .trust import check_two_classes, coverage_fields
 from .whole_files import write_whole
+
+if TYPE_CHECKING:
+    from ..report import Findings
 
 __all__ = ["report"]
 
@@ -19,6 +26,7 @@ _EXAMPLES = """\b
 Examples:
   purr report cats.safetensors photos/
   purr report cats.safetensors test/ --training photos/ --output cats.html
+  purr report cats.safetensors photos/ --share 0.05 --cost-false-negative 10
 """
 
 
@@ -40,14 +48,25 @@ Examples:
     type=click.Path(),
     help="Photos that the model was trained on, for the doctor to compare with.",
 )
-@click.option("--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing.")
+@trust_options
+@skip_bad_option
 @output_options
-def report(model: str, data: str, page: str, training: str | None, skip_bad: bool, output: Output) -> None:
+def report(
+    model: str,
+    data: str,
+    page: str,
+    training: str | None,
+    line: dict[str, Any],
+    abstain: float,
+    skip_bad: bool,
+    output: Output,
+) -> None:
     """Write an HTML page on MODEL and what it makes of DATA, photos with their classes.
 
-    It shows scores with their intervals beside baselines, what is taken for what, whether probabilities come true, the
-    photos it was surest and least sure of, what in them its answers hang on, the weights of its first layer, the cost
-    of the training, and what `purr doctor` finds. The page is one file that needs no other, and no network.
+    It shows scores with their intervals beside baselines, what is taken for what, whether probabilities come true,
+    where to draw the line for your costs and class share, what leaving answers open does, the photos it was surest and
+    least sure of, what in them its answers hang on, the weights of its first layer, the cost of the training, and what
+    `purr doctor` finds. The page is one file that needs no other, and no network.
 
     DATA is as for `purr evaluate`: photos that the model was trained on are left out, unless all of them are such. It
     takes `pip install 'purrceptron[report]'`.
@@ -56,6 +75,7 @@ def report(model: str, data: str, page: str, training: str | None, skip_bad: boo
 
     _check_writable(page)
     classifier = load_classifier(model)
+    check_two_classes(model, classifier, line)
     output.say(f"reading {data}")
     form = {"image_size": classifier.image_size, "color": classifier.color, "fit": classifier.image_fit}
     photos = read_test_data(data, **form, skip_bad=skip_bad)
@@ -70,7 +90,15 @@ def report(model: str, data: str, page: str, training: str | None, skip_bad: boo
     seen, scored = labelled.trained_on, labelled.scored
     left_out = len(scored) - int(scored.sum())
     output.say(f"looking at {amount(int(scored.sum()), 'photo')}")
-    findings = Findings.gather(classifier, labelled.pictures[scored], labelled.labels[scored], training=learnt)
+    findings = Findings.gather(
+        classifier,
+        labelled.pictures[scored],
+        labelled.labels[scored],
+        names=[photos.paths[place].name if photos.paths else f"photo {place}" for place in np.flatnonzero(scored)],
+        training=learnt,
+        abstain=abstain,
+        **line,
+    )
     text = render(findings, model=Path(model).name, photos=describe(photos), seen=seen, left_out=left_out)
     encoded = text.encode("utf-8", "backslashreplace")
     write_whole(page, encoded)
@@ -82,6 +110,7 @@ def report(model: str, data: str, page: str, training: str | None, skip_bad: boo
         "trained_on": seen,
         "left_out": left_out,
         **findings.assessment.to_dict(),
+        **_decisions(findings),
         "unlike": findings.unlike_count,
         "findings": [finding.to_dict() for finding in findings.diagnosis],
         "report": page,
@@ -94,6 +123,17 @@ def report(model: str, data: str, page: str, training: str | None, skip_bad: boo
         rows.append(("", "the photos that it was trained on: the score says nothing about others"))
     rows.append(("report", f"{page}, {size:,} bytes; open it in a browser"))
     output.result(fields, facts(rows))
+
+
+def _decisions(findings: Findings) -> dict[str, Any]:
+    """The line and open answers for --json, as `purr evaluate` has them."""
+    fields: dict[str, Any] = {}
+    if findings.threshold is not None:
+        fields["threshold"] = findings.threshold.to_dict()
+    if findings.open_answers is not None:
+        names = findings.classifier.class_names_
+        fields["open_answers"] = coverage_fields(findings.open_answers, names, findings.abstain)
+    return fields
 
 
 def _check_writable(page: str) -> None:

@@ -6,12 +6,14 @@ from typing import Any
 
 import click
 
-from ..assessment import Assessment, AtShare, Comparison, Coverage, Interval, Threshold
-from ..photos import Calibration
+from ..assessment import Assessment, Comparison, Coverage, Interval, JudgedThreshold
+from ..errors import DataError
+from ..photos import Calibration, PhotoClassifier
 from .output import amount
 
 __all__ = [
     "calibration_rows",
+    "check_two_classes",
     "class_rows",
     "comparison_rows",
     "coverage_fields",
@@ -91,16 +93,29 @@ def coverage_fields(found: Coverage, names: tuple[str, ...], abstain: float) -> 
         "abstain": abstain,
         "coverage": by_class(found.by_class),
         "wrong": by_class(found.wrong_by_class),
+        "open": by_class(found.open_by_class),
         "answered": found.answered.to_dict(),
         "right": found.right.to_dict(),
     }
 
 
-def threshold_rows(line: Threshold, name: str, here: AtShare, usual: AtShare) -> Rows:
+def check_two_classes(model: str, classifier: PhotoClassifier, line: dict[str, float]) -> None:
+    """A line that was asked for lies between two classes.
+
+    Raises:
+        DataError: The model has another number of them.
+    """
+    if line and len(classifier.class_names_) != 2:
+        n = len(classifier.class_names_)
+        raise DataError(f"{model}: a threshold lies between two classes, but the model has {n}")
+
+
+def threshold_rows(found: JudgedThreshold, name: str) -> Rows:
     """Where to draw the line, and what to expect of it."""
+    line, here, usual = found.line, found.here, found.usual
     costs = f"false {name!r} costs {line.cost_false_positive:g}, a missed one {line.cost_false_negative:g}"
     precision = "unknown" if here.precision != here.precision else f"{100 * here.precision:.1f} %"
-    shares = f"{100 * line.share:.1f} % {name!r} in use, {100 * line.training_share:.1f} % in training"
+    shares = f"{100 * line.share:.1f} % {name!r} in use, counted as {100 * line.training_share:.1f} % in training"
     return [
         ("threshold", f"{click.style(f'{line.value:.4f}', bold=True)}: say {name!r} from this probability on"),
         ("", f"for {shares}; a {costs}"),

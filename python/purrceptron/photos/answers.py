@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arrays import Array
+from .._arrays import Array, ClassWeight, as_weights
 from ..assessment.calibration import scale_probabilities
 from ..assessment.conformal import prediction_sets
 from ..errors import DataError
@@ -17,6 +19,7 @@ from .calibration import Calibration
 from .classes import Classes, Indices
 from .novelty import FirstLayer, Novelty
 from .pictures import Pictures, as_pictures
+from .training import TrainingSummary
 from .views import mean_probabilities, photo_views
 
 __all__ = ["NOT_SURE", "Answers"]
@@ -34,7 +37,9 @@ class Answers:
     features: Features
     mirror: bool
     n_threads: int | None
+    class_weight: ClassWeight | None
 
+    training_: TrainingSummary
     models_: tuple[Sequential, ...]
     calibration_: Calibration | None = None
     _classes: Classes
@@ -54,6 +59,25 @@ class Answers:
     def class_names_(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the outputs."""
         return self._fitted().names
+
+    @property
+    def class_shares_(self) -> tuple[float, ...]:
+        """Share of each class that its probabilities have in them: of the training's photos, by their class's weight.
+
+        Example:
+            >>> import purrceptron as purr
+            >>> images, labels = purr.datasets.make_cats(30, seed=0)
+            >>> cats = purr.CatClassifier((4,), epochs=1, class_weight={1: 3.0}).fit(images, labels)
+            >>> cats.class_shares_
+            (0.25, 0.75)
+        """
+        self._fitted()
+        counts = self.training_["photos"]
+        classes, weight = np.repeat(np.arange(len(counts)), counts), self.class_weight
+        if isinstance(weight, Mapping):  # a model file has the classes as text
+            weight = {int(label): value for label, value in weight.items()}
+        weights = np.bincount(classes, as_weights(classes, None, weight, "float64"))
+        return tuple((weights / weights.sum()).tolist())
 
     def predict(self, images: Pictures, *, abstain: float | None = None) -> Array:
         """Class of each photo, `(photos,)`.

@@ -72,6 +72,7 @@ class PhotoClassifier(Answers, Estimator):
         models_ (tuple[Sequential, ...]): All of them.
         classes_ (Array): The classes as `predict` answers them, in the order of the outputs.
         class_names_ (tuple[str, ...]): Their names, in the same order.
+        class_shares_ (tuple[float, ...]): Their shares in the training, each photo counted by the weight of its class.
         history_ (History): Cost after cost of the training, of an ensemble that of the first network; not there in a
             classifier that was loaded.
         training_ (TrainingSummary): What it was trained on: photos of each class, epochs, costs (means over an

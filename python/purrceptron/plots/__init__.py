@@ -8,6 +8,7 @@ from .calibration import CalibrationDisplay
 from .confusion import ConfusionDisplay
 from .cost import CostDisplay
 from .relevance import RelevanceDisplay
+from .roc import RocDisplay
 from .scores import ScoresDisplay
 from .weights import WeightsDisplay
 
@@ -16,6 +17,7 @@ __all__ = [
     "ConfusionDisplay",
     "CostDisplay",
     "RelevanceDisplay",
+    "RocDisplay",
     "ScoresDisplay",
     "WeightsDisplay",
 ]

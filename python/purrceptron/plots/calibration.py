@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..assessment import CalibrationCurve, calibration_curve
-from .canvas import ACCENT, FAINT, MUTED, Display, quiet
+from .canvas import ACCENT, FAINT, MUTED, AnswersDisplay, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..photos import PhotoClassifier
-    from ..photos.pictures import Pictures
 
 __all__ = ["CalibrationDisplay"]
 
 
-class CalibrationDisplay(Display):
+class CalibrationDisplay(AnswersDisplay):
     """How often photos are what they were said to be, beside how probable that was said to be.
 
     Of two classes it is about the second; of more about the answer, and how often it is right. On the diagonal
@@ -68,26 +67,15 @@ class CalibrationDisplay(Display):
         return display
 
     @classmethod
-    def from_estimator(
-        cls, classifier: PhotoClassifier, images: Pictures, labels: ArrayLike, *, ax: Axes | None = None
-    ) -> Self:
-        """Draw the curve of a classifier on photos.
-
-        Args:
-            classifier: One that has learnt.
-            images: Photos that it has not learnt from, as for its `fit`.
-            labels: True classes `(photos,)`, as numbers in the order of the outputs.
-            ax: Axes to draw on; new ones by default.
-        """
+    def _of(cls, classifier: PhotoClassifier, labels: ArrayLike, probabilities: NDArray[np.float64]) -> Self:
         names = classifier.class_names_
-        of = names[1] if len(names) == 2 else None
-        return cls.from_predictions(labels, classifier.predict_proba(images), of=of, ax=ax)
+        return cls(calibration_curve(labels, probabilities), names[1] if len(names) == 2 else None)
 
     def _draw(self, ax: Axes) -> None:
         curve = self.curve
         said, came = np.array(curve.predicted), np.array(curve.observed)
         ax.plot((0, 1), (0, 1), color=FAINT, linewidth=1.2, zorder=1)
-        ax.text(0.97, 0.91, "as said", color=MUTED, size=8, ha="right", va="bottom", rotation=0)
+        ax.annotate("as said", (1, 1), xytext=(6, 0), textcoords="offset points", color=MUTED, size=8, va="center")
         ax.vlines(said, curve.low, curve.high, color=ACCENT, linewidth=1.2, alpha=0.55)
         ax.plot(said, came, color=ACCENT, linewidth=1.2)
         sizes = 18 + 90 * np.array(curve.counts) / max(sum(curve.counts), 1)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ACCENT", "FAINT", "INK", "MUTED", "SECOND", "Display"]
+    from ..photos import PhotoClassifier
+    from ..photos.pictures import Pictures
+
+__all__ = ["ACCENT", "FAINT", "INK", "MUTED", "SECOND", "AnswersDisplay", "Display"]
 
 # Blue and vermilion of Okabe and Ito (2008), which people of every kind of colour vision tell apart.
 ACCENT, SECOND = "#0072b2", "#d55e00"
@@ -55,6 +59,34 @@ class Display:
         return self
 
     def _draw(self, ax: Axes) -> None:
+        raise NotImplementedError
+
+
+class AnswersDisplay(Display):
+    """Base of displays of what a classifier answers on labelled photos."""
+
+    @classmethod
+    def from_estimator(
+        cls, classifier: PhotoClassifier, images: Pictures, labels: ArrayLike, *, ax: Axes | None = None
+    ) -> Self:
+        """Ask a classifier, and draw.
+
+        Args:
+            classifier: One that has learnt.
+            images: Photos that it has not learnt from, as for its `fit`.
+            labels: True classes `(photos,)`, as numbers in the order of the outputs.
+            ax: Axes to draw on; new ones by default.
+
+        Raises:
+            ImportError: scikit-learn or matplotlib is not installed.
+            ValueError: Photos or labels do not fit.
+        """
+        display = cls._of(classifier, labels, classifier.predict_proba(images))
+        display.plot(ax)
+        return display
+
+    @classmethod
+    def _of(cls, classifier: PhotoClassifier, labels: ArrayLike, probabilities: NDArray[np.float64]) -> Self:
         raise NotImplementedError
 
 

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from .canvas import Display
+from ..metrics import confusion_matrix
+from .canvas import AnswersDisplay
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..photos import PhotoClassifier
-    from ..photos.pictures import Pictures
 
 __all__ = ["ConfusionDisplay"]
 
 
-class ConfusionDisplay(Display):
+class ConfusionDisplay(AnswersDisplay):
     """How many photos of each class were taken for which, as scikit-learn's `ConfusionMatrixDisplay` draws it.
 
     Args:
@@ -59,26 +59,14 @@ class ConfusionDisplay(Display):
             class_names: Names of the classes.
             ax: Axes to draw on; new ones by default.
         """
-        from ..metrics import confusion_matrix
-
         display = cls(confusion_matrix(labels, predicted, len(class_names)), class_names)
         display.plot(ax)
         return display
 
     @classmethod
-    def from_estimator(
-        cls, classifier: PhotoClassifier, images: Pictures, labels: ArrayLike, *, ax: Axes | None = None
-    ) -> Self:
-        """Ask a classifier, count and draw.
-
-        Args:
-            classifier: One that has learnt.
-            images: Photos that it has not learnt from, as for its `fit`.
-            labels: True classes `(photos,)`, as numbers in the order of the outputs.
-            ax: Axes to draw on; new ones by default.
-        """
-        answers = classifier.predict_proba(images).argmax(axis=1)
-        return cls.from_predictions(labels, answers, classifier.class_names_, ax=ax)
+    def _of(cls, classifier: PhotoClassifier, labels: ArrayLike, probabilities: NDArray[np.float64]) -> Self:
+        names = classifier.class_names_
+        return cls(confusion_matrix(labels, probabilities.argmax(axis=1), len(names)), names)
 
     def _draw(self, ax: Axes) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ..photos import PhotoClassifier
 
 __all__ = ["CostDisplay"]
+
+_BETWEEN_NAMES = 13  # points
 
 
 class CostDisplay(Display):
@@ -83,16 +86,27 @@ class CostDisplay(Display):
     def _draw(self, ax: Axes) -> None:
         marker = "o" if len(self.epochs) == 1 else ""
         self.lines_ = ax.plot(self.epochs, self.loss, color=ACCENT, linewidth=1.8, marker=marker)
-        _name(ax, "training", self.epochs, self.loss, ACCENT)
+        ends = [(self.loss[-1], "training", ACCENT)]
         if len(self.val_loss):
             self.lines_ += ax.plot(self.epochs, self.val_loss, color=SECOND, linewidth=1.8, marker=marker)
-            _name(ax, "held out", self.epochs, self.val_loss, SECOND)
+            ends.append((self.val_loss[-1], "held out", SECOND))
         ax.set(xlabel="epoch", ylabel="cost", ylim=(0, None))
         ax.margins(x=0.02)
         quiet(ax)
+        _name_ends(ax, self.epochs[-1], ends)
 
 
-def _name(ax: Axes, name: str, epochs: Sequence[float], costs: Sequence[float], color: str) -> None:
-    """The name of a curve, at its end: nobody has to match the colours of a legend."""
-    text, end = f"{name} {costs[-1]:.3g}", (epochs[-1], costs[-1])
-    ax.annotate(text, end, xytext=(5, 2), textcoords="offset points", color=color, size=9, va="center")
+def _name_ends(ax: Axes, epoch: float, ends: list[tuple[float, str, str]]) -> None:
+    """The names of the curves, at their ends: nobody has to match the colours of a legend.
+
+    Of names that would touch, the upper one is moved up.
+    """
+    point, free = ax.figure.dpi / 72, -math.inf
+    for cost, name, color in sorted(ends):
+        height = float(ax.transData.transform((epoch, cost))[1]) / point
+        place = max(height, free)
+        ax.annotate(
+            f"{name} {cost:.3g}", (epoch, cost), xytext=(5, 2 + place - height), textcoords="offset points",
+            color=color, size=9, va="center",
+        )  # fmt: skip
+        free = place + _BETWEEN_NAMES

@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Self
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..assessment import Assessment, Interval, assess
-from .canvas import ACCENT, FAINT, INK, MUTED, Display, quiet
+from .canvas import ACCENT, FAINT, INK, MUTED, AnswersDisplay, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..photos import PhotoClassifier
-    from ..photos.pictures import Pictures
 
 __all__ = ["ScoresDisplay"]
 
 
-class ScoresDisplay(Display):
+class ScoresDisplay(AnswersDisplay):
     """Accuracy, balanced accuracy, AUC and each class's recall: points with their intervals, beside the baselines.
 
     Args:
@@ -55,42 +55,20 @@ class ScoresDisplay(Display):
         self._size = (5.6, 0.55 + 0.36 * len(self.rows))
 
     @classmethod
-    def from_estimator(
-        cls, classifier: PhotoClassifier, images: Pictures, labels: ArrayLike, *, ax: Axes | None = None
-    ) -> Self:
-        """Score a classifier and draw.
-
-        Args:
-            classifier: One that has learnt.
-            images: Photos that it has not learnt from, as for its `fit`.
-            labels: True classes `(photos,)`, as numbers in the order of the outputs.
-            ax: Axes to draw on; new ones by default.
-
-        Raises:
-            ImportError: scikit-learn is not installed.
-        """
+    def _of(cls, classifier: PhotoClassifier, labels: ArrayLike, probabilities: NDArray[np.float64]) -> Self:
         counts = classifier.training_["photos"]
-        names = classifier.class_names_
-        display = cls(assess(labels, classifier.predict_proba(images), names, training_counts=counts))
-        display.plot(ax)
-        return display
+        return cls(assess(labels, probabilities, classifier.class_names_, training_counts=counts))
 
     def _draw(self, ax: Axes) -> None:
         base = self.assessment.baselines.get("training_majority", self.assessment.baselines["best_constant"])
         for place, (name, score) in enumerate(self.rows.items()):
             known, color = not math.isnan(score.value), INK if name == "accuracy" else ACCENT
             if name == "accuracy":
-                ax.plot((base, base), (place - 0.32, place + 0.32), color=MUTED, linewidth=1.6)
-                side = "right" if base < score.value else "left"
-                gap = -4 if side == "right" else 4
-                label = "without looking"
-                ax.annotate(
-                    label, (base, place), xytext=(gap, 0), textcoords="offset points", color=MUTED, size=8,
-                    ha=side, va="center",
-                )  # fmt: skip
+                ax.plot((base, base), (place - 0.5, place + 0.32), color=MUTED, linewidth=1.6)
+                ax.text(base, place - 0.55, "without looking", color=MUTED, size=8, ha="center", va="bottom")
             ax.plot((score.low, score.high), (place, place), color=color if known else FAINT, linewidth=2, alpha=0.6)
             if known:
-                ax.plot(score.value, place, "o", color=color, markersize=6)
+                ax.plot(score.value, place, "o", color=color, markersize=6, clip_on=False, zorder=3)
         ax.set_yticks(range(len(self.rows)))
         ax.set_yticklabels(self.rows, parse_math=False)
         ax.set(xlim=(-0.01, 1.01), ylim=(len(self.rows) - 0.5, -0.5))

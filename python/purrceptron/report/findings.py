@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
-from ..assessment import Assessment, assess
+from ..assessment import Assessment, Coverage, JudgedThreshold, assess, judge_threshold
+from ..assessment._inputs import checked_share
+from ..assessment.conformal import ABSTAIN
 from ..diagnosis import Diagnosis, doctor
 from ..explanation import Explanation, explain
 from ..photos import PhotoClassifier
@@ -29,6 +31,7 @@ class Shown:
 
     Attributes:
         number: Its place among the photos, from 0.
+        name: What it is called: the name of its file, or "photo" and its number.
         image: `(height, width, channels)`, 0..255.
         truth: Name of its class.
         answer: Name of the class that is answered.
@@ -37,6 +40,7 @@ class Shown:
     """
 
     number: int
+    name: str
     image: Array
     truth: str
     answer: str
@@ -69,6 +73,9 @@ class Findings:
     Attributes:
         classifier: The classifier.
         assessment: Its scores, with intervals.
+        threshold: Where to draw the line between two classes; None of more, or where all photos are of one.
+        abstain: Share of each class's photos that may be given another class where answers may be left open.
+        open_answers: What then becomes of the photos; None if the classifier is not calibrated, or on too few photos.
         right: Photos that it told right with most confidence, at most six; so the others.
         wrong: Photos that it told wrong with most confidence.
         border: Photos on which it was least sure.
@@ -83,6 +90,9 @@ class Findings:
 
     classifier: PhotoClassifier
     assessment: Assessment
+    threshold: JudgedThreshold | None
+    abstain: float
+    open_answers: Coverage | None
     right: tuple[Shown, ...]
     wrong: tuple[Shown, ...]
     border: tuple[Shown, ...]
@@ -101,7 +111,12 @@ class Findings:
         images: Pictures,
         labels: ArrayLike,
         *,
+        names: Sequence[str] | None = None,
         training: tuple[Pictures, ArrayLike] | None = None,
+        share: float | None = None,
+        cost_false_positive: float | None = None,
+        cost_false_negative: float | None = None,
+        abstain: float = ABSTAIN,
         confidence: float = 0.95,
         seed: int = 0,
     ) -> Findings:
@@ -111,14 +126,19 @@ class Findings:
             classifier: One that has learnt.
             images: Photos that it has not learnt from, as for its `fit`.
             labels: Their classes `(photos,)`, as numbers in the order of the outputs.
+            names: What the photos are called, such as their files; "photo 0", "photo 1", ... by default.
             training: Photos that it has learnt from, with their classes as numbers, for the doctor to compare with.
+            share: Share of the second of two classes in use, for the threshold; that among the photos by default.
+            cost_false_positive: Cost of calling a photo so that is not; 1 by default.
+            cost_false_negative: Cost of not calling one so that is; 1 by default.
+            abstain: As for `PhotoClassifier.predict`.
             confidence: How sure the intervals shall be.
             seed: Of the bootstrap, and of the photos that the doctor looks at where there are many.
 
         Raises:
             ImportError: scikit-learn is not installed.
             DataError: There are no photos, or they are none that the classifier takes.
-            ValueError: Labels do not fit.
+            ValueError: Labels or names do not fit; or a cost or share is given, and there are not two classes.
 
         Example:
             >>> import purrceptron as purr
@@ -128,23 +148,37 @@ class Findings:
             >>> int(findings.assessment.confusion.sum()), len(findings.border)
             (20, 6)
         """
+        class_names = classifier.class_names_
+        checked_share("abstain", abstain)
         pictures = as_pictures(images, classifier.image_size, classifier.color, fit=classifier.image_fit)
-        probabilities = classifier.predict_proba(pictures)
+        if names is not None and len(names) != len(pictures):
+            raise ValueError(f"names: expected one for each of {len(pictures)} photos, got {len(names)}")
+        raw = classifier._probabilities(pictures)
         scores = assess(
             labels,
-            probabilities,
-            classifier.class_names_,
+            classifier._calibrated(raw),
+            class_names,
             training_counts=classifier.training_["photos"],
             confidence=confidence,
             seed=seed,
         )
         novelty = _novelty(classifier, pictures)
-        order = _Order(scores, pictures, novelty)
+        order = _Order(scores, pictures, novelty, names)
+        line = {"share": share, "cost_false_positive": cost_false_positive, "cost_false_negative": cost_false_negative}
+        calibration = classifier.calibration_
+        left_open = None
+        if calibration is not None:
+            left_open = calibration.left_open(scores.labels, raw, abstain, confidence=confidence)
         right, wrong, border = order.surest(True), order.surest(False), order.border()
         weights = weight_pictures(classifier)
         return cls(
             classifier=classifier,
             assessment=scores,
+            threshold=_threshold(
+                classifier, scores, {name: value for name, value in line.items() if value is not None}
+            ),
+            abstain=abstain,
+            open_answers=left_open,
             right=right,
             wrong=wrong,
             border=border,
@@ -161,8 +195,10 @@ class Findings:
 class _Order:
     """Photos in the orders in which they are worth a look. Of equals the first comes first."""
 
-    def __init__(self, scores: Assessment, pictures: Array, novelty: NDArray[np.float64] | None) -> None:
-        self.scores, self.pictures, self.novelty = scores, pictures, novelty
+    def __init__(
+        self, scores: Assessment, pictures: Array, novelty: NDArray[np.float64] | None, names: Sequence[str] | None
+    ) -> None:
+        self.scores, self.pictures, self.novelty, self.names = scores, pictures, novelty, names
         self.sure = scores.probabilities.max(axis=1)
         self.hits = scores.predicted == scores.labels
 
@@ -182,18 +218,25 @@ class _Order:
         return self._shown(order[self.novelty[order] > 1])
 
     def _shown(self, places: Iterable[int]) -> tuple[Shown, ...]:
-        names, scores = self.scores.class_names, self.scores
+        classes, scores = self.scores.class_names, self.scores
         return tuple(
             Shown(
                 number=int(place),
+                name=f"photo {place}" if self.names is None else self.names[place],
                 image=self.pictures[place],
-                truth=names[scores.labels[place]],
-                answer=names[scores.predicted[place]],
+                truth=classes[scores.labels[place]],
+                answer=classes[scores.predicted[place]],
                 probability=float(self.sure[place]),
                 novelty=None if self.novelty is None else float(self.novelty[place]),
             )
             for place in list(places)[:_AT_MOST]
         )
+
+
+def _threshold(classifier: PhotoClassifier, scores: Assessment, line: dict[str, float]) -> JudgedThreshold | None:
+    if not line and (len(scores.class_names) != 2 or len(np.unique(scores.labels)) != 2):
+        return None
+    return judge_threshold(scores.labels, scores.probabilities, classifier.class_shares_[1], **line)
 
 
 def _novelty(classifier: PhotoClassifier, pictures: Array) -> NDArray[np.float64] | None:

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..assessment import SHARE_EFFECTS, Assessment, Interval
+from ..assessment import SHARE_EFFECTS, Assessment, Interval, least_photos
 from ..explanation import overlay
+from ..images.reading import named
 from ..layers import Dense
-from ..plots import CalibrationDisplay, CostDisplay, ScoresDisplay
+from ..photos import Calibration
+from ..plots import CalibrationDisplay, CostDisplay, RocDisplay, ScoresDisplay
+from ..plots.roc import roc_curves
 from .charts import png, svg
 from .findings import Findings, Looked
 
@@ -22,6 +25,11 @@ __all__ = ["render"]
 
 _TEMPLATE = "report.html.j2"
 _LONGEST_NAME, _MOST_IN_TABLE, _MOST_CONFUSIONS = 40, 10, 12
+_END_OF_NAME = 12  # what is kept of the end of a longer file name: a number, and of what kind it is
+_METHODS = {
+    "gradient x input": "“Gradient × input” asks what a small change of each pixel would do.",
+    "occlusion": "“Occlusion” covers a part of the photo and asks again.",
+}
 
 
 def render(findings: Findings, *, model: str, photos: str, seen: bool = False, left_out: int = 0) -> str:
@@ -57,7 +65,7 @@ def render(findings: Findings, *, model: str, photos: str, seen: bool = False, l
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, name=shown_name, png=png, number=_number)
+    environment.filters.update(percent=percent, name=shown_name, file=shown_file, png=png, number=_number)
     names = tuple(map(shown_name, findings.assessment.class_names))
     scores = dataclasses.replace(findings.assessment, class_names=names)
     return environment.get_template(_TEMPLATE).render(
@@ -73,7 +81,12 @@ def render(findings: Findings, *, model: str, photos: str, seen: bool = False, l
         rows=_rows(scores),
         effects=SHARE_EFFECTS,
         confusion=_confusion(scores),
+        threshold=_threshold(findings, scores),
+        open_answers=_open_answers(findings, scores),
         looked=[_maps(looked) for looked in findings.looked],
+        methods=[
+            says for name, says in _METHODS.items() if any(name in each.explanation.maps for each in findings.looked)
+        ],
         training=_training(findings),
         charts=_charts(findings, scores),
         version=_core.version(),
@@ -87,8 +100,16 @@ def percent(share: float, digits: int = 0) -> str:
 
 def shown_name(name: str) -> str:
     """The name of a class, which may hold anything, as it is shown: one line, not too long."""
-    plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name) or "''"
+    plain = named(name) or "''"
     return plain if len(plain) <= _LONGEST_NAME else plain[: _LONGEST_NAME - 1] + "…"
+
+
+def shown_file(name: str) -> str:
+    """The name of a file, likewise; where it is too long the middle is left out."""
+    plain = named(name)
+    if len(plain) <= _LONGEST_NAME:
+        return plain
+    return plain[: _LONGEST_NAME - _END_OF_NAME - 1] + "…" + plain[-_END_OF_NAME:]
 
 
 def _number(value: float) -> str:
@@ -136,6 +157,39 @@ def _confusion(scores: Assessment) -> dict[str, Any]:
     return {"rows": [], "pairs": [pair for pair in pairs if pair[2]]}
 
 
+def _threshold(findings: Findings, scores: Assessment) -> dict[str, Any] | None:
+    """The line between two classes, what it is drawn for, and what to expect of it."""
+    if findings.threshold is None:
+        return None
+    line = findings.threshold.line
+    return {
+        "line": line,
+        "expected": {f"{line.value:.4f}": findings.threshold.here, "0.5": findings.threshold.usual},
+        "equal_costs": line.cost_false_positive == line.cost_false_negative,
+        "fails": findings.threshold.here.cost > findings.threshold.usual.cost,
+        "share_here": line.share == np.mean(scores.labels == 1),
+    }
+
+
+def _open_answers(findings: Findings, scores: Assessment) -> dict[str, Any]:
+    """What becomes of each class's photos where answers may be left open; or why that is not known."""
+    found, calibration = findings.open_answers, findings.classifier.calibration_
+    if calibration is None:
+        return {"known": False, "calibrated": False}
+    if found is None:
+        counts = list(map(len, calibration.scores))
+        fewest = int(np.argmin(counts))
+        return {
+            "known": False,
+            "calibrated": True,
+            "least": least_photos(1 - findings.abstain),
+            "name": scores.class_names[fewest],
+            "count": counts[fewest],
+        }
+    by_class = zip(scores.class_names, found.wrong_by_class, found.open_by_class, found.by_class, strict=True)
+    return {"known": True, "apart": calibration.folds is None, "rows": list(by_class)[:_MOST_IN_TABLE]}
+
+
 def _maps(looked: Looked) -> dict[str, Any]:
     explanation = looked.explanation
     return {
@@ -157,12 +211,18 @@ def _training(findings: Findings) -> Mapping[str, str]:
         "Photos of": f"{classifier.image_size} × {classifier.image_size} pixels, {classifier.color}",
         "Epochs": f"{summary['epochs']:,}",
         "Accuracy on the training photos": percent(summary["accuracy"], 1),
-        "Calibrated": "no" if classifier.calibration_ is None else f"yes, on {classifier.calibration_.folds} folds",
+        "Calibrated": _calibrated(classifier.calibration_),
         "Fingerprint": model.fingerprint()[:16],
     }
     if summary["last_cost"] is not None and summary["first_cost"] is not None:
         facts["Cost"] = f"{summary['first_cost']:.4f} at first, {summary['last_cost']:.4f} at last"
     return {name: value for name, value in facts.items() if value}
+
+
+def _calibrated(calibration: Calibration | None) -> str:
+    if calibration is None:
+        return "no"
+    return "yes, on photos apart" if calibration.folds is None else f"yes, on {calibration.folds} folds"
 
 
 def _charts(findings: Findings, scores: Assessment) -> dict[str, str]:
@@ -174,6 +234,9 @@ def _charts(findings: Findings, scores: Assessment) -> dict[str, str]:
             f"Calibration curve; expected calibration error {percent(scores.calibration.error, 1)}.",
         ),
     }
+    if not math.isnan(scores.auc.value):
+        roc = RocDisplay(roc_curves(scores.labels, scores.probabilities, scores.class_names))
+        drawn["roc"] = svg(roc, f"ROC curve; area under it {percent(scores.auc.value, 1)}.")
     curves = findings.classifier.training_["curves"]
     if curves.get("loss"):
         costs = curves["loss"]
