@@ -87,7 +87,27 @@ def test_hash_bits_say_where_brightness_grows() -> None:
     assert bits.mean(axis=2).tolist() == [[1, 0], [0, 1], [0, 0]]
 
 
-def test_correlation_is_that_of_numpy(pictures: np.ndarray) -> None:
+def test_pictures_with_one_bright_half_are_no_duplicates_if_all_else_differs() -> None:
+    random = np.random.default_rng(0)
+    half = np.zeros((64, 64))
+    half[:, 32:] = 150
+    pair = [half + 40 + random.integers(-4, 5, (16, 16)).repeat(4, 0).repeat(4, 1) for _ in range(2)]
+    images = np.stack(pair)[..., None].astype(np.uint8)
+    thumbnails, hashes = duplicates._thumbnails(images, np.arange(2))
+    assert np.corrcoef(thumbnails)[0, 1] > 0.99
+    assert duplicates._different_bits(hashes[:1], hashes[1:])[0] > 20
+    assert near_duplicates(images).tolist() == [0, 1]
+
+
+def test_fractions_are_rounded_to_grey_levels(pictures: np.ndarray) -> None:
+    fractions = pictures[:9] + np.random.default_rng(0).uniform(-0.49, 0.49, pictures[:9].shape)
+    for whole, rounded in zip(*(duplicates._thumbnails(x, np.arange(9)) for x in (pictures, fractions)), strict=True):
+        np.testing.assert_array_equal(rounded, whole)
+
+
+@pytest.mark.parametrize("rows", [1024, 40])
+def test_correlation_is_that_of_numpy(pictures: np.ndarray, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "_ROWS", rows)
     thumbnails, _ = duplicates._thumbnails(pictures, np.arange(len(pictures)))
     correlations = np.corrcoef(thumbnails.astype(float))
     threshold = float(np.sort(correlations[np.triu_indices(150, 1)])[-40:-38].mean())  # between the pairs

@@ -238,6 +238,14 @@ def test_one_bad_file_stops_the_run_and_is_left_out_on_request(folder: Path, nam
     assert run("evaluate", "cats.safetensors", folder, "--skip-bad").stderr.count("left out 1 file") == 1
 
 
+def test_what_is_left_out_shifts_no_label_and_no_path(folder: Path) -> None:
+    (folder / "cat" / "00000.png").write_bytes(b"no photo")
+    data = load_image_folder(folder, skip_bad=True)
+    assert data.labels.tolist() == [0] * 3 + [1] * 4
+    assert [data.class_names[label] for label in data.labels] == [path.parent.name for path in data.paths]
+    np.testing.assert_array_equal(data.images, load_images(data.paths))
+
+
 def test_the_first_bad_file_is_named_whatever_the_threads(folder: Path) -> None:
     for number in range(40):
         (folder / "cat" / f"x{number:02}.png").write_bytes(b"no photo")

@@ -23,7 +23,7 @@ from ..photos.pictures import as_pictures
 from ..photos.recipes import Recipe
 from .calibrating import FEWEST_OF_CLASS, FOLDS, MOST_PHOTOS, calibrate, usual_folds
 from .options import USUAL, skip_bad_option
-from .output import Output, output_options
+from .output import Output, amount, output_options
 from .recipes import choose_recipe
 from .score import Evaluation
 from .sources import indices_of, picture_form
@@ -190,6 +190,8 @@ def train(
     if held_out is not None:
         some = slice(None, None, -(-len(held_out) // _WATCHED_AT_MOST))
         watched = held_out_pictures[some], np.array(names)[held_out_labels[some]]
+    if classifier.features != "pixels":
+        output.say(f"describing {amount(len(training), 'photo')} by {classifier.features}")
     callbacks = [] if output.quiet else [ProgressBar()]
     _learn(classifier, training, watched, callbacks, checkpoint, resume)
     replaced = Path(model_file).exists()
