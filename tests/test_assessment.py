@@ -164,6 +164,42 @@ def test_a_temperature_mends_probabilities_that_are_too_sure() -> None:
     np.testing.assert_array_equal(mended.argmax(axis=1), p.argmax(axis=1))
 
 
+def test_a_temperature_does_not_make_up_for_the_shares_of_the_classes() -> None:
+    generator = np.random.default_rng(0)
+    labels = (generator.random(20_000) < 0.1).astype(int)
+    signal = generator.normal(labels, np.where(labels, 0.3, 1))  # of unlike spread: one class alone is no guide
+    odds = stats.norm.logpdf(signal, 1, 0.3) - stats.norm.logpdf(signal)  # right where both classes have one half
+    p = np.stack([1 / (1 + np.exp(odds)), 1 / (1 + np.exp(-odds))], axis=1)
+    here = (np.bincount(labels) / len(labels)).tolist()
+    temperatures = [assessment.fit_temperature(labels, p, shares=shares) for shares in ((3, 3), None)]
+    assert temperatures[0] == pytest.approx(1, abs=0.05)
+    assert temperatures[1] > 2
+    good, bad = (
+        assessment.calibration_curve(labels, assessment.shift_shares(rows, (0.5, 0.5), here)).error
+        for rows in (assessment.scale_probabilities(p, temperature) for temperature in temperatures)
+    )
+    assert good < 0.005 < 0.04 < bad
+
+
+def test_photos_of_one_weight_give_the_temperature_of_none() -> None:
+    labels, p = binary(200, sureness=2.0)
+    labels[:100], labels[100:] = 0, 1
+    assert assessment.fit_temperature(labels, p, shares=(1, 1)) == assessment.fit_temperature(labels, p)
+
+
+def test_the_curve_at_other_shares_is_that_of_shifted_probabilities() -> None:
+    labels, p = binary(300, share=0.2)
+    found = assessment.assess(labels, p, ("a", "b"), class_shares=(2, 2))
+    here = np.bincount(labels) / 300
+    shifted = assessment.shift_shares(p, (0.5, 0.5), here.tolist())
+    assert found.calibration_shifted == assessment.calibration_curve(labels, shifted)
+    assert found.share_apart == ("b", 0.5, here[1])
+    for shares in (None, (here[0], here[1]), (here[0] + 0.04, here[1] - 0.04)):
+        alike = assessment.assess(labels, p, ("a", "b"), class_shares=shares)
+        assert alike.calibration_shifted is alike.share_apart is None
+    assert assessment.assess([1, 1], HALF, ("a", "b"), class_shares=(1, 1)).calibration_shifted is None
+
+
 def test_the_temperature_stays_within_bounds() -> None:
     p = np.array([[1.0, 0.0], [0.0, 1.0]] * 10)
     assert assessment.fit_temperature([1, 0] * 10, p) == pytest.approx(calibration.MOST_TEMPERATURE)
@@ -344,6 +380,8 @@ HALF = [[0.5, 0.5]] * 2
         (lambda: assessment.assess([0, 1], HALF, ("a", "b"), training_counts=[1]), "2 numbers of photos"),
         (lambda: assessment.assess([0, 1], HALF, ("a", "b"), confidence=1), "confidence must be above 0 and below 1"),
         (lambda: assessment.assess([0.0, 1.0], HALF, ("a", "b")), "labels: expected whole numbers"),
+        (lambda: assessment.assess([0, 1], HALF, ("a", "b"), class_shares=(1,)), "class_shares: expected 2 shares"),
+        (lambda: assessment.fit_temperature([0, 1], HALF, shares=(1, -1)), "shares: expected 2 shares of at least 0"),
         (lambda: assessment.scale_probabilities(HALF, 0), "temperature"),
         (lambda: assessment.conformal_p_values([[0.5]] * 3, HALF), "3 classes, but probabilities of 2"),
         (lambda: assessment.least_photos(1), "coverage must be above 0 and below 1"),

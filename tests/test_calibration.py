@@ -314,6 +314,34 @@ def test_probabilities_have_the_weights_of_the_classes_in_them(tmp_path: Path) -
             np.testing.assert_allclose(classifier.class_shares_, (1 - expected, expected), rtol=1e-12)
 
 
+@pytest.mark.parametrize("weight", ["balanced", {0: 1.0, 1: 5.0}])
+def test_the_temperature_is_of_photos_with_the_weights_of_their_classes(weight: Any) -> None:
+    images, labels = patches(90)
+    classifier = grey(class_weight=weight, epochs=60).fit(images, labels).calibrate(images, labels)
+    probabilities, shares = cross_fit(classifier, images, labels, 5), classifier.class_shares_
+    expected = purr.assessment.fit_temperature(labels, probabilities, shares=shares)
+    assert classifier.calibration_.temperature == expected != purr.assessment.fit_temperature(labels, probabilities)
+    apart, truth = patches(90, seed=3)
+    raw = classifier._probabilities(apart)
+    expected = purr.assessment.fit_temperature(truth, raw, shares=shares)
+    assert classifier.calibrate(apart, truth, folds=None).calibration_.temperature == expected
+
+
+def test_evaluate_and_report_say_what_shares_probabilities_stand_for(tmp_path: Path) -> None:
+    images, labels = patches(120)
+    for weight in ("balanced", None):
+        grey(class_weight=weight, color="rgb").fit(np.repeat(images, 3, axis=3), labels).save(tmp_path / "model")
+        new, truth = patches(60, 1)
+        np.savez(tmp_path / "new.npz", x=np.repeat(new, 3, axis=3), y=truth)
+        asked = (tmp_path / "model", tmp_path / "new.npz")
+        fields, text = json.loads(run("evaluate", *asked, "--json").stdout), run("evaluate", *asked).stdout
+        page = tmp_path / "page.html"
+        run("report", *asked, "--output", page, "--quiet")
+        stands = "stand for photos of which 50\N{NO-BREAK SPACE}% are “1”" in page.read_text(encoding="utf-8")
+        assert ("probabilities stand for 50 % '1', here are 33 %: error" in text) == (weight == "balanced") == stands
+        assert (fields["calibration_shifted"] is None) == (weight is None)
+
+
 def test_evaluate_does_without_scikit_learn(files: Path, run_python: Callable[..., str]) -> None:
     script = """
 import sys

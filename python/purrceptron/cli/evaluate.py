@@ -90,7 +90,13 @@ def evaluate(
         output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
     tables: list[str] = []
     try:
-        found = assess(labels, probabilities, names, training_counts=asked.classifier.training_["photos"])
+        found = assess(
+            labels,
+            probabilities,
+            names,
+            training_counts=asked.classifier.training_["photos"],
+            class_shares=asked.classifier.class_shares_,
+        )
     except ImportError:
         output.say("more scores, with intervals: pip install 'purrceptron[report]'")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +49,20 @@ class Calibration:
     folds: int | None
 
     @classmethod
-    def learn(cls, targets: Indices, probabilities: Array, folds: int | None) -> Calibration:
-        """From true classes `(photos,)` and probabilities `(photos, classes)` of photos not trained on."""
+    def learn(
+        cls, targets: Indices, probabilities: Array, folds: int | None, shares: Sequence[float] | None = None
+    ) -> Calibration:
+        """From true classes `(photos,)` and probabilities `(photos, classes)` of photos not trained on.
+
+        Args:
+            targets: As numbers.
+            probabilities: In the order of the outputs.
+            folds: As of the attribute.
+            shares: That the probabilities stand for, as for `fit_temperature`.
+        """
         most = min(_MOST_OF_CLASS, _MOST_SCORES // probabilities.shape[1])
-        return cls(fit_temperature(targets, probabilities), conformal_scores(targets, probabilities, most), folds)
+        temperature = fit_temperature(targets, probabilities, shares=shares)
+        return cls(temperature, conformal_scores(targets, probabilities, most), folds)
 
     def left_open(
         self, targets: Indices, probabilities: Array, abstain: float, *, confidence: float = 0.95
@@ -105,20 +116,21 @@ class Calibration:
 
 def calibration_of(classifier: PhotoClassifier, pictures: Array, targets: Indices, folds: int | None) -> Calibration:
     """What `PhotoClassifier.calibrate` learns."""
+    shares = None if classifier.class_weight is None else classifier.class_shares_
     if folds is not None:
         check_whole("folds", folds, 2)
         if data_hash(pictures, targets) != classifier.training_["data_sha256"]:
             raise DataError(
                 "folds take the photos of the training, but these are others; folds=None calibrates on others"
             )
-        return Calibration.learn(targets, cross_fit(classifier, pictures, targets, folds), folds)
+        return Calibration.learn(targets, cross_fit(classifier, pictures, targets, folds), folds, shares)
     known = int(among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"]).sum())
     if known:
         raise DataError(f"{known} of the {len(pictures)} photos to calibrate on were trained on: give others, or folds")
     missing = np.flatnonzero(np.bincount(targets, minlength=len(classifier.class_names_)) == 0)
     if missing.size:
         raise DataError(f"there is no photo of {classifier.class_names_[missing[0]]!r} to calibrate on")
-    return Calibration.learn(targets, classifier._probabilities(pictures), None)
+    return Calibration.learn(targets, classifier._probabilities(pictures), None, shares)
 
 
 def cross_fit(classifier: PhotoClassifier, pictures: Array, targets: Indices, folds: int) -> Array:

@@ -159,6 +159,7 @@ class Findings:
             classifier._calibrated(raw),
             class_names,
             training_counts=classifier.training_["photos"],
+            class_shares=classifier.class_shares_,
             confidence=confidence,
             seed=seed,
         )
