@@ -30,7 +30,7 @@ SHARE_EFFECTS: Mapping[str, str] = MappingProxyType(
         "precision": "moves: the rarer a class, the more of the photos that are called so are others",
         "recall": "stays: it is about the photos of one class alone",
         "baselines": "move: they are shares of classes",
-        "calibration": "moves: probabilities stand for the shares that the training counted with; shift_shares changes them",
+        "calibration": "moves: probabilities stand for the class shares of the training; shift_shares changes that",
         "threshold": "moves: the rarer a class, the surer one must be; threshold_for takes the share",
         "abstain": "coverage of each class stays; how often an answer is left open moves with the mix",
     }
@@ -89,7 +89,7 @@ class Assessment:
 
     @property
     def share_apart(self) -> tuple[str, float, float] | None:
-        """A class, the share of it that the probabilities stand for, and its share here, where `calibration_shifted` is.
+        """A class, the share of it that the probabilities stand for, and its share here; None without a shifted curve.
 
         It is the second of two classes; of more, the one whose shares differ most.
         """

@@ -126,9 +126,7 @@ def scale_probabilities(probabilities: ArrayLike, temperature: float) -> NDArray
     return _softmax(logits)
 
 
-def fit_temperature(
-    labels: ArrayLike, probabilities: ArrayLike, *, shares: Sequence[float] | None = None
-) -> float:
+def fit_temperature(labels: ArrayLike, probabilities: ArrayLike, *, shares: Sequence[float] | None = None) -> float:
     """The temperature under which photos that were not trained on are most likely to be what they are.
 
     It minimises the mean of `-Σ_k t_k ln softmax(ln p / T)_k`, the log loss, which is convex in 1/T. The targets t are
