@@ -307,6 +307,11 @@ def test_an_answer_is_right_wrong_or_open() -> None:
     assert [share.value for share in found.open_by_class] == [0.5, 0.0]
     assert [share.value for share in found.wrong_by_class] == [0.25, 0.0]
     assert [share.value for share in found.by_class] == [0.5, 1.0]
+    strange = assessment.coverage_of([0, 0, 0, 0, 1], sets, unlike=np.array([False, True, True, False, True]))
+    assert [share.value for share in strange.open_by_class] == [0.75, 1.0]
+    assert [share.value for share in strange.wrong_by_class] == [0.0, 0.0]
+    assert strange.by_class == found.by_class
+    assert strange.answered.value == 1 / 5
 
 
 def test_every_score_is_said_to_move_or_to_stay() -> None:
@@ -410,6 +415,7 @@ HALF = [[0.5, 0.5]] * 2
         (lambda: assessment.conformal_p_values([[0.5]] * 3, HALF), "3 classes, but probabilities of 2"),
         (lambda: assessment.least_photos(1), "coverage must be above 0 and below 1"),
         (lambda: assessment.coverage_of([0, 1], [[1, 0], [0, 1]]), "sets: expected booleans"),
+        (lambda: assessment.coverage_of([0], [[True, False]], unlike=[1]), "unlike: expected booleans"),
         (lambda: assessment.threshold_for(0.0), "training_share must be above 0 and below 1"),
         (lambda: assessment.threshold_for(0.5, cost_false_positive=0), "cost_false_positive"),
         (lambda: assessment.threshold_for(0.5).expect([0, 0], HALF), "photos of both classes"),

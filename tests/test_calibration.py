@@ -1,5 +1,6 @@
 """Photo classifiers that are calibrated: folds, open answers, files, and what commands make of them."""
 
+import copy
 import json
 import pickle
 from collections.abc import Callable
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
+from PIL import Image
 
 import purrceptron as purr
 from purrceptron.cli import purr as command
 from purrceptron.photos import NOT_SURE
 from purrceptron.photos.calibration import cross_fit, stratified_folds
 from purrceptron.photos.notes import to_notes
+from purrceptron.photos.recipes import recipe
 
 Data = tuple[NDArray[Any], NDArray[Any]]
 
@@ -98,7 +101,7 @@ def test_answers_are_left_open_where_the_set_is_not_one_class(calibrated: Any) -
     images, _ = patches(60, seed=1)
     sets = calibrated.prediction_sets(images, coverage=0.9)
     answers = calibrated.predict(images, abstain=0.1)
-    single = sets.sum(axis=1) == 1
+    single = (sets.sum(axis=1) == 1) & (calibrated.novelty(images) <= 1)
     assert 0 < single.sum() < 60
     np.testing.assert_array_equal(answers[~single], -1)
     np.testing.assert_array_equal(answers[single], sets[single].argmax(axis=1))
@@ -106,6 +109,70 @@ def test_answers_are_left_open_where_the_set_is_not_one_class(calibrated: Any) -
     expected = [NOT_SURE if answer < 0 else ("dark", "light")[answer] for answer in answers]
     assert named.predict(images, abstain=0.1).tolist() == expected
     assert calibrated.predict(images[:0], abstain=0.1).shape == (0,)
+
+
+GREY = np.array([np.full((64, 64, 3), grey, np.uint8) for grey in range(0, 256, 15)])
+
+
+@pytest.fixture(scope="module")
+def named() -> Any:
+    """Of drawn cats, with names, calibrated; about plain grey pictures it is sure."""
+    images, labels = purr.datasets.make_cats(60, seed=0)
+    cats = purr.CatClassifier(**recipe("best")).fit(images, labels, class_names=("other", "cat"))
+    return cats.calibrate(images, labels)
+
+
+def test_what_is_unlike_the_training_photos_is_left_open(named: Any) -> None:
+    assert (named.novelty(GREY) > 1).all()
+    assert (named.predict(GREY, abstain=0.2) == NOT_SURE).all()
+    single = named.prediction_sets(GREY, coverage=0.8).sum(axis=1) == 1
+    old = copy.copy(named)
+    old._novelty = None  # as of a file from before it was known
+    assert single.any()
+    assert ((old.predict(GREY, abstain=0.2) != NOT_SURE) == single).all()
+    usual = purr.datasets.make_cats(60, seed=1)[0]
+    expected = (named.prediction_sets(usual, coverage=0.8).sum(axis=1) == 1) & (named.novelty(usual) <= 1)
+    assert ((named.predict(usual, abstain=0.2) != NOT_SURE) == expected).all()
+
+
+def test_commands_leave_open_what_predict_leaves_open(named: Any, tmp_path: Path) -> None:
+    named.save(tmp_path / "cats")
+    photos = np.concatenate([purr.datasets.make_cats(20, seed=1)[0], GREY])
+    answers = named.predict(photos, abstain=0.2)
+    np.savez(tmp_path / "new.npz", x=photos, y=np.arange(len(photos)) % 2)
+    asked = (tmp_path / "cats", tmp_path / "new.npz", "--abstain", 0.2, "--json")
+    for options in (("evaluate", *asked), ("report", *asked, "--output", tmp_path / "page.html")):
+        found = json.loads(run(*options).stdout)["open_answers"]
+        assert found["answered"]["value"] == (answers != NOT_SURE).mean()
+        for place, name in enumerate(("other", "cat")):
+            assert found["open"][name]["value"] == (answers[place::2] == NOT_SURE).mean()
+    files = [tmp_path / f"{place}.png" for place in range(len(photos))]
+    for file, photo in zip(files, photos, strict=True):
+        Image.fromarray(photo).save(file)
+    said = json.loads(run("predict", tmp_path / "cats", *files, "--abstain", 0.2, "--json").stdout)["answers"]
+    assert [answer["answer"] for answer in said] == answers.tolist()
+    line = run("predict", tmp_path / "cats", files[-1], "--abstain", 0.2).stdout
+    assert NOT_SURE in line
+    assert "unlike the training photos" in line
+
+
+def test_a_command_that_cannot_leave_answers_open_says_what_to_do(files: Path, tmp_path: Path) -> None:
+    run("data", "make", tmp_path / "pictures", "--count", 2, "--quiet")
+    photo = str(next((tmp_path / "pictures").rglob("*.png")))
+    images, labels = purr.datasets.make_cats(20, seed=0)
+    cats: Any = purr.PhotoClassifier((2,), epochs=1).fit(images, labels, class_names=(NOT_SURE, "cat"))
+    cats.save(tmp_path / "plain")
+    cats.calibrate(images, labels, folds=2).save(tmp_path / "named")
+    for name, message in (
+        (
+            "plain",
+            "the model is not calibrated, so it can leave no answer open: train it again with purr train --folds 5",
+        ),
+        ("named", "a class is called 'not sure', which is what abstain answers"),
+    ):
+        refused = CliRunner().invoke(command, ["predict", str(tmp_path / name), photo, "--abstain", "0.2"])
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert f"{tmp_path / name}: {message}" in refused.stderr
 
 
 def test_photos_apart_give_the_coverage_that_is_promised() -> None:
@@ -148,6 +215,11 @@ def test_a_new_fit_forgets_the_calibration() -> None:
         (lambda c: c.calibrate(patches(3, 9)[0], [1, 1, 1], folds=None), purr.DataError, "no photo of '0'"),
         (lambda c: c.calibrate(*patches(120), folds=1), ValueError, "folds"),
         (lambda c: c.predict(patches(3)[0], abstain=1.0), ValueError, "abstain must be above 0 and below 1, got 1.0"),
+        (
+            lambda c: c.predict(patches(3)[0], abstain="0.1"),
+            ValueError,
+            "abstain must be above 0 and below 1, got '0.1'",
+        ),
         (lambda c: c.predict(patches(3)[0], abstain=0.01), ValueError, "99 photos of each class .* '0' has 80"),
         (lambda c: grey().fit(*patches(9)).predict(patches(3)[0], abstain=0.1), ValueError, "call calibrate first"),
     ],
@@ -359,7 +431,7 @@ def test_predict_leaves_answers_open(files: Path, tmp_path: Path) -> None:
     photos = sorted((tmp_path / "pictures").rglob("*.png"))
     answers = json.loads(run("predict", files / "a", *photos, "--abstain", 0.1, "--json").stdout)["answers"]
     for answer in answers:
-        assert (answer["answer"] == NOT_SURE) == (len(answer["set"]) != 1)
+        assert (answer["answer"] == NOT_SURE) == (len(answer["set"]) != 1 or answer["unlike_training"])
     refused = CliRunner().invoke(command, ["predict", str(files / "a"), str(photos[0]), "--abstain", "0.001"])
     assert refused.exit_code == 1
     assert "takes 999 photos of each class" in refused.output

@@ -174,7 +174,8 @@ def _add_coverage(
     calibration, names = asked.classifier.calibration_, asked.classifier.class_names_
     if calibration is None:
         return
-    found = calibration.left_open(asked.labelled.labels[scored], asked.raw[scored], abstain)
+    pictures, labels = asked.labelled.pictures[scored], asked.labelled.labels[scored]
+    found = asked.classifier._left_open(pictures, labels, asked.raw[scored], abstain)
     if found is None:
         return
     rows += trust.coverage_rows(found, names, abstain, calibration.folds is None)

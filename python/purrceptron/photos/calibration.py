@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .._arrays import Array
 from .._spec import check_whole
 from ..assessment.calibration import LEAST_TEMPERATURE, MOST_TEMPERATURE, fit_temperature
-from ..assessment.conformal import Coverage, conformal_scores, coverage_of, least_photos, prediction_sets
+from ..assessment.conformal import conformal_scores
 from ..datasets.duplicates import near_duplicates
 from ..errors import DataError
 from ..images.cache import cache_folder
@@ -63,21 +63,6 @@ class Calibration:
         most = min(_MOST_OF_CLASS, _MOST_SCORES // probabilities.shape[1])
         temperature = fit_temperature(targets, probabilities, shares=shares)
         return cls(temperature, conformal_scores(targets, probabilities, most), folds)
-
-    def left_open(
-        self, targets: Indices, probabilities: Array, abstain: float, *, confidence: float = 0.95
-    ) -> Coverage | None:
-        """What answers that may be left open would have done on labelled photos; None with too few scores of a class.
-
-        Args:
-            targets: True classes `(photos,)`, as numbers.
-            probabilities: `(photos, classes)`, before the temperature.
-            abstain: As for `PhotoClassifier.predict`.
-            confidence: Of the intervals.
-        """
-        if min(map(len, self.scores)) < least_photos(1 - abstain):
-            return None
-        return coverage_of(targets, prediction_sets(self.scores, probabilities, 1 - abstain), confidence=confidence)
 
     def to_json(self) -> dict[str, Any]:
         """All of it as a model file keeps it: little JSON, since the scores are text."""
