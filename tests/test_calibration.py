@@ -18,6 +18,7 @@ from purrceptron.cli import purr as command
 from purrceptron.photos import NOT_SURE
 from purrceptron.photos.calibration import cross_fit, stratified_folds
 from purrceptron.photos.notes import to_notes
+from purrceptron.photos.pictures import among_hashes, photo_hashes
 from purrceptron.photos.recipes import recipe
 
 Data = tuple[NDArray[Any], NDArray[Any]]
@@ -175,6 +176,38 @@ def test_a_command_that_cannot_leave_answers_open_says_what_to_do(files: Path, t
         assert f"{tmp_path / name}: {message}" in refused.stderr
 
 
+@pytest.mark.parametrize("name", ["evaluate", "report"])
+def test_photos_of_the_calibration_are_left_out_or_said_to_be_such(name: str, tmp_path: Path) -> None:
+    parts = [patches(30, seed=seed) for seed in (0, 1, 2)]
+    training, apart, new = ((np.repeat(images, 3, axis=3), labels) for images, labels in parts)
+    grey(color="rgb", epochs=5).fit(*training).calibrate(*apart, folds=None).save(tmp_path / "model")
+
+    def asked(*parts: Data) -> tuple[dict[str, Any], str]:
+        images, labels = map(np.concatenate, zip(*parts, strict=True))
+        np.savez(tmp_path / "data.npz", x=images, y=labels)
+        options = (name, tmp_path / "model", tmp_path / "data.npz")
+        if name == "evaluate":
+            return json.loads(run(*options, "--json").stdout), run(*options).stdout
+        fields = json.loads(run(*options, "--json", "--output", tmp_path / "page").stdout)
+        return fields, (tmp_path / "page").read_text(encoding="utf-8")
+
+    fields, text = asked(apart)
+    assert (fields["trained_on"], fields["calibrated_on"], fields["left_out"]) == (False, True, 0)
+    assert "calibrated on these" in text
+    fields, text = asked(apart, new)
+    assert (fields["trained_on"], fields["calibrated_on"], fields["left_out"]) == (False, False, 30)
+    assert sum(sum(row.values()) for row in fields["confusion"].values()) == 30
+    assert "trained or calibrated on" in text
+    fields, text = asked(training, apart)
+    assert (fields["trained_on"], fields["calibrated_on"], fields["left_out"]) == (False, True, 30)
+    assert "trained or calibrated" not in text
+    fields, text = asked(training)
+    assert (fields["trained_on"], fields["calibrated_on"], fields["left_out"]) == (True, False, 0)
+    fields, text = asked(new)
+    assert (fields["trained_on"], fields["calibrated_on"], fields["left_out"]) == (False, False, 0)
+    assert "calibrated on" not in text
+
+
 def test_photos_apart_give_the_coverage_that_is_promised() -> None:
     classifier = grey().fit(*patches(60))
     inside = []
@@ -255,6 +288,19 @@ def test_a_calibration_comes_back_from_a_file_whole(calibrated: Any, tmp_path: P
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
+def test_photos_apart_are_remembered_and_older_files_without_them_load(tmp_path: Path) -> None:
+    classifier: Any = grey(epochs=5).fit(*patches(30)).calibrate(*patches(40, seed=1), folds=None)
+    kept = classifier.calibration_.photo_hashes
+    assert among_hashes(photo_hashes(patches(40, seed=1)[0]), kept).all()
+    assert not among_hashes(photo_hashes(patches(40, seed=2)[0]), kept).any()
+    classifier.save(tmp_path / "a")
+    assert purr.load(tmp_path / "a") == classifier
+    fields = json.loads(to_notes(classifier)["photo_classifier"])
+    del fields["calibration"]["photo_hashes"]
+    classifier.model_.save(tmp_path / "old", notes={"photo_classifier": json.dumps(fields)})
+    assert purr.load(tmp_path / "old").calibration_.photo_hashes == ""  # type: ignore[union-attr]
+
+
 HOSTILE: list[dict[str, Any]] = [
     {"temperature": 0.0},
     {"temperature": float("nan")},
@@ -263,6 +309,8 @@ HOSTILE: list[dict[str, Any]] = [
     {"folds": 1},
     {"folds": True},
     {"folds": 10**30},
+    {"photo_hashes": "no base64!"},
+    {"photo_hashes": "YWJj"},
     {"scores": ""},
     {"scores": "AAAA"},
     {"scores": "not base64!"},
