@@ -122,6 +122,37 @@ def test_the_confusion_is_scikit_learns(cats: tuple[Any, Any, Any]) -> None:
     assert drawn == sorted(map(str, display.confusion.ravel()))
 
 
+def test_labels_may_be_names_as_for_the_score(cats: tuple[Any, Any, Any]) -> None:
+    images, labels = cats[1:]
+    names = np.array(["cat", "other"])[labels]
+    named = purr.PhotoClassifier((4,), epochs=30, seed=0).fit(images, names)
+    for display, wrong in ((ConfusionDisplay, "confusion"), (CalibrationDisplay, "curve"), (RocDisplay, "curves")):
+        assert getattr(display.from_estimator(named, images, names), wrong) is not None  # type: ignore[attr-defined]
+    confusion = ConfusionDisplay.from_estimator(named, images, names).confusion
+    assert confusion.trace() / len(names) == named.score(images, names)
+    first = purr.CatClassifier((4,), epochs=30, positive_class="cat").fit(images, labels, class_names=("cat", "other"))
+    confusion = ConfusionDisplay.from_estimator(first, images, labels).confusion
+    assert confusion.trace() / len(labels) == first.score(images, labels)
+
+
+def test_the_baseline_is_the_best_answer_without_a_look() -> None:
+    labels, p = np.repeat([0, 1], [2, 8]), np.repeat([[0.6, 0.4], [0.3, 0.7]], [3, 7], axis=0)
+    found = purr.assessment.assess(labels, p, ("a", "b"), training_counts=[9, 1])
+    assert found.baselines == {"training_majority": 0.2, "best_constant": 0.8}
+    display = ScoresDisplay(found).plot()
+    (text,) = (text for text in display.ax_.texts if text.get_text() == "without looking")
+    assert text.get_position()[0] == 0.8
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_display_of_what_has_learnt_nothing_is_refused(name: str) -> None:
+    images, labels = purr.datasets.make_cats(4, seed=0)
+    with pytest.raises(ValueError, match="this PhotoClassifier has learnt nothing yet: call fit first"):
+        MAKERS[name]((purr.PhotoClassifier(), images, labels), None)
+    with pytest.raises(TypeError, match="expected a PhotoClassifier or CatClassifier, got 'm'"):
+        MAKERS[name](("m", images, labels), None)
+
+
 def test_weights_are_pictures_of_the_first_kernel(cats: tuple[Any, Any, Any]) -> None:
     kernel = cats[0].model_.get_weights()[0]
     images = WeightsDisplay.from_estimator(cats[0]).images

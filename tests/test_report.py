@@ -139,6 +139,13 @@ def test_more_classes_work_the_same() -> None:
     assert "Each point of a curve is a threshold" in text_of(page)
 
 
+def test_what_points_below_the_line_mean_is_said_of_the_class_or_of_the_answer(page: str) -> None:
+    heading = "Whether its probabilities mean what they say"
+    assert "Below it the photos are “cat” less often than said, above it more often." in section(page, heading)
+    of_three = section(made(*learnt(3, ("dark", "grey", "bright"))), heading)
+    assert "Below it the answers are right less often than said" in of_three
+
+
 def test_of_very_many_classes_the_most_frequent_mistakes_are_shown() -> None:
     page = made(*learnt(12, tuple(f"class {i}" for i in range(12))))
     assert "The most frequent mistakes, of 12 classes" in page

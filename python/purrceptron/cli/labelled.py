@@ -11,6 +11,7 @@ from .._arrays import Array
 from ..datasets import Data
 from ..photos import PhotoClassifier
 from ..photos.pictures import among_hashes, as_pictures, data_hash, photo_hashes
+from .output import amount
 from .sources import indices_of
 
 __all__ = ["LabelledPhotos"]
@@ -23,26 +24,53 @@ class LabelledPhotos:
     Attributes:
         pictures: The photos.
         labels: In the order of the model's outputs.
-        known: Which of them it was trained on.
+        trained: Which of them it was trained on, by their hashes.
+        scored: Which of them count: those that it was neither trained nor calibrated on; if there are none, those that
+            it was calibrated on; else all.
         trained_on: Whether they are the photos that it was trained on.
+        calibrated_on: Whether those that count are photos that it was calibrated on.
     """
 
     pictures: Array
     labels: NDArray[np.int64]
-    known: NDArray[np.bool_]
+    trained: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
     trained_on: bool
+    calibrated_on: bool
 
     @classmethod
     def of(cls, classifier: PhotoClassifier, photos: Data) -> LabelledPhotos:
         """Photos that were read in the form of a classifier."""
         labels = indices_of(photos, classifier.class_names_)
         pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
-        known = among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"])
+        hashes, calibration = photo_hashes(pictures), classifier.calibration_
+        trained = among_hashes(hashes, classifier.training_["photo_hashes"])
+        known = trained | among_hashes(hashes, "" if calibration is None else calibration.photo_hashes)
         # The whole set is known by its own hash too: from files without hashes of photos, or with those of a part.
-        trained_on = bool(known.all()) or data_hash(pictures, labels) == classifier.training_["data_sha256"]
-        return cls(pictures, labels, known, trained_on)
+        trained_on = bool(trained.all()) or data_hash(pictures, labels) == classifier.training_["data_sha256"]
+        calibrated_on = bool(known.all()) and not trained_on
+        scored = np.full_like(known, True) if trained_on else ~(trained if calibrated_on else known)
+        return cls(pictures, labels, trained, scored, trained_on, calibrated_on)
 
     @property
-    def scored(self) -> NDArray[np.bool_]:
-        """Those that count: the ones it was not trained on, unless all of them are such."""
-        return np.full_like(self.known, True) if self.trained_on else ~self.known
+    def left_out(self) -> int:
+        """How many do not count."""
+        return int((~self.scored).sum())
+
+    @property
+    def left_out_for(self) -> str:
+        """What they were used for: "trained", or "trained or calibrated" on."""
+        return "trained" if self.trained[~self.scored].all() else "trained or calibrated"
+
+    @property
+    def cautions(self) -> list[str]:
+        """What is to be known of the scores, a line each."""
+        lines = []
+        if self.trained_on:
+            lines.append("the photos that it was trained on: the score says nothing about others")
+        if self.left_out:
+            photos = amount(self.left_out, "photo")
+            lines.append(f"{photos} of them it was {self.left_out_for} on: left out of the score")
+        if self.calibrated_on:
+            lines.append("calibrated on these: its probabilities and open answers fit them better than others")
+        return lines

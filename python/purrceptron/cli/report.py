@@ -68,8 +68,8 @@ def report(
     least sure of, what in them its answers hang on, the weights of its first layer, the cost of the training, and what
     `purr doctor` finds. The page is one file that needs no other, and no network.
 
-    DATA is as for `purr evaluate`: photos that the model was trained on are left out, unless all of them are such. It
-    takes `pip install 'purrceptron[report]'`.
+    DATA is as for `purr evaluate`: photos that the model was trained or calibrated on are left out, unless all of them
+    are such. It takes `pip install 'purrceptron[report]'`.
     """
     from ..report import Findings, render
 
@@ -87,8 +87,7 @@ def report(
         output.say(f"reading {training}")
         known_photos = read_data(training, **form, skip_bad=skip_bad)
         learnt = known_photos.images, indices_of(known_photos, classifier.class_names_)
-    seen, scored = labelled.trained_on, labelled.scored
-    left_out = len(scored) - int(scored.sum())
+    scored = labelled.scored
     output.say(f"looking at {amount(int(scored.sum()), 'photo')}")
     findings = Findings.gather(
         classifier,
@@ -99,7 +98,15 @@ def report(
         abstain=abstain,
         **line,
     )
-    text = render(findings, model=Path(model).name, photos=describe(photos), seen=seen, left_out=left_out)
+    text = render(
+        findings,
+        model=Path(model).name,
+        photos=describe(photos),
+        seen=labelled.trained_on,
+        calibrated_on=labelled.calibrated_on,
+        left_out=labelled.left_out,
+        left_out_for=labelled.left_out_for,
+    )
     encoded = text.encode("utf-8", "backslashreplace")
     write_whole(page, encoded)
     size = len(encoded)
@@ -107,8 +114,9 @@ def report(
     fields = {
         "model": model,
         "data": {"source": photos.source, "photos": counts(photos), "skipped": [str(p) for p in photos.skipped]},
-        "trained_on": seen,
-        "left_out": left_out,
+        "trained_on": labelled.trained_on,
+        "calibrated_on": labelled.calibrated_on,
+        "left_out": labelled.left_out,
         **findings.assessment.to_dict(),
         **_decisions(findings),
         "unlike": findings.unlike_count,
@@ -118,9 +126,8 @@ def report(
     }
     score = f"{percent(accuracy.value).strip()} of {amount(len(findings.assessment.labels), 'photo')}"
     between = f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f} %"
-    rows = [("model", model), ("photos", describe(photos)), ("accuracy", f"{score}, 95 % interval {between}")]
-    if seen:
-        rows.append(("", "the photos that it was trained on: the score says nothing about others"))
+    rows = [("model", model), ("photos", describe(photos)), *(("", line) for line in labelled.cautions)]
+    rows.append(("accuracy", f"{score}, 95 % interval {between}"))
     rows.append(("report", f"{page}, {size:,} bytes; open it in a browser"))
     output.result(fields, facts(rows))
 

@@ -26,7 +26,7 @@ from .pictures import Pictures
 from .training import TrainingSummary, new_networks, summary, train
 from .views import photo_views
 
-__all__ = ["PhotoClassifier"]
+__all__ = ["PhotoClassifier", "learnt"]
 
 
 class PhotoClassifier(Answers, Estimator):
@@ -288,3 +288,16 @@ class PhotoClassifier(Answers, Estimator):
             settings["network"] = tuple(self.network)
         settings["augmentation"] = as_augmentation(self.augmentation)
         return [settings, *(getattr(self, name, None) for name in ("_classes", "training_", "models_", "calibration_"))]
+
+
+def learnt(classifier: object) -> PhotoClassifier:
+    """A classifier that has learnt, as one who asks it takes it.
+
+    Raises:
+        TypeError: It is none.
+        ValueError: It has learnt nothing yet.
+    """
+    if not isinstance(classifier, PhotoClassifier):
+        raise TypeError(f"expected a PhotoClassifier or CatClassifier, got {classifier!r:.80}")
+    classifier._fitted()
+    return classifier
