@@ -790,3 +790,28 @@ def test_hashes_of_photos_that_make_no_sense_are_refused_when_the_file_is_read(p
     classifier.save("damaged.safetensors")
     with pytest.raises(purr.ModelFileError, match="do not make sense"):
         purr.load("damaged.safetensors")
+
+
+def test_photos_to_score_on_that_are_trained_on_are_left_out_and_said_to_be(pictures: Path) -> None:
+    photos = sorted(pictures.glob("*/*.png"))
+    for photo in photos[::3]:
+        Path("some", photo.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, Path("some", photo.parent.name, photo.name))
+    run("data", "make", "others", "--count", "8", "--seed", "77")
+    for photo in Path("others").glob("*/*.png"):
+        shutil.copy(photo, Path("some", photo.parent.name, f"new{photo.name}"))
+    Image.open(photos[0]).save(Path("some", photos[0].parent.name, "again.jpg"), quality=95)
+    done = run("train", pictures, *FAST, "--test", "some")
+    assert "10 more photos it was trained on: left out of the score" in done.stdout
+    assert "1 of them is nearly a photo that it was trained on: the score may be too high" in done.stdout
+    assert "of 9 photos held out" in done.stdout
+    fields = json.loads(run("train", pictures, *FAST, "--test", "some", "--json").stdout)["held_out"]
+    assert (fields["left_out"], fields["trained_on"], fields["near_duplicates"]) == (10, False, 1)
+    assert sum(fields["photos"].values()) == 9
+
+
+def test_a_score_on_the_training_photos_is_said_to_say_nothing(pictures: Path) -> None:
+    done = run("train", pictures, *FAST, "--test", pictures)
+    assert "the photos that it was trained on: the score says nothing about others" in done.stdout
+    assert "held out" not in done.stdout
+    assert json.loads(run("train", pictures, *FAST, "--test", pictures, "--json").stdout)["held_out"]["trained_on"]

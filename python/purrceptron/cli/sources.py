@@ -24,6 +24,7 @@ __all__ = [
     "draw",
     "hold_out",
     "indices_of",
+    "part",
     "picture_form",
     "read_data",
     "read_test_data",
@@ -97,10 +98,11 @@ def split(data: Data, share: float, seed: int, groups: NDArray[np.int64] | None 
                 room -= taken
     if not held_out.any():
         return data, None
-    return _part(data, ~held_out), _part(data, held_out)
+    return part(data, ~held_out), part(data, held_out)
 
 
-def _part(data: Data, mask: NDArray[np.bool_]) -> Data:
+def part(data: Data, mask: NDArray[np.bool_]) -> Data:
+    """Those of the photos for which the mask is true."""
     chosen = np.flatnonzero(mask)
     return replace(
         data,

@@ -184,11 +184,12 @@ def train(
     elif positive_class is not None:
         raise DataError(f"{training.source}: --positive-class is for two classes, but there are {len(names)}")
     if held_out is not None:  # all that can be refused is refused before the training
-        held_out_labels = indices_of(held_out, names)
-        held_out_pictures = as_pictures(held_out.images, image_size, color, held_out.source)
+        asked = held_out.photos
+        held_out_labels = indices_of(asked, names)
+        held_out_pictures = as_pictures(asked.images, image_size, color, asked.source)
     watched = None
     if held_out is not None:
-        some = slice(None, None, -(-len(held_out) // _WATCHED_AT_MOST))
+        some = slice(None, None, -(-len(held_out_labels) // _WATCHED_AT_MOST))
         watched = held_out_pictures[some], np.array(names)[held_out_labels[some]]
     callbacks = [] if output.quiet else [ProgressBar()]
     _learn(classifier, training, watched, callbacks, checkpoint, resume)

@@ -8,6 +8,7 @@ from ..datasets import Data
 from ..images.mapping import mapping_of
 from ..images.reading import named
 from .file_progress import file_progress
+from .labelled import HeldOut
 from .output import Output, amount
 from .sources import assumed, draw, hold_out, picture_form, read_data, read_test_data, same_photos
 
@@ -20,7 +21,7 @@ BATCH_OF_MANY = 1024
 
 def photos_of(
     data: str | None, test: str | None, holdout: float, seed: int, output: Output, **options: Any
-) -> tuple[Data, Data | None]:
+) -> tuple[Data, HeldOut | None]:
     """Photos to train on, and photos held out, if there are any.
 
     Args:
@@ -31,12 +32,12 @@ def photos_of(
         output: Hears what there is to say.
         options: As of `load_data`.
     """
-    held_out: Data | None = None
+    held_out: HeldOut | None = None
     if data is None:
         more = "" if test else f", and {_DRAWN_HELD_OUT:,} to score on"
         output.say(f"drawing {_DRAWN:,} pictures to train on{more}")
         training = draw(_DRAWN, seed)
-        held_out = None if test else draw(_DRAWN_HELD_OUT, seed, held_out=True)
+        held_out = None if test else HeldOut(draw(_DRAWN_HELD_OUT, seed, held_out=True))
     else:
         output.say(f"reading {data}")
         with file_progress(output) as progress:
@@ -47,12 +48,14 @@ def photos_of(
         output.say(f"reading {test}")
         image_size, color = picture_form(training)
         with file_progress(output) as progress:
-            held_out = read_test_data(test, image_size=image_size, color=color, progress=progress, **options)
+            photos = read_test_data(test, image_size=image_size, color=color, progress=progress, **options)
+        held_out = HeldOut.apart(photos, training)
     elif data is not None:
-        training, held_out, remarks = hold_out(training, holdout, seed)
+        training, apart, remarks = hold_out(training, holdout, seed)
+        held_out = None if apart is None else HeldOut(apart)
         for line in remarks:
             output.say(line)
-    skipped = [*training.skipped, *(held_out.skipped if test and held_out else ())]
+    skipped = [*training.skipped, *(held_out.photos.skipped if test and held_out else ())]
     if skipped:
         output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(named, skipped[:5]))}")
     return training, held_out
