@@ -598,6 +598,40 @@ def test_a_folder_without_write_permission_is_found_before_training(pictures: Pa
     assert refused("data", "make", "locked/pictures") == "locked/pictures: permission denied"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (("report", "base.safetensors", "photos"), "base.safetensors"),
+        (("report", "base.safetensors", "photos"), "photos/cat/00000.png"),
+        (("report", "base.safetensors", "more.npz", "--training", "photos"), "photos/report.html"),
+        (("train", "photos", *FAST), "photos/cat/00000.png"),
+        (("train", "photos", *FAST, "--test", "more.npz"), "more.npz"),
+        (("train", "more.npz", *FAST), "linked.npz"),
+        (("data", "preview", "photos"), "photos/cat/00001.png"),
+        (("data", "preview", "photos"), "here/cat/sheet.png"),
+    ],
+)
+def test_what_is_read_is_never_replaced(arguments: tuple[str, ...], output: str, model: Path, pictures: Path) -> None:
+    shutil.copytree(pictures, "photos")
+    shutil.copy(model, "base.safetensors")
+    save_npz(Path("more.npz"))
+    try:
+        Path("here").symlink_to("photos")
+        Path("linked.npz").symlink_to("more.npz")
+    except OSError:
+        pytest.skip("no right to make symbolic links on this system")
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    said = refused(*arguments, "--output", output)
+    assert said.startswith(f"{output}: ")
+    assert said.endswith("to write")
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_for_a_sheet_that_is_not_there_is_found_before_the_work() -> None:
+    message = "no/sheet.png: there is no folder 'no' to write in"
+    assert refused("data", "preview", "nothing.npz", "--output", "no/sheet.png") == message
+
+
 def test_data_make_leaves_a_folder_that_is_not_empty_alone(pictures: Path) -> None:
     before = sorted(pictures.rglob("*"))
     assert "not empty" in refused("data", "make", pictures)
@@ -668,6 +702,8 @@ def test_a_failure_is_one_line(error: Exception, line: str) -> None:
         (("data", "make"), "DIR"),
         (("data", "make", "folder", "--count", "0"), "--count"),
         (("data", "make", "folder", "--size", "1"), "--size"),
+        (("data", "preview", "--variants", "3"), "--variants is how often --augment is shown"),
+        (("data", "preview", "--output", "sheet.jpg"), "name a file that ends in .png"),
     ],
 )
 def test_wrong_usage_is_status_2(arguments: tuple[str, ...], message: str) -> None:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from ..errors import DataError
 from .labelled import LabelledPhotos
 from .options import skip_bad_option, trust_options
 from .output import Output, amount, facts, output_options, percent
 from .predict import load_classifier
 from .sources import counts, describe, indices_of, read_data, read_test_data
 from .trust import check_two_classes, coverage_fields
-from .whole_files import write_whole
+from .whole_files import check_output, write_whole
 
 if TYPE_CHECKING:
     from ..report import Findings
@@ -73,7 +72,7 @@ def report(
     """
     from ..report import Findings, render
 
-    _check_writable(page)
+    check_output(page, "a page", [model, data, training])
     classifier = load_classifier(model)
     check_two_classes(model, classifier, line)
     output.say(f"reading {data}")
@@ -134,14 +133,3 @@ def _decisions(findings: Findings) -> dict[str, Any]:
         names = findings.classifier.class_names_
         fields["open_answers"] = coverage_fields(findings.open_answers, names, findings.abstain)
     return fields
-
-
-def _check_writable(page: str) -> None:
-    """Find out before the work whether the page can be written."""
-    path = Path(page)
-    if path.is_dir():
-        raise IsADirectoryError(None, None, page)
-    if path.exists() and not path.is_file():
-        raise DataError(f"{page}: a device or a pipe cannot become a page; name a regular file")
-    if not path.parent.is_dir():
-        raise DataError(f"{page}: there is no folder {str(path.parent)!r} to write in")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -30,6 +29,7 @@ from .sources import indices_of, picture_form
 from .training_data import photos_of, usual_batch
 from .training_options import training_options
 from .training_report import TrainingReport, next_steps
+from .whole_files import check_output
 
 __all__ = ["train"]
 
@@ -151,7 +151,7 @@ def train(
         raise click.UsageError("--folds takes 2 or more parts, or 0 for no calibration.", ctx)
     checkpoint = _checkpoint(ctx, directory, every, resume, force_data)
     chosen = choose_recipe(ctx, recipe_name, data)
-    _check_writable(model_file)
+    check_output(model_file, "a model file", [data, test])
     training, held_out = photos_of(data, test, holdout, seed, output, fit=fit, skip_bad=skip_bad)
     if learning_rate is None:
         usual = optimizer == USUAL["optimizer"]
@@ -221,23 +221,6 @@ def _checkpoint(
     if force_data and not resume:
         raise click.UsageError("--force-data is about --resume.", ctx)
     return Checkpoint(directory, every_epochs=every, force_data=force_data)
-
-
-def _check_writable(model_file: str) -> None:
-    """Find out before the training whether its result can be saved."""
-    path = Path(model_file)
-    if path.is_dir():
-        raise IsADirectoryError(None, None, model_file)
-    if path.exists() and not path.is_file():
-        raise DataError(f"{model_file}: a device or a pipe cannot become a model file; name a regular file")
-    folder = path.parent
-    if not folder.is_dir():
-        raise DataError(f"{model_file}: there is no folder {str(folder)!r} to save in")
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, model_file) from error
 
 
 def _learn(
