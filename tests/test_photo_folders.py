@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -328,8 +329,30 @@ def test_classes_of_the_same_photos_are_refused(folder: Path) -> None:
     for number, photo in enumerate(sorted((folder / "cat").iterdir())):
         (other / f"copy{number}.bmp").write_bytes(encoded(np.asarray(Image.open(photo)), "bmp"))
     assert refused("train", folder, *FAST) == (
-        "photos: the classes 'cat' and 'dog' have the same photos: nothing tells them apart"
+        "photos: 4 of the 4 photos of 'cat' are in 'dog', too: nothing tells these classes apart"
     )
+    Image.fromarray(make_cats(1, seed=9)[0][0]).save(other / "more.png")
+    assert "4 of the 4 photos of 'cat' are in 'dog', too" in refused("train", folder, *FAST)
+
+
+def test_classes_of_photos_that_are_nearly_the_same_are_doubted(folder: Path) -> None:
+    other = folder / "dog"
+    other.mkdir()
+    for number, photo in enumerate(sorted((folder / "cat").iterdir())):
+        Image.open(photo).save(other / f"copy{number}.jpg", quality=90)
+    doubt = "4 of the 4 photos of 'cat' are in 'dog', too, or nearly so: are these two classes?"
+    done = run("train", folder, "--network", "4-3", "--epochs", "3")
+    assert doubt in done.stdout
+    assert doubt in done.stderr
+    fields = json.loads(run("train", folder, "--network", "4-3", "--epochs", "3", "--json", "--quiet").stdout)
+    assert fields["data"]["doubts"] == [doubt]
+
+
+def test_classes_of_mirror_images_are_two_classes() -> None:
+    images, labels = make_cats(8, seed=0)[0], [0] * 8 + [1] * 8
+    write_image_folder(Path("sides"), np.concatenate([images, images[:, :, ::-1]]), labels, ("left", "right"))
+    done = run("train", "sides", *FAST, "--holdout", "0", "--folds", "0")
+    assert "are these two classes" not in done.stdout
 
 
 def test_the_same_photo_in_two_classes_is_named(folder: Path) -> None:

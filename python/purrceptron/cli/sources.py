@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from ..datasets import Data, load_data, make_cats, near_duplicates
 from ..datasets.data import DEFAULT_CLASS_NAMES
-from ..datasets.duplicates import equal_pictures
+from ..datasets.duplicates import equal_pictures, shared_photos
 from ..errors import DataError
 from ..images.cache import cache_folder
 from ..images.mapping import take
 from ..images.reading import Color, named
+from .output import amount
 
 __all__ = [
+    "alike_classes",
     "assumed",
     "counts",
     "describe",
@@ -116,21 +118,15 @@ def same_photos(data: Data) -> list[str]:
     """What there is to say about equal photos in more than one class, in lines.
 
     Raises:
-        DataError: Two classes have the same photos, so nothing tells them apart.
+        DataError: Another class has more than half of a class's photos, so nothing tells them apart.
     """
-    if data.images.dtype != np.uint8:
-        return []
+    for share in _mostly_shared(data, near=False):
+        raise DataError(f"{data.source}: {share}: nothing tells these classes apart")
     first = equal_pictures(data.images)
     classes: dict[int, set[int]] = {}
     for picture, label in zip(first.tolist(), data.labels.tolist(), strict=True):
         classes.setdefault(picture, set()).add(label)
-    contents = {label: set(first[data.labels == label].tolist()) for label in set(data.labels.tolist())}
     shared = [picture for picture, labels in classes.items() if len(labels) > 1]
-    for label in sorted({label for picture in shared for label in classes[picture]}):
-        for other in sorted(contents):
-            if other > label and contents[label] == contents[other]:
-                names = f"{data.class_names[label]!r} and {data.class_names[other]!r}"
-                raise DataError(f"{data.source}: the classes {names} have the same photos: nothing tells them apart")
     if not shared:
         return []
     lines = [f"the same photo is in more than one class, {len(shared)} times; one of its labels is wrong:"]
@@ -138,6 +134,26 @@ def same_photos(data: Data) -> list[str]:
         copies = [int(np.flatnonzero((first == picture) & (data.labels == label))[0]) for label in classes[picture]]
         lines.append("  " + ", ".join(_name_of(data, copy) for copy in sorted(copies)))
     return lines
+
+
+def alike_classes(data: Data) -> list[str]:
+    """What there is to say about classes most of whose photos are near-duplicates of another's, in lines.
+
+    They are not refused: a camera that stands still takes such photos of different things.
+    """
+    return [f"{share}, or nearly so: are these two classes?" for share in _mostly_shared(data, near=True)]
+
+
+def _mostly_shared(data: Data, near: bool) -> Iterator[str]:
+    """Each pair of classes of which one has more than half of the other's photos, in words."""
+    photos = np.bincount(data.labels, minlength=len(data.class_names)).tolist()
+    told: set[tuple[int, ...]] = set()
+    for pair, shared in sorted(shared_photos(data.images, data.labels, near=near).items()):
+        one, other = pair
+        if 2 * shared > photos[one] and tuple(sorted(pair)) not in told:
+            told.add(tuple(sorted(pair)))
+            names = data.class_names
+            yield f"{shared:,} of the {amount(photos[one], 'photo')} of {names[one]!r} are in {names[other]!r}, too"
 
 
 def hold_out(data: Data, share: float, seed: int) -> tuple[Data, Data | None, list[str]]:

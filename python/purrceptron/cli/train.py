@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -14,7 +15,7 @@ from ..augmentation import Augmentation
 from ..callbacks import Callback, ProgressBar
 from ..checkpoints import Checkpoint
 from ..datasets import Data
-from ..errors import DataError
+from ..errors import DataError, DataWarning
 from ..images.reading import Fit
 from ..optimizers import as_optimizer
 from ..photos import CatClassifier, PhotoClassifier
@@ -152,7 +153,7 @@ def train(
     checkpoint = _checkpoint(ctx, directory, every, resume, force_data)
     chosen = choose_recipe(ctx, recipe_name, data)
     check_output(model_file, "a model file", [data, test])
-    training, held_out = photos_of(data, test, holdout, seed, output, fit=fit, skip_bad=skip_bad)
+    training, held_out, doubts = photos_of(data, test, holdout, seed, output, fit=fit, skip_bad=skip_bad)
     if learning_rate is None:
         usual = optimizer == USUAL["optimizer"]
         learning_rate = USUAL["learning_rate"] if usual else as_optimizer(optimizer).to_dict()["learning_rate"]
@@ -204,7 +205,7 @@ def train(
         predicted = classifier.predict_proba(held_out_pictures).argmax(axis=1)
         evaluation = Evaluation(classifier.class_names_, held_out_labels, predicted, classifier.training_["photos"])
     output.say("")
-    report = TrainingReport(classifier, chosen, training, held_out, evaluation, model_file, replaced)
+    report = TrainingReport(classifier, chosen, training, held_out, evaluation, model_file, replaced, doubts)
     output.result(report.to_dict(), report.lines())
     output.say("\n".join(next_steps(model_file, data, classifier.class_names_[-1], seed)))
 
@@ -232,15 +233,17 @@ def _learn(
     resume: bool,
 ) -> None:
     try:
-        classifier.fit(
-            training.images,
-            training.labels,
-            class_names=training.class_names,
-            validation_data=watched,
-            callbacks=callbacks,
-            checkpoint=checkpoint,
-            resume=resume,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # the photos are named already
+            classifier.fit(
+                training.images,
+                training.labels,
+                class_names=training.class_names,
+                validation_data=watched,
+                callbacks=callbacks,
+                checkpoint=checkpoint,
+                resume=resume,
+            )
     except DataError as error:
         raise DataError(f"{training.source}: {error}") from error
     except KeyboardInterrupt as interrupt:

@@ -10,7 +10,7 @@ from ..images.reading import named
 from .file_progress import file_progress
 from .labelled import HeldOut
 from .output import Output, amount
-from .sources import assumed, draw, hold_out, picture_form, read_data, read_test_data, same_photos
+from .sources import alike_classes, assumed, draw, hold_out, picture_form, read_data, read_test_data, same_photos
 
 __all__ = ["BATCH_OF_MANY", "photos_of", "usual_batch"]
 
@@ -21,8 +21,8 @@ BATCH_OF_MANY = 1024
 
 def photos_of(
     data: str | None, test: str | None, holdout: float, seed: int, output: Output, **options: Any
-) -> tuple[Data, HeldOut | None]:
-    """Photos to train on, and photos held out, if there are any.
+) -> tuple[Data, HeldOut | None, list[str]]:
+    """Photos to train on, photos held out if there are any, and what is doubtful about the classes, in lines.
 
     Args:
         data: Where they are; None draws them.
@@ -33,6 +33,7 @@ def photos_of(
         options: As of `load_data`.
     """
     held_out: HeldOut | None = None
+    doubts: list[str] = []
     if data is None:
         more = "" if test else f", and {_DRAWN_HELD_OUT:,} to score on"
         output.say(f"drawing {_DRAWN:,} pictures to train on{more}")
@@ -42,7 +43,8 @@ def photos_of(
         output.say(f"reading {data}")
         with file_progress(output) as progress:
             training = read_data(data, progress=progress, **options)
-        for line in [*assumed(training), *same_photos(training)]:
+        doubts = alike_classes(training)
+        for line in [*assumed(training), *same_photos(training), *doubts]:
             output.say(line)
     if test is not None:
         output.say(f"reading {test}")
@@ -58,7 +60,7 @@ def photos_of(
     skipped = [*training.skipped, *(held_out.photos.skipped if test and held_out else ())]
     if skipped:
         output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(named, skipped[:5]))}")
-    return training, held_out
+    return training, held_out, doubts
 
 
 def usual_batch(training: Data) -> int | None:

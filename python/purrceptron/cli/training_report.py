@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import click
 
 from .. import _core
 from ..assessment.calibration import MOST_TEMPERATURE
@@ -32,6 +35,7 @@ class TrainingReport:
         evaluation: How it does on these.
         model_file: Where it was saved.
         replaced: Whether that was the name of another file.
+        doubts: What is doubtful about the classes, in lines.
     """
 
     def __init__(
@@ -43,8 +47,10 @@ class TrainingReport:
         evaluation: Evaluation | None,
         model_file: str,
         replaced: bool,
+        doubts: Sequence[str] = (),
     ) -> None:
         self.classifier, self.recipe = classifier, recipe
+        self.doubts = list(doubts)
         self.training, self.held_out, self.evaluation = training, held_out, evaluation
         self.model_file, self.bytes, self.replaced = model_file, os.path.getsize(model_file), replaced
         model = classifier.model_
@@ -70,6 +76,7 @@ class TrainingReport:
                 "picture": list(self.training.images.shape[1:]),
                 "skipped": list(map(str, self.training.skipped)),
                 "sha256": summary["data_sha256"],
+                "doubts": self.doubts,
             },
             "held_out": held_out
             and {
@@ -109,6 +116,7 @@ class TrainingReport:
         classifier, history, summary = self.classifier, self.classifier.history_, self.classifier.training_
         names = classifier.class_names_
         rows = [("trained on", describe(self.training))]
+        rows += [("", click.style(doubt, fg="yellow")) for doubt in self.doubts]
         if self.held_out is not None:
             rows.append(("scored on" if self.held_out.trained_on else "held out", describe(self.held_out.photos)))
             rows += [("", remark) for remark in self.held_out.remarks]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 _Pairs: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 
-__all__ = ["difference_hashes", "equal_pictures", "near_copies", "near_duplicates"]
+__all__ = ["difference_hashes", "equal_pictures", "near_copies", "near_duplicates", "shared_photos"]
 
 # Two photos are near-duplicates if at most so many bits of their hashes differ, and their thumbnails correlate at least
 # so much. Of the 209 cat photos of the series no two do (the closest pair correlates by 0.92), mirrored or not; of
@@ -90,6 +91,39 @@ def equal_pictures(images: NDArray[Any], *, mirrored: bool = False) -> NDArray[n
     first: dict[bytes, int] = {}
     digests = _digests(images, mirrored)
     return np.array([first.setdefault(digest, index) for index, digest in enumerate(digests)], dtype=np.int64)
+
+
+def shared_photos(images: NDArray[Any], labels: NDArray[np.int64], *, near: bool) -> Counter[tuple[int, int]]:
+    """How many photos of a class another class has, too: the count of each `(class, other)`; mirrored ones are others.
+
+    Args:
+        images: `(samples, height, width, channels)` of 0..255, or rows of numbers.
+        labels: Class of each, `(samples,)`.
+        near: Whether near-duplicates count, or equal pixels alone. Chains of them do not.
+
+    Example:
+        >>> picture = np.arange(64 * 64 * 3).reshape(1, 64, 64, 3) // 64 % 256
+        >>> pictures = np.concatenate([picture, 255 - picture, picture // 2])
+        >>> dict(shared_photos(pictures, np.array([0, 0, 1]), near=True))
+        {(0, 1): 1, (1, 0): 1}
+    """
+    first = equal_pictures(images)
+    classes: dict[int, set[int]] = {}
+    for picture, label in zip(first.tolist(), labels.tolist(), strict=True):
+        classes.setdefault(picture, set()).add(label)
+    around = {picture: set(here) for picture, here in classes.items()}
+    if near and images.ndim == 4:
+        alone = np.unique(first)
+        for one, other in _similar(*_thumbnails(images, alone), len(alone), len(alone)):
+            pair = int(alone[one]), int(alone[other])
+            for picture, neighbour in (pair, pair[::-1]):
+                around[picture] |= classes[neighbour]
+    return Counter(
+        (label, other)
+        for picture, label in zip(first.tolist(), labels.tolist(), strict=True)
+        for other in around[picture]
+        if other != label
+    )
 
 
 def _digests(images: NDArray[Any], mirrored: bool) -> Iterator[bytes]:
