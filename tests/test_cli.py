@@ -575,11 +575,37 @@ def test_a_network_that_is_no_photo_classifier_is_shown_but_not_asked() -> None:
 
 def test_what_a_file_says_steers_no_terminal() -> None:
     cats = purr.CatClassifier((2,), epochs=1, positive_class="cat\x1b[2J\x1b]0;owned\x07\u202e")
-    cats.fit(np.zeros((2, 64, 64, 3), "uint8"), [0, 1]).save("steers.safetensors")
+    cats.fit(np.stack([np.zeros((64, 64, 3), "uint8"), np.ones((64, 64, 3), "uint8")]), [0, 1]).save(
+        "steers.safetensors"
+    )
     shown = run("show", "steers.safetensors").stdout
     assert "cat\\x1b[2J" in shown
     assert not set(shown) & set("\x1b\x07\u202e")
     assert r"\x1b[2J" in refused("show", "\x1b[2J.safetensors")
+
+
+def test_no_name_begins_another_line(model: Path, pictures: Path) -> None:
+    photo = Path("a\nblack.png  cat  100.0 %.png")
+    folder = Path("two\nlines")
+    try:
+        shutil.copy(next(pictures.glob("cat/*.png")), photo)
+        for number, name in enumerate(("cat", "not\ncat")):
+            (folder / name).mkdir(parents=True)
+            for one in sorted(pictures.glob("*/*.png"))[number::2]:
+                shutil.copy(one, folder / name)
+    except OSError:
+        pytest.skip("this system has no such names")
+    (answer,) = run("predict", model, photo).stdout.splitlines()
+    assert answer.startswith("a\\nblack.png  cat  100.0 %.png  ")
+    assert json.loads(run("predict", model, photo, "--json").stdout)["answers"][0]["photo"] == str(photo)
+    train, evaluate = ("train", folder, *FAST), ("evaluate", "cats.safetensors", folder)
+    for arguments in (train, evaluate, ("show", "cats.safetensors"), ("doctor", folder)):
+        done = run(*arguments)
+        lines = done.stdout.splitlines() + done.stderr.splitlines()
+        assert not [line for line in lines if line.startswith(("cat", "lines"))], lines
+    table = run(*evaluate).stdout.splitlines()
+    head = next(place for place, line in enumerate(table) if "taken for" in line)
+    assert len({len(line) for line in table[head : head + 3]}) == 1
 
 
 def test_an_output_that_cannot_be_written_is_found_before_training(pictures: Path) -> None:

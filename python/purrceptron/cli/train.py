@@ -207,7 +207,7 @@ def train(
     output.say("")
     report = TrainingReport(classifier, chosen, training, held_out, evaluation, model_file, replaced, doubts)
     output.result(report.to_dict(), report.lines())
-    output.say("\n".join(next_steps(model_file, data, classifier.class_names_[-1], seed)))
+    output.say(*next_steps(model_file, data, classifier.class_names_[-1], seed))
 
 
 def _checkpoint(
