@@ -285,6 +285,20 @@ def test_ten_thousand_junk_files_are_counted_and_not_listed(folder: Path) -> Non
     assert len(done.stderr) < 3000
 
 
+def test_files_left_out_are_counted_by_preview_doctor_and_report(folder: Path) -> None:
+    run("train", folder, *FAST)
+    for number in range(7):
+        (folder / "cat" / f"junk{number}.tmp").write_bytes(b"junk")
+    junk = [str(folder / "cat" / f"junk{number}.tmp") for number in range(7)]
+    said = f"left out 7 files that cannot be read: {', '.join(junk[:5])}"
+    report = ("report", "cats.safetensors", folder)
+    for arguments in (("data", "preview", folder), ("doctor", folder), report):
+        assert said in run(*arguments, "--skip-bad").stderr.splitlines()
+    assert json.loads(run("data", "preview", folder, "--skip-bad", "--json").stdout)["skipped"] == junk
+    assert json.loads(run("doctor", folder, "--skip-bad", "--json").stdout)["skipped_files"] == junk
+    assert "left out 14 files" in run("doctor", folder, "--test", folder, "--skip-bad").stderr
+
+
 def test_links_that_loop_are_named_and_left_out(folder: Path) -> None:
     loops = [folder / "cat" / "itself.png", folder / "cat" / "parent", folder / "cat" / "there.png"]
     try:

@@ -15,7 +15,7 @@ from ..datasets import Data
 from ..errors import DataError
 from .options import augment_option, seed_option, skip_bad_option
 from .output import Output, amount, output_options
-from .sources import draw, read_data
+from .sources import draw, read_data, skipped_files
 from .whole_files import check_output, write_whole
 
 __all__ = ["preview"]
@@ -76,6 +76,7 @@ def preview(
         raise click.UsageError(f"--output {sheet_file}: what is written is a PNG; name a file that ends in .png.", ctx)
     check_output(sheet_file, "a contact sheet", [data])
     source = read_data(data, skip_bad=skip_bad) if data else draw(max(photos, 2), seed)
+    output.say(*skipped_files(source))
     images = _chosen(source, photos, seed)
     if augmentation:
         columns = [
@@ -93,6 +94,7 @@ def preview(
         "photos": len(images),
         "columns": len(columns),
         "augmentation": [one.to_dict() for one in augmentation],
+        "skipped": list(map(str, source.skipped)),
     }
     done = f"{amount(len(images), 'photo')}, each {len(columns)} times{': ' if names else ''}{', '.join(names)}"
     output.result({"file": sheet_file, **described}, [f"{sheet_file}: {done}"])

@@ -12,7 +12,7 @@ from .labelled import LabelledPhotos
 from .options import skip_bad_option, trust_options
 from .output import Output, amount, facts, output_options, percent
 from .predict import load_classifier
-from .sources import counts, describe, indices_of, read_data, read_test_data
+from .sources import counts, describe, indices_of, read_data, read_test_data, skipped_files
 from .trust import check_two_classes, coverage_fields
 from .whole_files import check_output, write_whole
 
@@ -78,14 +78,13 @@ def report(
     output.say(f"reading {data}")
     form = {"image_size": classifier.image_size, "color": classifier.color, "fit": classifier.image_fit}
     photos = read_test_data(data, **form, skip_bad=skip_bad)
-    if photos.skipped:
-        output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
     labelled = LabelledPhotos.of(classifier, photos)
     learnt = None
     if training is not None:
         output.say(f"reading {training}")
         known_photos = read_data(training, **form, skip_bad=skip_bad)
         learnt = known_photos.images, indices_of(known_photos, classifier.class_names_)
+    output.say(*skipped_files(photos, *([known_photos] if training is not None else ())))
     seen, scored = labelled.trained_on, labelled.scored
     left_out = len(scored) - int(scored.sum())
     output.say(f"looking at {amount(int(scored.sum()), 'photo')}")

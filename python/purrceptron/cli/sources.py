@@ -31,13 +31,14 @@ __all__ = [
     "read_data",
     "read_test_data",
     "same_photos",
+    "skipped_files",
     "split",
 ]
 
 # Training seeds are below it, so the held-out pictures of one training are never those that another learns from.
 HELD_OUT_SEED = 2**64
 # Photos that a message names.
-_MOST_SHOWN = 3
+_MOST_SHOWN, _MOST_SKIPPED_SHOWN = 3, 5
 
 
 def draw(count: int, seed: int, *, held_out: bool = False) -> Data:
@@ -59,6 +60,15 @@ def read_test_data(path: str, **options: Any) -> Data:
 def assumed(data: Data) -> list[str]:
     """What was taken for granted in reading, in lines."""
     return [f"{data.source}: {data.assumed}"] if data.assumed else []
+
+
+def skipped_files(*sets: Data) -> list[str]:
+    """What there is to say about files that were skipped, in lines."""
+    skipped = [file for data in sets for file in data.skipped]
+    if not skipped:
+        return []
+    names = ", ".join(map(named, skipped[:_MOST_SKIPPED_SHOWN]))
+    return [f"left out {amount(len(skipped), 'file')} that cannot be read: {names}"]
 
 
 def picture_form(data: Data) -> tuple[int, Color]:

@@ -6,11 +6,20 @@ from typing import Any
 
 from ..datasets import Data
 from ..images.mapping import mapping_of
-from ..images.reading import named
 from .file_progress import file_progress
 from .labelled import HeldOut
-from .output import Output, amount
-from .sources import alike_classes, assumed, draw, hold_out, picture_form, read_data, read_test_data, same_photos
+from .output import Output
+from .sources import (
+    alike_classes,
+    assumed,
+    draw,
+    hold_out,
+    picture_form,
+    read_data,
+    read_test_data,
+    same_photos,
+    skipped_files,
+)
 
 __all__ = ["BATCH_OF_MANY", "photos_of", "usual_batch"]
 
@@ -44,8 +53,7 @@ def photos_of(
         with file_progress(output) as progress:
             training = read_data(data, progress=progress, **options)
         doubts = alike_classes(training)
-        for line in [*assumed(training), *same_photos(training), *doubts]:
-            output.say(line)
+        output.say(*assumed(training), *same_photos(training), *doubts)
     if test is not None:
         output.say(f"reading {test}")
         image_size, color = picture_form(training)
@@ -55,11 +63,8 @@ def photos_of(
     elif data is not None:
         training, apart, remarks = hold_out(training, holdout, seed)
         held_out = None if apart is None else HeldOut(apart)
-        for line in remarks:
-            output.say(line)
-    skipped = [*training.skipped, *(held_out.photos.skipped if test and held_out else ())]
-    if skipped:
-        output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(named, skipped[:5]))}")
+        output.say(*remarks)
+    output.say(*skipped_files(training, *([held_out.photos] if test and held_out else ())))
     return training, held_out, doubts
 
 
