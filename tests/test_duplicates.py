@@ -11,7 +11,7 @@ from PIL import Image
 import purrceptron.datasets.duplicates as duplicates
 from purrceptron.cli.sources import hold_out, split
 from purrceptron.datasets import Data, make_cats, near_duplicates
-from purrceptron.datasets.duplicates import difference_hashes, equal_pictures
+from purrceptron.datasets.duplicates import difference_hashes, equal_pictures, near_copies
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,8 @@ def trimmed(picture: np.ndarray) -> np.ndarray:
         (lambda picture: np.clip(picture * 1.2 + 5, 0, 255).astype(np.uint8), 0.98),
         (lambda picture: (picture * 0.7).astype(np.uint8), 0.98),
         (trimmed, 0.75),
+        (lambda picture: picture[:, ::-1], 1),
+        (lambda picture: recompressed(picture[:, ::-1]), 0.98),
     ],
 )
 def test_changed_copies_are_found(
@@ -115,7 +117,7 @@ def test_correlation_is_that_of_numpy(pictures: np.ndarray, rows: int, monkeypat
         patch.setattr(duplicates, "_LEAST_CORRELATION", threshold)
         found = [
             pair
-            for first, second in duplicates._all_pairs(thumbnails, *duplicates._moments(thumbnails))
+            for first, second in duplicates._all_pairs(thumbnails, *duplicates._moments(thumbnails), 150)
             for pair in zip(first.tolist(), second.tolist(), strict=True)
         ]
     expected = np.argwhere(np.triu(correlations >= threshold, 1)).tolist()
@@ -174,3 +176,32 @@ def test_what_is_held_out_of_a_set_with_copies_is_said(pictures: np.ndarray) -> 
     assert lines == ["12 photos are near-duplicates, in 6 groups: each is on one side"]
     both = near_duplicates(np.concatenate([training.images, held_out.images]))
     assert not set(both[: len(training)].tolist()) & set(both[len(training) :].tolist())
+
+
+def test_mirror_images_are_on_one_side_of_a_split(pictures: np.ndarray) -> None:
+    images = np.concatenate([pictures[:40], pictures[:40, :, ::-1]])
+    labels = np.tile(np.random.default_rng(0).integers(0, 2, 40), 2)
+    data = Data.from_arrays(images, labels, source="test")
+    groups = np.tile(np.arange(40), 2)
+    for seed in range(3):
+        training, held_out = split(data, 0.3, seed)
+        assert held_out is not None
+        assert not near_copies(held_out.images, training.images).any()
+    np.testing.assert_array_equal(near_duplicates(images), groups)
+    assert len(np.unique(near_duplicates(images, mirrored=False))) > 75  # but a few are like their mirror images
+
+
+@pytest.mark.parametrize("all_pairs", [True, False])
+def test_copies_of_other_pictures_are_found_whatever_their_size(
+    pictures: np.ndarray, all_pairs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not all_pairs:
+        monkeypatch.setattr(duplicates, "_ALL_PAIRS", 0)
+    small = [np.asarray(Image.fromarray(picture).resize((48, 48), Image.Resampling.BICUBIC)) for picture in pictures]
+    asked = np.stack(small)
+    asked[::2] = asked[::2, :, ::-1]
+    found = near_copies(asked, pictures[:100])
+    assert found[:100].mean() >= 0.98
+    assert not found[100:].any()
+    assert not near_copies(pictures[:2], pictures[:0]).any()
+    assert near_copies(np.array([[1.0, 2], [3, 4]]), np.array([[3.0, 4]])).tolist() == [False, True]

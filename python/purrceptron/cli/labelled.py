@@ -1,4 +1,4 @@
-"""Labelled photos that a model is held against, and which of them count."""
+"""Labelled photos that a model is scored on, and which of them count."""
 
 from __future__ import annotations
 
@@ -9,12 +9,52 @@ from numpy.typing import NDArray
 
 from .._arrays import Array
 from ..datasets import Data
+from ..datasets.duplicates import near_copies
 from ..photos import PhotoClassifier
 from ..photos.pictures import among_hashes, as_pictures, data_hash, photo_hashes
 from .output import amount
-from .sources import indices_of
+from .sources import indices_of, part
 
-__all__ = ["LabelledPhotos"]
+__all__ = ["HeldOut", "LabelledPhotos"]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Photos that a training is scored on.
+
+    Attributes:
+        photos: Those that count.
+        left_out: How many more there were that are trained on, too.
+        trained_on: Whether all of them are, and count for want of others.
+        near: How many of those that count are near-duplicates of photos that are trained on.
+    """
+
+    photos: Data
+    left_out: int = 0
+    trained_on: bool = False
+    near: int = 0
+
+    @classmethod
+    def apart(cls, photos: Data, training: Data) -> HeldOut:
+        """Photos of a source of their own, without those that are trained on unless all of them are."""
+        known = np.isin(photo_hashes(photos.images), photo_hashes(training.images))
+        if known.all():
+            return cls(photos, trained_on=True)
+        others = part(photos, ~known) if known.any() else photos
+        return cls(others, int(known.sum()), near=int(near_copies(others.images, training.images).sum()))
+
+    @property
+    def remarks(self) -> list[str]:
+        """What there is to say about what the score is worth, in lines."""
+        if self.trained_on:
+            return ["the photos that it was trained on: the score says nothing about others"]
+        lines = []
+        if self.left_out:
+            lines.append(f"{amount(self.left_out, 'more photo')} it was trained on: left out of the score")
+        if self.near:
+            what = "is nearly a photo" if self.near == 1 else "are nearly photos"
+            lines.append(f"{self.near:,} of them {what} that it was trained on: the score may be too high")
+        return lines
 
 
 @dataclass(frozen=True)

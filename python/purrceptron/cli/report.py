@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from ..errors import DataError
 from .labelled import LabelledPhotos
 from .options import skip_bad_option, trust_options
 from .output import Output, amount, facts, output_options, percent
 from .predict import load_classifier
-from .sources import counts, describe, indices_of, read_data, read_test_data
+from .sources import counts, describe, indices_of, read_data, read_test_data, skipped_files
 from .trust import check_two_classes, coverage_fields
-from .whole_files import write_whole
+from .whole_files import check_output, write_whole
 
 if TYPE_CHECKING:
     from ..report import Findings
@@ -73,20 +72,19 @@ def report(
     """
     from ..report import Findings, render
 
-    _check_writable(page)
+    check_output(page, "a page", [model, data, training])
     classifier = load_classifier(model)
     check_two_classes(model, classifier, line)
     output.say(f"reading {data}")
     form = {"image_size": classifier.image_size, "color": classifier.color, "fit": classifier.image_fit}
     photos = read_test_data(data, **form, skip_bad=skip_bad)
-    if photos.skipped:
-        output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
     labelled = LabelledPhotos.of(classifier, photos)
     learnt = None
     if training is not None:
         output.say(f"reading {training}")
         known_photos = read_data(training, **form, skip_bad=skip_bad)
         learnt = known_photos.images, indices_of(known_photos, classifier.class_names_)
+    output.say(*skipped_files(photos, *([known_photos] if training is not None else ())))
     scored = labelled.scored
     output.say(f"looking at {amount(int(scored.sum()), 'photo')}")
     findings = Findings.gather(
@@ -141,14 +139,3 @@ def _decisions(findings: Findings) -> dict[str, Any]:
         names = findings.classifier.class_names_
         fields["open_answers"] = coverage_fields(findings.open_answers, names, findings.abstain)
     return fields
-
-
-def _check_writable(page: str) -> None:
-    """Find out before the work whether the page can be written."""
-    path = Path(page)
-    if path.is_dir():
-        raise IsADirectoryError(None, None, page)
-    if path.exists() and not path.is_file():
-        raise DataError(f"{page}: a device or a pipe cannot become a page; name a regular file")
-    if not path.parent.is_dir():
-        raise DataError(f"{page}: there is no folder {str(path.parent)!r} to write in")

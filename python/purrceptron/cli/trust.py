@@ -8,6 +8,7 @@ import click
 
 from ..assessment import Assessment, Comparison, Coverage, Interval, JudgedThreshold
 from ..errors import DataError
+from ..images.reading import named
 from ..photos import Calibration, PhotoClassifier
 from .output import amount
 
@@ -59,7 +60,7 @@ def calibration_rows(found: Assessment, calibration: Calibration | None) -> Rows
 def class_rows(found: Assessment) -> list[str]:
     """The table of recall and precision."""
     recall, precision = list(map(shown, found.recall)), list(map(shown, found.precision))
-    names = ["", *found.class_names]
+    names = ["", *map(named, found.class_names)]
     columns = [names, ["recall", *recall], ["precision", *precision]]
     return _table(columns)
 

@@ -22,7 +22,7 @@ from .calibration import calibration_of
 from .classes import Classes, Indices
 from .estimator import Estimator
 from .novelty import FirstLayer, Novelty
-from .pictures import Pictures
+from .pictures import Pictures, warn_of_contradictions
 from .training import TrainingSummary, new_networks, summary, train
 from .views import photo_views
 
@@ -162,6 +162,9 @@ class PhotoClassifier(Answers, Estimator):
             checkpoint: Where the training leaves checkpoints, as in `Sequential.fit`; not for an ensemble.
             resume: Whether to go on from the last checkpoint there.
 
+        Warns:
+            DataWarning: Equal photos have different labels.
+
         Raises:
             DataError: There are no photos, or of one class only; a label is no class; a pixel is no number 0 to 255; a
                 file is no image.
@@ -181,6 +184,7 @@ class PhotoClassifier(Answers, Estimator):
         if len(models) > 1 and checkpoint is not None:
             raise ValueError(f"checkpoint is for one network, but ensemble is {len(models)}")
         pictures = self._pictures(images, targets)
+        warn_of_contradictions(pictures, targets, classes.names)
         if validation_data is not None:
             validation_targets = classes.indices(validation_data[1])
             validation_pictures = self._pictures(validation_data[0], validation_targets, "validation images")
