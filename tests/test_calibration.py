@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -357,8 +358,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, seed, count in (("train.npz", 0, 120), ("new.npz", 1, 60)):
         images, labels = patches(count, seed)
         np.savez(folder / name, x=np.repeat(images, 3, axis=3), y=labels)
+    images, labels = patches(120)
+    np.savez(folder / "large.npz", x=images.repeat(3, axis=3).repeat(4, axis=1).repeat(4, axis=2), y=labels)
     for name, epochs in (("a", 150), ("b", 3)):
         common = ("--holdout", 0, "--network", "4-1", "--learning-rate", 0.1, "--epochs", epochs, "--quiet", "--json")
+        common = (*common, "--folds", 5)
         trained = json.loads(run("train", folder / "train.npz", *common, "--output", folder / name).stdout)
         assert trained["calibration"]["folds"] == 5
     return folder
@@ -490,3 +494,53 @@ def test_folds_of_a_training_are_asked_for_or_left_out(files: Path) -> None:
     assert json.loads(run(*common, "--folds", 0, "--json").stdout)["calibration"] is None
     assert json.loads(run(*common, "--folds", 3, "--json").stdout)["calibration"]["folds"] == 3
     assert CliRunner().invoke(command, [*map(str, common), "--folds", "1"]).exit_code == 2
+
+
+def test_the_series_procedure_is_not_calibrated_unless_asked_and_best_is(files: Path) -> None:
+    common = ("train", files / "large.npz", "--quiet", "--json", "--output", files / "d")
+    for series in (("--epochs", 2), ("--network", "4-1", "--epochs", 2), ("--recipe", "series", "--epochs", 2)):
+        assert json.loads(run(*common, *series).stdout)["calibration"] is None
+    report = json.loads(run(*common).stdout)
+    assert report["calibration"]["folds"] == 5
+    assert 0 < report["calibration_seconds"] < report["seconds"]
+
+
+def test_features_and_folds_are_counted_while_they_are_worked_on(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for pause in ("_SECONDS_BEFORE", "_SECONDS_BETWEEN_LINES"):
+        monkeypatch.setattr(f"purrceptron.cli.file_progress.{pause}", 0)
+    result = run("train", files / "large.npz", "--output", files / "d")
+    assert "computing features  96/192 pictures" in result.stderr
+    assert [line for line in result.stderr.splitlines() if line.startswith("calibrating  ")] == [
+        f"calibrating  {fold}/5 folds" for fold in (1, 2, 3, 4)
+    ]
+    assert "s of it the calibration" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("purrceptron.photos.classifier.Novelty.learn", "was saved, without a calibration"),
+        ("purrceptron.photos.calibration.near_duplicates", "was saved, without a calibration"),
+        ("purrceptron.PhotoClassifier.predict_proba", "was saved, but not scored"),
+    ],
+)
+def test_a_stop_after_the_training_leaves_the_model(
+    where: str, told: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = pkgutil.resolve_name(where)
+    stops = [KeyboardInterrupt()]
+
+    def stopped_once(*arguments: Any, **options: Any) -> Any:
+        if stops:
+            raise stops.pop()
+        return work(*arguments, **options)
+
+    monkeypatch.setattr(where, stopped_once)
+    model = tmp_path / "cats.safetensors"
+    result = CliRunner().invoke(command, ["train", str(files / "large.npz"), "--quiet", "--output", str(model)])
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == f"purr: interrupted; {model} {told}"
+    monkeypatch.undo()
+    with np.load(files / "large.npz") as data:
+        loaded: Any = purr.load(model)
+        assert loaded.predict(data["x"]).shape == (120,)

@@ -1,15 +1,24 @@
 """Reading photo files: what each kind of file becomes, and what each kind of damage says."""
 
+import struct
+import threading
+import time
+import warnings
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from purrceptron import images
 from purrceptron.errors import DataError
+from purrceptron.images import bounds
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
@@ -146,6 +155,49 @@ def test_sixteen_bit_grey_is_scaled_not_cut(tmp_path: Path, suffix: str) -> None
     np.testing.assert_array_equal(loaded[..., 0], np.rint(levels / 257))
 
 
+@pytest.mark.parametrize("color", ["grey", "rgb"])
+def test_sixteen_bit_png_has_the_transparency_of_its_eight_bit_twin(tmp_path: Path, color: Any) -> None:
+    levels = noise(64, 64)
+    if color == "grey":
+        levels = levels[..., 0]
+    levels[:9] = see_through = levels[20, 20]
+    for name, bits in (("8.png", 8), ("16.png", 16)):
+        scale = 257 if bits == 16 else 1
+        trns = np.atleast_1d(see_through).astype(">u2") * scale
+        (tmp_path / name).write_bytes(png(levels.astype(int) * scale, bits, trns.astype(">u2").tobytes()))
+    eight, sixteen = (images.load_image(tmp_path / name, color=color) for name in ("8.png", "16.png"))
+    np.testing.assert_array_equal(sixteen, eight)
+    assert (sixteen[:9] == 255).all()
+
+
+def png(levels: NDArray[Any], bits: int, trns: bytes) -> bytes:
+    """A file of so many bits a channel, which Pillow does not write in colour."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width = levels.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, bits, 2 if levels.ndim == 3 else 0, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(f">u{bits // 8}").tobytes() for row in levels)
+    chunks = ((b"IHDR", header), (b"tRNS", trns), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*content) for content in chunks)
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+def test_sixteen_bit_tiff_whose_white_is_zero_is_no_negative(tmp_path: Path, compression: str) -> None:
+    levels = noise(64, 64)[..., 0].astype(np.uint16)
+    for name, scale in (("8.tiff", 1), ("16.tiff", 257)):
+        picture = Image.fromarray((levels * scale).astype(np.uint16 if scale > 1 else np.uint8))
+        picture.save(tmp_path / name, compression=compression)
+        raw = bytearray((tmp_path / name).read_bytes())
+        tag = raw.index(struct.pack("<HHI", 0x0106, 3, 1))
+        raw[tag + 8] = 0  # Pillow writes 1
+        (tmp_path / name).write_bytes(raw)
+    eight, sixteen = (images.load_image(tmp_path / name, color="grey") for name in ("8.tiff", "16.tiff"))
+    np.testing.assert_array_equal(sixteen, eight)
+    np.testing.assert_array_equal(sixteen[..., 0], 255 - levels)
+
+
 def test_float_pixels_are_refused_with_the_reason(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "a.tiff")
     with pytest.raises(DataError, match=r"a\.tiff.*floats"):
@@ -209,6 +261,66 @@ def test_truncated_image_is_named(tmp_path: Path, suffix: str) -> None:
         images.load_image(tmp_path / f"a.{suffix}")
 
 
+def test_too_many_pixels_are_refused_by_name_but_a_jpeg_is_decoded_at_a_part_of_its_size(tmp_path: Path) -> None:
+    for name in ("huge.png", "huge.jpg"):
+        Image.new("L", (13_000, 13_000)).save(tmp_path / name)
+    refused = (
+        r"huge\.png: .*13,000 x 13,000 pixels.* 67,108,864 that are decoded at a time; scale it down first, or save"
+    )
+    with pytest.raises(DataError, match=refused):
+        images.load_image(tmp_path / "huge.png")
+    assert images.load_image(tmp_path / "huge.jpg").max() == 0
+
+
+def test_threads_wait_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MOST_PIXELS", 100)
+    most, lock = [0, 0], threading.Lock()
+
+    def decode(side: int) -> None:
+        with bounds.room_for(side, side):
+            with lock:
+                most[0] += side * side
+                most[1] = max(most)
+            time.sleep(0.001)
+            with lock:
+                most[0] -= side * side
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(decode, [9, 5, 7, 3, 10, 6, 5, 4] * 5))
+    assert most[0] == 0
+    assert 64 <= most[1] <= 100
+
+
+def test_decoders_say_nothing_of_their_own_and_leave_the_filters_as_they_were(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = []
+    for seed in range(40):
+        path = tmp_path / f"{seed}.tiff"
+        Image.fromarray(noise(40, 40) // 8).save(path, compression="tiff_lzw")
+        content, generator = bytearray(path.read_bytes()), np.random.default_rng(seed)
+        for place in generator.integers(8, len(content), 6):
+            content[place] = generator.integers(0, 256)
+        path.write_bytes(content)
+        files.append(path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+
+        def read(path: Path) -> bool:
+            try:
+                images.load_image(path)
+            except DataError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as pool:
+            assert 0 < sum(pool.map(read, files)) < len(files)
+        assert list(warnings.filters) == before
+    assert not caught
+    assert capfd.readouterr() == ("", "")
+
+
 def test_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("1", (100, 100)).save(tmp_path / "bomb.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
@@ -235,7 +347,6 @@ def test_options_out_of_range_are_named(option: dict[str, object], error: type[E
     suffix=st.sampled_from(["png", "jpg", "gif", "webp", "tiff"]),
     spots=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
 )
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's word on a strange header; what counts is the result
 def test_damaged_bytes_give_a_picture_or_a_data_error(
     tmp_path: Path, suffix: str, spots: list[tuple[float, int]]
 ) -> None:

@@ -7,6 +7,8 @@ import numpy as np
 from ..datasets import Data
 from ..errors import DataError, DivergedError
 from ..photos import PhotoClassifier
+from ..photos.recipes import Recipe
+from .file_progress import work_progress
 from .output import Output
 
 __all__ = ["calibrate", "usual_folds"]
@@ -16,10 +18,13 @@ FOLDS = 5
 FEWEST_OF_CLASS, MOST_PHOTOS = 20, 10_000
 
 
-def usual_folds(training: Data, drawn: bool) -> int:
-    """Folds of the calibration if the caller does not say: none for drawn pictures, few photos, or very many."""
+def usual_folds(training: Data, recipe: Recipe) -> int:
+    """Folds of the calibration if the caller does not say: none of few photos, very many, or by the series' recipe.
+
+    The series' procedure knows no calibration, and takes as long as it ever did.
+    """
     counts = np.bincount(training.labels, minlength=len(training.class_names))
-    return 0 if drawn or counts.min() < FEWEST_OF_CLASS or len(training) > MOST_PHOTOS else FOLDS
+    return 0 if recipe == "series" or counts.min() < FEWEST_OF_CLASS or len(training) > MOST_PHOTOS else FOLDS
 
 
 def calibrate(
@@ -34,12 +39,13 @@ def calibrate(
     """
     output.say(f"calibrating: {folds} trainings, each without a part of the photos")
     try:
-        classifier.calibrate(training.images, training.labels, folds=folds)
+        with work_progress(output, "calibrating", "fold") as progress:
+            classifier.calibrate(training.images, training.labels, folds=folds, progress=progress)
     except (DataError, DivergedError) as error:
         if asked_for:
             raise
         output.say(f"not calibrated: {error}")
         return
     except KeyboardInterrupt as interrupt:
-        raise type(interrupt)(f"{model_file} was saved without a calibration") from None
+        raise type(interrupt)(f"{model_file} was saved, without a calibration") from None
     classifier.save(model_file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..photos import CatClassifier, PhotoClassifier
 from ..photos.pictures import as_pictures
 from ..photos.recipes import Recipe
 from .calibrating import FEWEST_OF_CLASS, FOLDS, MOST_PHOTOS, calibrate, usual_folds
+from .file_progress import work_progress
 from .options import USUAL, skip_bad_option
 from .output import Output, amount, output_options
 from .recipes import choose_recipe
@@ -29,7 +31,7 @@ from .score import Evaluation
 from .sources import indices_of, picture_form
 from .training_data import photos_of, usual_batch
 from .training_options import training_options
-from .training_report import TrainingReport, next_steps
+from .training_report import Seconds, TrainingReport, next_steps
 from .whole_files import check_output
 
 __all__ = ["train"]
@@ -93,7 +95,8 @@ Examples:
     type=click.IntRange(0),
     metavar="N",
     help="Calibrate the probabilities by so many more trainings, each without a part of the photos; 0 does not.  "
-    f"[default: {FOLDS} for photos, {FEWEST_OF_CLASS} of each class at least and {MOST_PHOTOS:,} in all at most]",
+    f"[default: {FOLDS} with --recipe best, of {FEWEST_OF_CLASS} photos of each class at least and {MOST_PHOTOS:,} in "
+    "all at most; else 0]",
 )
 @click.option("--force-data", is_flag=True, help="Resume on other photos than those of the checkpoint, too.")
 @click.option(
@@ -195,19 +198,22 @@ def train(
     if classifier.features != "pixels":
         output.say(f"describing {amount(len(training), 'photo')} by {classifier.features}")
     callbacks = [] if output.quiet else [ProgressBar()]
-    _learn(classifier, training, watched, callbacks, checkpoint, resume)
-    replaced = Path(model_file).exists()
+    replaced, begin = Path(model_file).exists(), time.monotonic()
+    _learn(classifier, training, watched, callbacks, checkpoint, resume, model_file, output)
     classifier.save(model_file)
-    parts = usual_folds(training, drawn=data is None) if folds is None else folds
+    parts = usual_folds(training, chosen.name) if folds is None else folds
+    calibration_begin = time.monotonic()
     if parts:
         calibrate(classifier, training, parts, model_file, folds is not None, output)
+    end = time.monotonic()
 
     evaluation = None
     if held_out is not None:
-        predicted = classifier.predict_proba(held_out_pictures).argmax(axis=1)
+        predicted = _answers(classifier, held_out_pictures, model_file)
         evaluation = Evaluation(classifier.class_names_, held_out_labels, predicted, classifier.training_["photos"])
     output.say("")
-    report = TrainingReport(classifier, chosen, training, held_out, evaluation, model_file, replaced, doubts)
+    seconds = Seconds(calibration_begin - begin, end - calibration_begin)
+    report = TrainingReport(classifier, chosen, training, held_out, evaluation, model_file, replaced, seconds, doubts)
     output.result(report.to_dict(), report.lines())
     output.say(*next_steps(model_file, data, classifier.class_names_[-1], seed))
 
@@ -233,9 +239,12 @@ def _learn(
     callbacks: Sequence[Callback],
     checkpoint: Checkpoint | None,
     resume: bool,
+    model_file: str,
+    output: Output,
 ) -> None:
+    """Train. A stop that comes when the training is whole leaves a model file."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), work_progress(output, "computing features", "picture") as progress:
             warnings.simplefilter("ignore", DataWarning)  # the photos are named already
             classifier.fit(
                 training.images,
@@ -245,10 +254,22 @@ def _learn(
                 callbacks=callbacks,
                 checkpoint=checkpoint,
                 resume=resume,
+                progress=progress,
             )
     except DataError as error:
         raise DataError(f"{training.source}: {error}") from error
     except KeyboardInterrupt as interrupt:
+        if hasattr(classifier, "history_"):
+            classifier.save(model_file)
+            raise type(interrupt)(f"{model_file} was saved, without a calibration") from None
         kept = [f"{note}; --resume goes on from it" for note in getattr(interrupt, "__notes__", ())[-1:]]
         saved = "".join(kept) or "nothing was saved"
         raise type(interrupt)(saved) from None
+
+
+def _answers(classifier: PhotoClassifier, pictures: Array, model_file: str) -> Array:
+    try:
+        probabilities = classifier.predict_proba(pictures)
+    except KeyboardInterrupt as interrupt:
+        raise type(interrupt)(f"{model_file} was saved, but not scored") from None
+    return np.asarray(probabilities.argmax(axis=1))

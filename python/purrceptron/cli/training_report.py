@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,20 @@ from .recipes import ChosenRecipe
 from .score import Evaluation, Score
 from .sources import counts, describe
 
-__all__ = ["TrainingReport", "next_steps"]
+__all__ = ["Seconds", "TrainingReport", "next_steps"]
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """What a training took, with its features and what is noted of it, and what its calibration took."""
+
+    training: float
+    calibration: float
+
+    @property
+    def whole(self) -> float:
+        """Both."""
+        return self.training + self.calibration
 
 
 class TrainingReport:
@@ -35,6 +49,7 @@ class TrainingReport:
         evaluation: How it does on these.
         model_file: Where it was saved.
         replaced: Whether that was the name of another file.
+        seconds: How long it took.
         doubts: What is doubtful about the classes, in lines.
     """
 
@@ -47,10 +62,12 @@ class TrainingReport:
         evaluation: Evaluation | None,
         model_file: str,
         replaced: bool,
+        seconds: Seconds,
         doubts: Sequence[str] = (),
     ) -> None:
         self.classifier, self.recipe = classifier, recipe
         self.doubts = list(doubts)
+        self.seconds = seconds
         self.training, self.held_out, self.evaluation = training, held_out, evaluation
         self.model_file, self.bytes, self.replaced = model_file, os.path.getsize(model_file), replaced
         model = classifier.model_
@@ -100,7 +117,8 @@ class TrainingReport:
             "solver": history.solver,
             "solver_reason": history.solver_reason,
             "threads": self.threads,
-            "seconds": history.seconds,
+            "seconds": self.seconds.whole,
+            "calibration_seconds": self.seconds.calibration,
             "cost": {"first": summary["first_cost"], "last": summary["last_cost"]},
             "training_accuracy": self.on_training.to_dict(),
             "held_out_score": self.evaluation and self.evaluation.to_dict(),
@@ -123,12 +141,15 @@ class TrainingReport:
         if len(names) == 2 and names[-1] != "cat":
             rows.append(("positive", f"{names[-1]!r} (--positive-class says otherwise)"))
         rate = f"{classifier.optimizer} at {classifier.learning_rate:g}"
+        time = f"{self.seconds.whole:.1f} s on {amount(self.threads, 'thread')}"
+        if classifier.calibration_ is not None:
+            time += f", {self.seconds.calibration:.1f} s of it the calibration"
         rows += [
             ("recipe", f"{self.recipe.name}: {self.recipe.reason}"),
             ("network", f"{self.network}, {self.weights:,} weights, seed {classifier.seed}"),
             ("training", f"{summary['epochs']:,} epochs of {rate}, {self.batch}"),
             ("solver", f"{history.solver}: {history.solver_reason}"),
-            ("time", f"{history.seconds:.1f} s on {amount(self.threads, 'thread')}"),
+            ("time", time),
             ("cost", f"{summary['first_cost']:.4f} at the start, {summary['last_cost']:.4f} at the end"),
             ("", ""),
             ("accuracy", f"{self.on_training} of the {amount(self.on_training.n, 'photo')} trained on"),

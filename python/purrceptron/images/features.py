@@ -7,6 +7,7 @@ has the same features bit for bit on every machine.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -25,7 +26,7 @@ _FINEST = 16  # steps of a gradient's length in 1/16 of a grey level: whole numb
 _CLIP = 0.2
 # Colours decide and shapes help: a block's histogram has length 1, as the whole colour histogram has.
 _GRADIENT_SCALE = 0.1
-_CHUNK = 128
+_CHUNK = 8
 # 2^20 cos, 2^20 sin of 0, 20, ..., 160 degrees.
 _DIRECTIONS = (
     (1_048_576, 0),
@@ -38,7 +39,12 @@ _DIRECTIONS = (
     (-803_256, 674_012),
     (-985_339, 358_634),
 )
+_SPAN = 2 * 255 + 1
 _COLORS = _LEVELS**3
+# Of each byte the colour level below it, and 255 times its nearness to this level and to the next.
+_LOW = np.minimum(np.arange(256) * (_LEVELS - 1) // 255, _LEVELS - 2)
+_ABOVE = np.arange(256) * (_LEVELS - 1.0) - 255 * _LOW
+_SHARES = (255 - _ABOVE, _ABOVE)
 _GRADIENTS = (_CELLS - _BLOCK + 1) ** 2 * _BLOCK**2 * _ORIENTATIONS
 
 
@@ -97,17 +103,17 @@ def color_histogram(pictures: Array) -> NDArray[np.float32]:
         [0.0, 0.0, 1.0]
     """
     photos, height, width, channels = pictures.shape
-    steps = _bytes(pictures).reshape(photos, height * width, channels).astype(np.int64) * (_LEVELS - 1)
-    steps = np.broadcast_to(steps, (photos, height * width, 3))
-    low = np.minimum(steps // 255, _LEVELS - 2)
-    above = steps - 255 * low
-    first = np.arange(photos)[:, None] * _COLORS
+    levels = [_bytes(pictures)[..., channel % channels].ravel() for channel in range(3)]
+    red, green, blue = (_LOW[level] for level in levels)
+    lowest = (red * _LEVELS + green) * _LEVELS + blue + np.repeat(np.arange(photos) * _COLORS, height * width)
+    reds, greens, blues = ([_SHARES[side][level] for side in (0, 1)] for level in levels)
     counts = np.zeros(photos * _COLORS)
-    for corner in np.ndindex(2, 2, 2):
-        level, share = low + corner, np.where(corner, above, 255 - above)
-        color = (level[..., 0] * _LEVELS + level[..., 1]) * _LEVELS + level[..., 2] + first
-        weight = share[..., 0] * share[..., 1] * share[..., 2]
-        counts += np.bincount(color.ravel(), weight.ravel(), photos * _COLORS)  # whole numbers below 2^53
+    for i, j in np.ndindex(2, 2):
+        both = reds[i] * greens[j]
+        for k in (0, 1):
+            corner = (i * _LEVELS + j) * _LEVELS + k
+            held = np.bincount(lowest, both * blues[k])  # whole numbers below 2^53
+            counts[corner : corner + len(held)] += held
     shares = counts.reshape(photos, _COLORS) / (255.0**3 * height * width)
     roots: NDArray[np.float32] = np.sqrt(shares).astype(np.float32)
     return roots
@@ -124,19 +130,32 @@ def gradient_histogram(pictures: Array) -> NDArray[np.float32]:
         pictures: `(photos, height, width, channels)` whole numbers 0 to 255, of 8 x 8 pixels or more.
     """
     photos, height, width, _ = pictures.shape
-    values = _bytes(pictures).astype(np.int64)
-    across, down = np.zeros_like(values), np.zeros_like(values)
-    across[:, :, 1:-1] = values[:, :, 2:] - values[:, :, :-2]
-    down[:, 1:-1] = values[:, 2:] - values[:, :-2]
-    strongest = np.argmax(across**2 + down**2, axis=-1)[..., None]
-    across, down = (np.take_along_axis(of, strongest, -1)[..., 0] for of in (across, down))
-    length = np.floor(_FINEST * np.sqrt((across**2 + down**2).astype(np.float64)))
-    orientation = np.argmax([np.abs(cos * across + sin * down) for cos, sin in _DIRECTIONS], axis=0)
+    values = np.moveaxis(_bytes(pictures), -1, 0).astype(np.int16, order="C")
+    across, down = np.zeros(values.shape, np.int32), np.zeros(values.shape, np.int32)
+    np.subtract(values[..., 2:], values[..., :-2], out=across[..., 1:-1])
+    np.subtract(values[:, :, 2:], values[:, :, :-2], out=down[:, :, 1:-1])
+    gradients, squares = across * _SPAN + down, across * across + down * down
+    gradient, longest = gradients[0], squares[0]
+    for other, square in zip(gradients[1:], squares[1:], strict=True):
+        gradient = np.where(square > longest, other, gradient)
+        longest = np.maximum(square, longest)
+    gradient += _SPAN * _SPAN // 2
+    lengths, orientations = _polar()
     row, column = (np.arange(size) * _CELLS // size for size in (height, width))
     cell = (np.arange(photos)[:, None, None] * _CELLS + row[:, None]) * _CELLS + column
     places = photos * _CELLS**2 * _ORIENTATIONS
-    cells = np.bincount((cell * _ORIENTATIONS + orientation).ravel(), length.ravel(), places)
+    place = cell * _ORIENTATIONS + orientations.take(gradient)
+    cells = np.bincount(place.ravel(), lengths.take(gradient).ravel(), places)
     return _blocks(cells.reshape(photos, _CELLS, _CELLS, _ORIENTATIONS), _FINEST * height * width / _CELLS**2)
+
+
+@cache
+def _polar() -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Length and orientation of the gradient at every `across * _SPAN + down`, both from -255 to 255."""
+    across, down = np.divmod(np.arange(_SPAN * _SPAN), _SPAN) - np.array([[255], [255]])
+    length = np.floor(_FINEST * np.sqrt((across**2 + down**2).astype(np.float64)))
+    orientation = np.argmax([np.abs(cos * across + sin * down) for cos, sin in _DIRECTIONS], axis=0)
+    return length, orientation
 
 
 def _blocks(cells: Array, flat: float) -> NDArray[np.float32]:

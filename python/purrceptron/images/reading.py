@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from purrceptron import _core
 from purrceptron.errors import DataError
+from purrceptron.images.bounds import room_for, silent_decoders
 
 if TYPE_CHECKING:
     from PIL import Image
+    from PIL.ImageFile import ImageFile
 
 __all__ = ["Color", "Fit", "PathLike", "load_image", "load_images"]
 
@@ -22,10 +24,11 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 # Only these are tried: Pillow knows some 40 more formats, and one of them (EPS) starts another program.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF")
-_EXIF_ORIENTATION = 0x0112
+_EXIF_ORIENTATION, _PHOTOMETRIC = 0x0112, 0x0106
 # A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size. It never gets below this many times the wanted size,
 # so that the antialiased resize still has what it needs: a 12 megapixel photo takes 9 instead of 98 ms.
 _JPEG_MARGIN = 3
+_STRIP = 256
 
 
 def load_image(path: PathLike, *, image_size: int = 64, color: Color = "rgb", fit: Fit = "cover") -> NDArray[np.uint8]:
@@ -47,8 +50,8 @@ def load_image(path: PathLike, *, image_size: int = 64, color: Color = "rgb", fi
         The picture, `(image_size, image_size, channels)` uint8.
 
     Raises:
-        DataError: The file is no image, is damaged or truncated, or has so many pixels that it may be a
-            decompression bomb. The message names the file.
+        DataError: The file is no image, is damaged or truncated, or has too many pixels, 2^26 or more as they are
+            decoded (a JPEG at a part of its size). The message names the file.
         FileNotFoundError: There is no such file.
         ValueError: An option is out of range.
 
@@ -110,7 +113,8 @@ def load_images(
 def decode(file: IO[bytes], path: PathLike, image_size: int, color: Color, fit: Fit) -> NDArray[np.uint8]:
     """The picture in an open file, as `load_image` gives it; `path` is what messages call it."""
     try:
-        return _read(file, image_size, color, fit)
+        with silent_decoders:
+            return _read(file, image_size, color, fit)
     except Exception as error:
         # Damaged files make Pillow raise OSError, SyntaxError, ValueError, struct.error and more.
         if is_system_error(error):
@@ -170,17 +174,39 @@ def _read(file: IO[bytes], size: int, color: Color, fit: Fit) -> NDArray[np.uint
 
     with Image.open(file, formats=_FORMATS) as opened:
         opened.draft(None, (size * _JPEG_MARGIN, size * _JPEG_MARGIN))
-        opened.load()
-        turn = _turn_of(opened)
-        # Turned before it is scaled: the resize rounds after each direction, so the order would show in the last bit.
-        picture = _to_eight_bits(opened if turn is None else opened.transpose(turn))
-        if picture.has_transparency_data:
-            paper = Image.new("RGBA", picture.size, "white")
-            paper.alpha_composite(picture.convert("RGBA"))
-            picture = paper
-        picture = picture.convert("RGB" if color == "rgb" else "L")
-        picture = _scale(picture, size, fit)
+        with room_for(*opened.size):
+            picture = _scale(_loaded(opened, "RGB" if color == "rgb" else "L"), size, fit)
     return np.array(picture, np.uint8).reshape(size, size, channels_of(color))
+
+
+def _loaded(opened: "ImageFile", mode: str) -> "Image.Image":
+    """The picture upright, on white paper, in `mode`; few copies of it are there at a time."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    two_bytes = any(tile[3] == "RGB;16B" for tile in opened.tile)
+    white_is_zero = isinstance(opened, TiffImageFile) and opened.tag_v2.get(_PHOTOMETRIC) == 0
+    opened.load()
+    if two_bytes and "transparency" in opened.info:  # Pillow keeps the first byte of each channel, but both of this
+        opened.info["transparency"] = tuple(level >> 8 for level in opened.info["transparency"])
+    turn = _turn_of(opened)
+    # Turned before it is scaled: the resize rounds after each direction, so the order would show in the last bit.
+    picture = _to_eight_bits(opened if turn is None else opened.transpose(turn), white_is_zero)
+    if picture.has_transparency_data:
+        return _on_white(picture, mode)
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _on_white(picture: "Image.Image", mode: str) -> "Image.Image":
+    """A picture with transparent parts on white paper; strip by strip, which takes little memory beside it."""
+    from PIL import Image
+
+    width, height = picture.size
+    whole = Image.new(mode, picture.size)
+    for top in range(0, height, _STRIP):
+        strip = picture.crop((0, top, width, min(top + _STRIP, height))).convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        whole.paste(Image.alpha_composite(white, strip).convert(mode), (0, top))
+    return whole
 
 
 def _scale(picture: "Image.Image", size: int, fit: Fit) -> "Image.Image":
@@ -203,18 +229,29 @@ def _centre_square(size: tuple[int, int]) -> tuple[float, float, float, float]:
     return left, top, left + side, top + side
 
 
-def _to_eight_bits(picture: "Image.Image") -> "Image.Image":
-    """Bring a picture of 16-bit grey to 8 bits: 0..65535 becomes 0..255, rounded to nearest."""
+def _to_eight_bits(picture: "Image.Image", white_is_zero: bool) -> "Image.Image":
+    """Bring a picture of 16-bit grey to 8 bits: 0..65535 becomes 0..255, rounded to nearest.
+
+    Pillow leaves it to us to lay its transparent level on white, and to turn a negative.
+    """
     from PIL import Image
 
     if picture.mode == "F":
         raise ValueError("its pixels are floats of unknown range; save it with 8 or 16 bits a channel")
     if not picture.mode.startswith("I"):
         return picture
-    values: NDArray[Any] = np.asarray(picture).astype(np.int64)
+    values: NDArray[Any] = np.asarray(picture)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError("its pixels are outside of 0..65535; save it with 8 or 16 bits a channel")
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    wide = values.astype(np.int32)
+    wide += 128
+    wide //= 257
+    levels = wide.astype(np.uint8)
+    if white_is_zero:
+        levels = 255 - levels
+    if "transparency" in picture.info:
+        levels[values == picture.info["transparency"]] = 255
+    return Image.fromarray(levels)
 
 
 def _turn_of(picture: "Image.Image") -> "Image.Transpose | None":

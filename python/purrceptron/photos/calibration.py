@@ -17,6 +17,7 @@ from ..assessment.conformal import conformal_scores
 from ..datasets.duplicates import near_duplicates
 from ..errors import DataError
 from ..images.cache import cache_folder
+from ..images.decoding import Progress
 from ..images.mapping import take
 from .classes import Indices
 from .pictures import among_hashes, data_hash, pack_hashes, photo_hashes
@@ -110,7 +111,9 @@ class Calibration:
         return cls(temperature, tuple(map(tuple, scores)), folds, hashes)
 
 
-def calibration_of(classifier: PhotoClassifier, pictures: Array, targets: Indices, folds: int | None) -> Calibration:
+def calibration_of(
+    classifier: PhotoClassifier, pictures: Array, targets: Indices, folds: int | None, progress: Progress | None = None
+) -> Calibration:
     """What `PhotoClassifier.calibrate` learns."""
     shares = None if classifier.class_weight is None else classifier.class_shares_
     if folds is not None:
@@ -119,7 +122,7 @@ def calibration_of(classifier: PhotoClassifier, pictures: Array, targets: Indice
             raise DataError(
                 "folds take the photos of the training, but these are others; folds=None calibrates on others"
             )
-        return Calibration.learn(targets, cross_fit(classifier, pictures, targets, folds), folds, shares)
+        return Calibration.learn(targets, cross_fit(classifier, pictures, targets, folds, progress), folds, shares)
     hashes = photo_hashes(pictures)
     known = int(among_hashes(hashes, classifier.training_["photo_hashes"]).sum())
     if known:
@@ -130,7 +133,9 @@ def calibration_of(classifier: PhotoClassifier, pictures: Array, targets: Indice
     return Calibration.learn(targets, classifier._probabilities(pictures), None, shares, pack_hashes(hashes))
 
 
-def cross_fit(classifier: PhotoClassifier, pictures: Array, targets: Indices, folds: int) -> Array:
+def cross_fit(
+    classifier: PhotoClassifier, pictures: Array, targets: Indices, folds: int, progress: Progress | None = None
+) -> Array:
     """Probabilities `(photos, classes)` of each photo from a network that was trained on the other folds.
 
     The settings are those of the classifier, the seed too. Near-duplicates are in one fold: a network that was trained
@@ -151,11 +156,14 @@ def cross_fit(classifier: PhotoClassifier, pictures: Array, targets: Indices, fo
         return take(rows, np.tile(chosen, len(views)), cache_folder()).reshape(len(views), -1, *views.shape[2:])
 
     probabilities = np.empty((len(targets), len(names)))
-    for fold in np.unique(fold_of):
+    parts = np.unique(fold_of)
+    for done, fold in enumerate(parts, 1):
         part = fold_of == fold
         models = new_networks(classifier, len(names))
         train(classifier, models, of_photos(~part), targets[~part])
         probabilities[part] = mean_probabilities(models, of_photos(part), classifier.n_threads)
+        if progress is not None:
+            progress(done, len(parts))
     return probabilities
 
 

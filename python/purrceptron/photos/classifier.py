@@ -12,6 +12,7 @@ from .._arrays import Array, ClassWeight
 from ..augmentation import Augmentation, as_augmentation
 from ..callbacks import Callback
 from ..checkpoints import Checkpoint
+from ..images.decoding import Progress
 from ..images.features import Features, picture_features
 from ..images.reading import Color, Fit, check_image_options
 from ..model import Sequential
@@ -148,6 +149,7 @@ class PhotoClassifier(Answers, Estimator):
         verbose: int = 0,
         checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
         resume: bool = False,
+        progress: Progress | None = None,
     ) -> Self:
         """Train a new network.
 
@@ -161,6 +163,8 @@ class PhotoClassifier(Answers, Estimator):
             verbose: 1 shows a progress bar; an ensemble has none.
             checkpoint: Where the training leaves checkpoints, as in `Sequential.fit`; not for an ensemble.
             resume: Whether to go on from the last checkpoint there.
+            progress: Called with the number of photos and mirror images whose features are known, and of all; not
+                if these are the pixels.
 
         Warns:
             DataWarning: Equal photos have different labels.
@@ -170,7 +174,8 @@ class PhotoClassifier(Answers, Estimator):
                 file is no image.
             ValueError: Shapes or settings do not fit.
             DivergedError: The cost is no longer finite. What was learnt before this call stays.
-            KeyboardInterrupt: The weights of the last epoch are kept; of an ensemble, what was learnt before.
+            KeyboardInterrupt: The weights of the last epoch are kept; of an ensemble, what was learnt before. Once
+                the training is whole, all that was learnt is.
         """
         check_image_options(self.image_size, self.color, self.image_fit)
         if self.features != "pixels" and as_augmentation(self.augmentation):
@@ -189,7 +194,7 @@ class PhotoClassifier(Answers, Estimator):
             validation_targets = classes.indices(validation_data[1])
             validation_pictures = self._pictures(validation_data[0], validation_targets, "validation images")
             validation_data = picture_features(validation_pictures, self.features), validation_targets
-        views = photo_views(pictures, self.features, self.mirror)
+        views = photo_views(pictures, self.features, self.mirror, progress)
         try:
             histories = train(
                 self,
@@ -206,7 +211,11 @@ class PhotoClassifier(Answers, Estimator):
             if len(models) == 1:
                 self._learnt(models, classes, pictures, views, targets, [])
             raise
-        self._learnt(models, classes, pictures, views, targets, histories)
+        try:
+            self._learnt(models, classes, pictures, views, targets, histories)
+        except KeyboardInterrupt:
+            self._learnt(models, classes, pictures, views, targets, histories)
+            raise
         return self
 
     def _learnt(
@@ -224,7 +233,14 @@ class PhotoClassifier(Answers, Estimator):
         self.training_ = summary(self, models, pictures, views, targets, histories)
         self._novelty = Novelty.learn(pictures, views[0], FirstLayer(models))
 
-    def calibrate(self, images: Pictures, labels: ArrayLike, *, folds: int | None = 5) -> Self:
+    def calibrate(
+        self,
+        images: Pictures,
+        labels: ArrayLike,
+        *,
+        folds: int | None = 5,
+        progress: Progress | None = None,
+    ) -> Self:
         """Learn from photos that a network has not seen how far its probabilities can be trusted.
 
         Afterwards `predict_proba` gives calibrated probabilities (the most probable class stays what it is), and
@@ -237,6 +253,7 @@ class PhotoClassifier(Answers, Estimator):
             labels: As for `fit`.
             folds: Parts of the photos, at least 2. None says that the photos are others than those of the training:
                 the network itself is asked about them, and the coverage of its sets is a theorem.
+            progress: Called with the number of folds done, and of all.
 
         Raises:
             DataError: There are no two different photos of each class; or with folds the photos are not those of the
@@ -252,7 +269,7 @@ class PhotoClassifier(Answers, Estimator):
         """
         targets = self._fitted().indices(labels)
         pictures = self._pictures(images, targets)
-        self.calibration_ = calibration_of(self, pictures, targets, folds)
+        self.calibration_ = calibration_of(self, pictures, targets, folds, progress)
         return self
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from .._arrays import Array
 from ..images.cache import cache_folder
+from ..images.decoding import Progress
 from ..images.features import Features, picture_features
 from ..images.mapping import mapping_of, one_array
 from ..model import Sequential
 
 __all__ = ["mean_probabilities", "photo_views"]
 
-_AT_A_TIME = 512
+_AT_A_TIME = 128
 
 
-def photo_views(pictures: Array, features: Features, mirror: bool) -> Array:
+def photo_views(pictures: Array, features: Features, mirror: bool, progress: Progress | None = None) -> Array:
     """All views of photos, `(views, photos, ...)`: of the photos, and with `mirror` of their mirror images.
 
     They stay in a file where the pictures do.
@@ -26,16 +27,24 @@ def photo_views(pictures: Array, features: Features, mirror: bool) -> Array:
         pictures: `(photos, height, width, channels)`, 0 to 255.
         features: "pixels", "colors" or "histograms".
         mirror: Whether there are two views.
+        progress: Called with the number of views done, and of all.
     """
     if features == "pixels" and not mirror:
         return pictures[None]
-    parts = (
-        picture_features(pictures[start : start + _AT_A_TIME], features, mirrored=mirrored)
-        for mirrored in (False, True)[: 1 + mirror]
-        for start in range(0, max(len(pictures), 1), _AT_A_TIME)
-    )
+    count = (1 + mirror) * len(pictures)
+
+    def parts() -> Iterator[Array]:
+        done = 0
+        for mirrored in (False, True)[: 1 + mirror]:
+            for start in range(0, max(len(pictures), 1), _AT_A_TIME):
+                part = picture_features(pictures[start : start + _AT_A_TIME], features, mirrored=mirrored)
+                yield part
+                done += len(part)
+                if progress is not None:
+                    progress(done, count)
+
     in_file = mapping_of(pictures) is not None
-    views = one_array(parts, (1 + mirror) * len(pictures), in_file=in_file, folder=cache_folder())
+    views = one_array(parts(), count, in_file=in_file, folder=cache_folder())
     return views.reshape(1 + mirror, len(pictures), *views.shape[1:])
 
 
