@@ -49,7 +49,7 @@ class Threshold:
         cost_false_positive: Cost of calling a photo positive that is not.
         cost_false_negative: Cost of not calling one so that is.
         share: Share of the positive class in use.
-        training_share: Its share among the photos that the probabilities were calibrated on.
+        training_share: The share that the probabilities stand for.
     """
 
     value: float
@@ -193,14 +193,14 @@ def threshold_for(
 def shift_shares(
     probabilities: ArrayLike, training_shares: Sequence[float], shares: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Probabilities where classes are as frequent as `shares` says, from those of a training with other shares.
+    """Probabilities where classes are as frequent as `shares` says, from those that stand for other shares.
 
     Each is multiplied by `shares / training_shares` of its class, and the row divided by its sum. It is right if the
     classes look the same in use and only their frequencies differ, and if the probabilities were right before.
 
     Args:
         probabilities: `(photos, classes)`.
-        training_shares: Share of each class where the classifier was trained, above 0.
+        training_shares: Share of each class that they stand for, above 0, as `PhotoClassifier.class_shares_` has it.
         shares: Share of each class in use, at least 0. Both are divided by their sum.
 
     Raises:
