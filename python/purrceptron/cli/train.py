@@ -234,7 +234,8 @@ def _learn(
 ) -> None:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DataWarning)  # the photos are named already
+            if training.images.dtype == np.uint8:  # equal photos are named already
+                warnings.simplefilter("ignore", DataWarning)
             classifier.fit(
                 training.images,
                 training.labels,
