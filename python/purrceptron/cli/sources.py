@@ -130,6 +130,8 @@ def same_photos(data: Data) -> list[str]:
     Raises:
         DataError: Another class has more than half of a class's photos, so nothing tells them apart.
     """
+    if data.images.dtype != np.uint8:
+        return []  # whether they are pictures is seen later
     for share in _mostly_shared(data, near=False):
         raise DataError(f"{data.source}: {share}: nothing tells these classes apart")
     first = equal_pictures(data.images)
@@ -151,6 +153,8 @@ def alike_classes(data: Data) -> list[str]:
 
     They are not refused: a camera that stands still takes such photos of different things.
     """
+    if data.images.dtype != np.uint8:
+        return []
     return [f"{share}, or nearly so: are these two classes?" for share in _mostly_shared(data, near=True)]
 
 

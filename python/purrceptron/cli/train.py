@@ -245,7 +245,8 @@ def _learn(
     """Train. A stop that comes when the training is whole leaves a model file."""
     try:
         with warnings.catch_warnings(), work_progress(output, "computing features", "picture") as progress:
-            warnings.simplefilter("ignore", DataWarning)  # the photos are named already
+            if training.images.dtype == np.uint8:  # equal photos are named already
+                warnings.simplefilter("ignore", DataWarning)
             classifier.fit(
                 training.images,
                 training.labels,
