@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 import purrceptron as purr
 from purrceptron.images.features import picture_features
-from purrceptron.photos import answers, views
+from purrceptron.photos import views
 from purrceptron.photos.recipes import recipe
 
 REPEATS, OUTER, INNER = 3, 5, 4
@@ -93,7 +93,7 @@ def main() -> None:
     with h5py.File(os.environ["PURRCEPTRON_PHOTOS"]) as file:
         images, labels = file["train_set_x"][:], file["train_set_y"][:].astype(int)
     groups = copies(images)
-    answers.picture_features = views.picture_features = remembered
+    views.picture_features = remembered
     print(f"{len(images)} photos, {len(set(groups))} after copies, {labels.mean():.3f} of them cats", flush=True)
     start, right = time.perf_counter(), {name: np.zeros(len(labels)) for name in ("series", "nested", "best")}
     for repeat in range(REPEATS):
@@ -117,7 +117,7 @@ def main() -> None:
         print(
             f"{name} - series: {100 * difference.mean():.1f} points, 95 % interval {100 * low:.1f} to {100 * high:.1f}"
         )
-    answers.picture_features = views.picture_features = picture_features
+    views.picture_features = picture_features
     began = time.perf_counter()
     purr.CatClassifier(**BEST).fit(images, labels)
     print(f"training of best: {time.perf_counter() - began:.1f} s; all of this: {began - start:.0f} s")

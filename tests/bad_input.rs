@@ -1,8 +1,6 @@
 //! Bad input gets one clear error, and a training that diverges leaves weights that can be used.
 
-mod common;
-
-use common::{dense, matrix, network, numbers};
+use crate::common::{dense, matrix, network, numbers};
 use ndarray::{Array2, array};
 use purrceptron::activation::Activation::{Identity, Relu, Sigmoid, Softmax};
 use purrceptron::error::{Error, Result};

@@ -1,7 +1,6 @@
 //! A training that goes on from a checkpoint, taken after any step or epoch, has the bits of one that never stopped; and a
 //! damaged file of one can only fail cleanly.
 
-mod common;
 #[path = "common/forged.rs"]
 mod forged;
 
@@ -9,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::training::*;
-use common::{bytes, dense, matrix, network};
+use crate::common::training::*;
+use crate::common::{bytes, dense, matrix, network};
 use forged::Parts;
 use purrceptron::activation::Activation::{Relu, Sigmoid};
 use purrceptron::augmentation::Augmentation;

@@ -1,10 +1,8 @@
 //! Every gradient against central differences in double precision, relative to the tensor's norm.
 
-mod common;
-
-use common::differences::{assert_close, central_differences, differences_if_smooth, dot};
-use common::training::every_loss;
-use common::{activations, bits, dense, matrix, numbers, sized, spec};
+use crate::common::differences::{assert_close, central_differences, differences_if_smooth, dot};
+use crate::common::training::every_loss;
+use crate::common::{activations, bits, dense, matrix, numbers, sized, spec};
 use ndarray::{Array2, ArrayView2, s};
 use purrceptron::activation::Activation;
 use purrceptron::error::Error;

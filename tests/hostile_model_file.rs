@@ -1,12 +1,10 @@
 //! A truncated, damaged, foreign or lying model file can only fail cleanly.
 
-mod common;
-
 use std::collections::HashMap;
 use std::fs;
 
-use common::model_files::*;
-use common::{cases, sized};
+use crate::common::model_files::*;
+use crate::common::{cases, sized};
 use proptest::prelude::*;
 use purrceptron::error::Error;
 use purrceptron::file::load;

@@ -1,13 +1,11 @@
 //! Every layer: its gradient, its bits, its place in a file, and what it promises.
 
-mod common;
-
 use std::path::Path;
 
-use common::differences::{assert_close, differences_if_smooth, dot};
-use common::layers::{Example, layer_examples, networks_with, samples_for};
-use common::training::*;
-use common::{bits, dense, digest, matrix, network, numbers, same_at_every_level};
+use crate::common::differences::{assert_close, differences_if_smooth, dot};
+use crate::common::layers::{Example, layer_examples, networks_with, samples_for};
+use crate::common::training::*;
+use crate::common::{bits, dense, digest, matrix, network, numbers, same_at_every_level};
 use ndarray::{Array2, ArrayView2, Axis};
 use purrceptron::activation::Activation::{Identity, Relu, Sigmoid, Softmax, Tanh};
 use purrceptron::error::Error;
@@ -136,7 +134,7 @@ fn no_number_of_threads_changes_a_bit_of_any_layer() {
 
 #[test]
 fn every_layer_has_the_same_bits_at_every_instruction_set() {
-    same_at_every_level("every_layer_has_the_same_bits_at_every_instruction_set", || {
+    same_at_every_level(module_path!(), "every_layer_has_the_same_bits_at_every_instruction_set", || {
         let mut all =
             vec![print(trained_on_everything::<f32>(2, Some(32))), print(trained_on_everything::<f64>(1, None))];
         for example in layer_examples() {

@@ -1,11 +1,9 @@
 //! Losses: values by their formulas, no NaN at any logits, targets out of range, losses of the caller's own, divergence.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::training::{SGD, every_loss, labels, options};
-use common::{bits, dense, matrix, network, numbers, same_at_every_level};
+use crate::common::training::{SGD, every_loss, labels, options};
+use crate::common::{bits, dense, matrix, network, numbers, same_at_every_level};
 use ndarray::Array2;
 use purrceptron::activation::Activation::{Identity, Relu, Tanh};
 use purrceptron::error::Error;
@@ -340,7 +338,7 @@ fn a_loss_of_the_callers_own_trains_as_one_that_is_built_in() {
 #[test]
 fn a_divergence_names_the_layer_and_the_rate() {
     let mut net =
-        network::<f32>(3, vec![common::training::PIXELS, dense(4, Relu), dense(4, Relu), dense(1, Identity)], 1);
+        network::<f32>(3, vec![crate::common::training::PIXELS, dense(4, Relu), dense(4, Relu), dense(1, Identity)], 1);
     let far = net.named_parameters()[2].range.start; // of layers.2
     net.parameters_mut()[far..far + 16].fill(1e30);
     net.parameters_mut()[..12].fill(1e30);
@@ -354,7 +352,7 @@ fn a_divergence_names_the_layer_and_the_rate() {
 
 #[test]
 fn losses_give_the_same_bits_at_every_instruction_set() {
-    same_at_every_level("losses_give_the_same_bits_at_every_instruction_set", || {
+    same_at_every_level(module_path!(), "losses_give_the_same_bits_at_every_instruction_set", || {
         let mut all = Vec::new();
         for loss in every_loss() {
             let (z, y) = example::<f32>(loss, 37, 6);
@@ -364,6 +362,6 @@ fn losses_give_the_same_bits_at_every_instruction_set() {
             all.extend([single, double]);
             all.extend(gradient.iter().map(|g| f64::from(*g)).chain(slopes));
         }
-        common::digest(&all)
+        crate::common::digest(&all)
     });
 }

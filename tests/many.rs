@@ -1,9 +1,7 @@
 //! Many networks at once: each gets the bits that it would get alone.
 
-mod common;
-
-use common::training::*;
-use common::{bytes, dense, matrix, network};
+use crate::common::training::*;
+use crate::common::{bytes, dense, matrix, network};
 use purrceptron::activation::Activation::{Identity, Relu, Sigmoid, Softmax, Tanh};
 use purrceptron::error::Error;
 use purrceptron::loss::Loss;

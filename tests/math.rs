@@ -1,9 +1,7 @@
 //! The elementary functions and reductions: errors over dense sweeps, special values, fixed orders.
 
-mod common;
-
-use common::double_double::{DoubleDouble, ulps};
-use common::{bits, cases, digest, matrix, numbers, same_at_every_level, sized};
+use crate::common::double_double::{DoubleDouble, ulps};
+use crate::common::{bits, cases, digest, matrix, numbers, same_at_every_level, sized};
 use ndarray::Array2;
 use proptest::prelude::*;
 use purrceptron::math::*;
@@ -392,7 +390,7 @@ fn functions_have_the_same_bits_at_every_instruction_set_and_one_by_one() {
         results.push(sum(&x));
         results
     }
-    same_at_every_level("functions_have_the_same_bits_at_every_instruction_set_and_one_by_one", || {
+    same_at_every_level(module_path!(), "functions_have_the_same_bits_at_every_instruction_set_and_one_by_one", || {
         digest(&[all::<f32>(110.0), all::<f32>(1.0), all::<f64>(750.0), all::<f64>(1.0)].concat())
     });
 }

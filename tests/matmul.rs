@@ -1,8 +1,6 @@
 //! The fast product is the naive one, bit for bit, whatever the shape, the layout, the threads, the instruction set.
 
-mod common;
-
-use common::{bits, bytes, cases, digest, matrix, same_at_every_level, sized};
+use crate::common::{bits, bytes, cases, digest, matrix, same_at_every_level, sized};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use proptest::prelude::*;
 use purrceptron::error::Error;
@@ -267,7 +265,7 @@ fn shapes_that_do_not_fit_are_refused() {
 
 #[test]
 fn products_have_the_same_bits_at_every_instruction_set() {
-    same_at_every_level("products_have_the_same_bits_at_every_instruction_set", || {
+    same_at_every_level(module_path!(), "products_have_the_same_bits_at_every_instruction_set", || {
         let mut all = Vec::new();
         for (m, k, n) in [(1, 1, 1), (5, 300, 17), (20, 257, 33), (33, 64, 7), (37, 520, 40), (17, 16, 16)] {
             all.extend(matmul(matrix::<f32>(1, m, k).view(), matrix(2, k, n).view(), 2).expect("fits").mapv(f64::from));

@@ -1,12 +1,10 @@
 //! Model files come back bit for bit and are written whole or not at all.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::model_files::*;
-use common::{bits, dense, network, numbers, spec};
+use crate::common::model_files::*;
+use crate::common::{bits, dense, network, numbers, spec};
 use purrceptron::activation::Activation::{Relu, Sigmoid, Tanh};
 use purrceptron::error::Error;
 use purrceptron::file::{load, save, to_bytes};

@@ -1,10 +1,8 @@
 //! A training that is led from outside: its orders and its learning rates, and what a batch's loss counts.
 
-mod common;
-
-use common::differences::{assert_close, central_differences};
-use common::training::{classes, options};
-use common::{dense, matrix, network, numbers};
+use crate::common::differences::{assert_close, central_differences};
+use crate::common::training::{classes, options};
+use crate::common::{dense, matrix, network, numbers};
 use purrceptron::activation::Activation::{Identity, Softmax, Tanh};
 use purrceptron::error::Result;
 use purrceptron::layer::Input;

@@ -1,8 +1,6 @@
 //! Optimizers against scalar twins that follow the papers' formulas word for word.
 
-mod common;
-
-use common::{bits, numbers, sized};
+use crate::common::{bits, numbers, sized};
 use purrceptron::error::Error;
 use purrceptron::math::Float;
 use purrceptron::optimizer::{Optimizer, Rule};

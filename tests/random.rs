@@ -1,8 +1,6 @@
 //! Seeded streams and the first values of parameters.
 
-mod common;
-
-use common::{dense, initializers, network};
+use crate::common::{dense, initializers, network};
 use ndarray::Array2;
 use purrceptron::activation::Activation::{Relu, Sigmoid};
 use purrceptron::initializer::Initializer;

@@ -1,9 +1,7 @@
 //! Row-space reduction: the same training in the span of the data.
 
-mod common;
-
-use common::training::{ADAM, NESTEROV, PIXELS, SGD, labels, options, trained};
-use common::{bytes, dense, matrix, network, same_at_every_level};
+use crate::common::training::{ADAM, NESTEROV, PIXELS, SGD, labels, options, trained};
+use crate::common::{bytes, dense, matrix, network, same_at_every_level};
 use ndarray::{Array2, Axis, concatenate, s};
 use purrceptron::activation::Activation::{Relu, Sigmoid, Tanh};
 use purrceptron::loss::Loss;
@@ -153,7 +151,7 @@ fn nothing_but_zeros_is_trained_directly() {
 
 #[test]
 fn the_same_bits_for_every_thread_count_and_instruction_set() {
-    same_at_every_level("the_same_bits_for_every_thread_count_and_instruction_set", || {
+    same_at_every_level(module_path!(), "the_same_bits_for_every_thread_count_and_instruction_set", || {
         let x = bytes(17, 40, 500);
         let start = network::<f32>(500, vec![PIXELS, dense(20, Relu), dense(1, Sigmoid)], 18);
         let run = |threads| {

@@ -1,10 +1,8 @@
 //! Row-space reduction of everything that does not care about rotation: after 500 iterations the weights are those of
 //! direct training.
 
-mod common;
-
-use common::training::{SGD, labels, options};
-use common::{dense, matrix, network, numbers, same_at_every_level, sized};
+use crate::common::training::{SGD, labels, options};
+use crate::common::{dense, matrix, network, numbers, same_at_every_level, sized};
 use ndarray::{Array2, Axis, concatenate, s};
 use purrceptron::activation::Activation::{Relu, Sigmoid, Tanh};
 use purrceptron::error::{Error, Result};
@@ -285,11 +283,11 @@ fn a_divergence_leaves_weights_and_trainer_as_they_were() {
 
 #[test]
 fn the_same_bits_for_every_thread_count_and_instruction_set() {
-    same_at_every_level("the_same_bits_for_every_thread_count_and_instruction_set", || {
+    same_at_every_level(module_path!(), "the_same_bits_for_every_thread_count_and_instruction_set", || {
         let mut all = cases().pop().expect("a case");
         all.options.epochs = 20;
         let x = all.x.mapv(|x| x as f32);
         let (network, _) = run::<f32>(&all, Solver::Reduced, &[x.clone(), x]).expect("a training");
-        common::digest(network.parameters())
+        crate::common::digest(network.parameters())
     });
 }

@@ -1,9 +1,7 @@
 //! Penalties, bounds, decay, clipping, weights of samples and gathered batches: each is what its formula says.
 
-mod common;
-
-use common::training::{ADAM, NESTEROV, SGD, classes, labels, options};
-use common::{bits, dense, matrix, network, numbers, same_at_every_level, sized};
+use crate::common::training::{ADAM, NESTEROV, SGD, classes, labels, options};
+use crate::common::{bits, dense, matrix, network, numbers, same_at_every_level, sized};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use purrceptron::activation::Activation::{Identity, Relu, Sigmoid, Softmax, Tanh};
 use purrceptron::error::Error;
@@ -295,7 +293,7 @@ fn gathered_batches_make_the_step_of_one_batch_of_them_all() {
 
 #[test]
 fn the_same_bits_for_every_thread_count_and_instruction_set() {
-    same_at_every_level("the_same_bits_for_every_thread_count_and_instruction_set", || {
+    same_at_every_level(module_path!(), "the_same_bits_for_every_thread_count_and_instruction_set", || {
         let layers = vec![
             regularized(dense(sized(300, 40), Relu), (1e-4, 1e-3), Some(0.9)),
             regularized(dense(3, Softmax), (0.0, 0.1), None),

@@ -1,11 +1,9 @@
 //! The same seed, data and spec give the same bits: for any threads, instruction set, form of the data, run after run.
 
-mod common;
-
 use std::collections::HashSet;
 
-use common::training::*;
-use common::{bits, bytes, dense, matrix, network, numbers, same_at_every_level, sized};
+use crate::common::training::*;
+use crate::common::{bits, bytes, dense, matrix, network, numbers, same_at_every_level, sized};
 use ndarray::{Array2, ArrayView2, Axis};
 use purrceptron::activation::Activation::{Identity, Relu, Sigmoid, Softmax, Tanh};
 use purrceptron::error::Result;
@@ -58,7 +56,7 @@ fn no_number_of_threads_and_no_second_run_changes_a_bit() {
 
 #[test]
 fn training_gives_the_same_bits_at_every_instruction_set() {
-    same_at_every_level("training_gives_the_same_bits_at_every_instruction_set", || {
+    same_at_every_level(module_path!(), "training_gives_the_same_bits_at_every_instruction_set", || {
         let net = network::<f32>(17, vec![dense(33, Tanh), dense(9, Sigmoid), dense(7, Relu), dense(3, Softmax)], 1);
         let (x, y) = (matrix(1, 50, 17), classes(50, 3));
         let with = (ADAM, Loss::CROSS_ENTROPY, 2);

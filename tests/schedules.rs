@@ -1,9 +1,7 @@
 //! Schedules against their formulas, written with the standard library.
 
-mod common;
-
-use common::training::{PIXELS, classes, options};
-use common::{dense, matrix, network};
+use crate::common::training::{PIXELS, classes, options};
+use crate::common::{dense, matrix, network};
 use purrceptron::activation::Activation::{Relu, Softmax};
 use purrceptron::error::Error;
 use purrceptron::loss::Loss;

@@ -1,8 +1,6 @@
 //! The description of a network: its JSON form, and what it refuses.
 
-mod common;
-
-use common::{dense, spec};
+use crate::common::{dense, spec};
 use purrceptron::activation::Activation::{self, Relu, Sigmoid};
 use purrceptron::error::Error;
 use purrceptron::initializer::Initializer;

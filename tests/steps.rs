@@ -1,9 +1,7 @@
 //! What a trainer keeps from step to step: averages of the weights, gathered batches, and what a step taken back undoes.
 
-mod common;
-
-use common::training::{ADAM, NESTEROV, SGD, classes, options};
-use common::{bits, dense, matrix, network};
+use crate::common::training::{ADAM, NESTEROV, SGD, classes, options};
+use crate::common::{bits, dense, matrix, network};
 use ndarray::{Array2, s};
 use purrceptron::activation::Activation::{Identity, Softmax, Tanh};
 use purrceptron::error::{Error, Result};

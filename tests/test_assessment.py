@@ -164,6 +164,42 @@ def test_a_temperature_mends_probabilities_that_are_too_sure() -> None:
     np.testing.assert_array_equal(mended.argmax(axis=1), p.argmax(axis=1))
 
 
+def test_a_temperature_does_not_make_up_for_the_shares_of_the_classes() -> None:
+    generator = np.random.default_rng(0)
+    labels = (generator.random(20_000) < 0.1).astype(int)
+    signal = generator.normal(labels, np.where(labels, 0.3, 1))  # of unlike spread: one class alone is no guide
+    odds = stats.norm.logpdf(signal, 1, 0.3) - stats.norm.logpdf(signal)  # right where both classes have one half
+    p = np.stack([1 / (1 + np.exp(odds)), 1 / (1 + np.exp(-odds))], axis=1)
+    here = (np.bincount(labels) / len(labels)).tolist()
+    temperatures = [assessment.fit_temperature(labels, p, shares=shares) for shares in ((3, 3), None)]
+    assert temperatures[0] == pytest.approx(1, abs=0.05)
+    assert temperatures[1] > 2
+    good, bad = (
+        assessment.calibration_curve(labels, assessment.shift_shares(rows, (0.5, 0.5), here)).error
+        for rows in (assessment.scale_probabilities(p, temperature) for temperature in temperatures)
+    )
+    assert good < 0.005 < 0.04 < bad
+
+
+def test_photos_of_one_weight_give_the_temperature_of_none() -> None:
+    labels, p = binary(200, sureness=2.0)
+    labels[:100], labels[100:] = 0, 1
+    assert assessment.fit_temperature(labels, p, shares=(1, 1)) == assessment.fit_temperature(labels, p)
+
+
+def test_the_curve_at_other_shares_is_that_of_shifted_probabilities() -> None:
+    labels, p = binary(300, share=0.2)
+    found = assessment.assess(labels, p, ("a", "b"), class_shares=(2, 2))
+    here = np.bincount(labels) / 300
+    shifted = assessment.shift_shares(p, (0.5, 0.5), here.tolist())
+    assert found.calibration_shifted == assessment.calibration_curve(labels, shifted)
+    assert found.share_apart == ("b", 0.5, here[1])
+    for shares in (None, (here[0], here[1]), (here[0] + 0.04, here[1] - 0.04)):
+        alike = assessment.assess(labels, p, ("a", "b"), class_shares=shares)
+        assert alike.calibration_shifted is alike.share_apart is None
+    assert assessment.assess([1, 1], HALF, ("a", "b"), class_shares=(1, 1)).calibration_shifted is None
+
+
 def test_the_temperature_stays_within_bounds() -> None:
     p = np.array([[1.0, 0.0], [0.0, 1.0]] * 10)
     assert assessment.fit_temperature([1, 0] * 10, p) == pytest.approx(calibration.MOST_TEMPERATURE)
@@ -271,6 +307,11 @@ def test_an_answer_is_right_wrong_or_open() -> None:
     assert [share.value for share in found.open_by_class] == [0.5, 0.0]
     assert [share.value for share in found.wrong_by_class] == [0.25, 0.0]
     assert [share.value for share in found.by_class] == [0.5, 1.0]
+    strange = assessment.coverage_of([0, 0, 0, 0, 1], sets, unlike=np.array([False, True, True, False, True]))
+    assert [share.value for share in strange.open_by_class] == [0.75, 1.0]
+    assert [share.value for share in strange.wrong_by_class] == [0.0, 0.0]
+    assert strange.by_class == found.by_class
+    assert strange.answered.value == 1 / 5
 
 
 def test_every_score_is_said_to_move_or_to_stay() -> None:
@@ -302,12 +343,36 @@ def test_mcnemar_is_that_of_statsmodels(b: int, c: int) -> None:
     assert found.difference.value == pytest.approx((b - c) / len(right))
 
 
+def newcombe(a: int, b: int, c: int, d: int) -> tuple[float, float]:
+    """Method 10 of Newcombe (1998) written out: squares of Wilson's arms, less their correlation."""
+    n = a + b + c + d
+    p, q = (a + b) / n, (a + c) / n
+    (p_low, p_high), (q_low, q_high) = (proportion_confint(k, n, method="wilson") for k in (a + b, a + c))
+    cross = a * d - b * c
+    corrected = cross if cross < 0 else max(cross - n / 2, 0)
+    phi = corrected / math.sqrt((a + b) * (c + d) * (a + c) * (b + d))
+    below = (p - p_low) ** 2 - 2 * phi * (p - p_low) * (q_high - q) + (q_high - q) ** 2
+    above = (p_high - p) ** 2 - 2 * phi * (p_high - p) * (q - q_low) + (q - q_low) ** 2
+    return p - q - math.sqrt(below), p - q + math.sqrt(above)
+
+
+@pytest.mark.parametrize("table", [(1, 1, 7, 12), (59, 6, 16, 80), (3, 9, 2, 1), (40, 20, 10, 30)])
+def test_the_interval_of_a_difference_is_that_of_its_formula(table: tuple[int, int, int, int]) -> None:
+    found = comparison._difference(*table, 0.95)
+    assert (found.low, found.high) == pytest.approx(newcombe(*table), abs=1e-12)
+
+
+def test_the_interval_of_a_difference_is_that_of_another_program() -> None:
+    # Cavo et al. 2012, as the R package contingencytables has it in tests/testthat/test-ch8.R.
+    found = comparison._difference(59, 6, 16, 80, 0.95)
+    assert (found.value, found.low, found.high) == pytest.approx((-0.0621, -0.1186, -0.0046), abs=5e-5)
+
+
 def test_a_comparison_is_as_published() -> None:
-    # Bentur et al. 2009 in Fagerland, Lydersen & Laake: BMC Med Res Methodol 13:91 (2013), Stat Med 33 (2014).
+    # Bentur et al. 2009 in Fagerland, Lydersen & Laake: BMC Medical Research Methodology 13:91 (2013).
     right = np.repeat([[1, 1], [1, 0], [0, 1], [0, 0]], [1, 1, 7, 12], axis=0)
     found = assessment.compare([1] * 21, right[:, 0], right[:, 1])
     assert (found.p_exact, found.p_mid) == pytest.approx((0.0703, 0.0391), abs=5e-5)
-    assert (found.difference.low, found.difference.high) == pytest.approx((-0.507, -0.026), abs=5e-4)
 
 
 @pytest.mark.parametrize("cells", [(0.6, 0.15, 0.1, 0.15), (0.8, 0.1, 0.05, 0.05), (0.25, 0.25, 0.25, 0.25)])
@@ -318,7 +383,7 @@ def test_the_interval_of_a_difference_covers_it(cells: tuple[float, ...]) -> Non
             found = comparison._difference(a, b, c, n - a - b - c, 0.95)
             if found.low <= cells[1] - cells[2] <= found.high:
                 covered += stats_of(cells, (a, b, c, n - a - b - c))
-    assert 0.93 < covered < 0.99  # Newcombe (1998, part 3, table IV) finds 0.93 at the least for n of 10 and more
+    assert 0.93 < covered < 0.99
 
 
 def stats_of(cells: tuple[float, ...], counts: tuple[int, ...]) -> float:
@@ -344,10 +409,13 @@ HALF = [[0.5, 0.5]] * 2
         (lambda: assessment.assess([0, 1], HALF, ("a", "b"), training_counts=[1]), "2 numbers of photos"),
         (lambda: assessment.assess([0, 1], HALF, ("a", "b"), confidence=1), "confidence must be above 0 and below 1"),
         (lambda: assessment.assess([0.0, 1.0], HALF, ("a", "b")), "labels: expected whole numbers"),
+        (lambda: assessment.assess([0, 1], HALF, ("a", "b"), class_shares=(1,)), "class_shares: expected 2 shares"),
+        (lambda: assessment.fit_temperature([0, 1], HALF, shares=(1, -1)), "shares: expected 2 shares of at least 0"),
         (lambda: assessment.scale_probabilities(HALF, 0), "temperature"),
         (lambda: assessment.conformal_p_values([[0.5]] * 3, HALF), "3 classes, but probabilities of 2"),
         (lambda: assessment.least_photos(1), "coverage must be above 0 and below 1"),
         (lambda: assessment.coverage_of([0, 1], [[1, 0], [0, 1]]), "sets: expected booleans"),
+        (lambda: assessment.coverage_of([0], [[True, False]], unlike=[1]), "unlike: expected booleans"),
         (lambda: assessment.threshold_for(0.0), "training_share must be above 0 and below 1"),
         (lambda: assessment.threshold_for(0.5, cost_false_positive=0), "cost_false_positive"),
         (lambda: assessment.threshold_for(0.5).expect([0, 0], HALF), "photos of both classes"),

@@ -1,5 +1,6 @@
 """Photo classifiers that are calibrated: folds, open answers, files, and what commands make of them."""
 
+import copy
 import json
 import pickle
 import pkgutil
@@ -11,12 +12,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
+from PIL import Image
 
 import purrceptron as purr
 from purrceptron.cli import purr as command
 from purrceptron.photos import NOT_SURE
 from purrceptron.photos.calibration import cross_fit, stratified_folds
 from purrceptron.photos.notes import to_notes
+from purrceptron.photos.pictures import among_hashes, photo_hashes
+from purrceptron.photos.recipes import recipe
 
 Data = tuple[NDArray[Any], NDArray[Any]]
 
@@ -99,7 +103,7 @@ def test_answers_are_left_open_where_the_set_is_not_one_class(calibrated: Any) -
     images, _ = patches(60, seed=1)
     sets = calibrated.prediction_sets(images, coverage=0.9)
     answers = calibrated.predict(images, abstain=0.1)
-    single = sets.sum(axis=1) == 1
+    single = (sets.sum(axis=1) == 1) & (calibrated.novelty(images) <= 1)
     assert 0 < single.sum() < 60
     np.testing.assert_array_equal(answers[~single], -1)
     np.testing.assert_array_equal(answers[single], sets[single].argmax(axis=1))
@@ -107,6 +111,102 @@ def test_answers_are_left_open_where_the_set_is_not_one_class(calibrated: Any) -
     expected = [NOT_SURE if answer < 0 else ("dark", "light")[answer] for answer in answers]
     assert named.predict(images, abstain=0.1).tolist() == expected
     assert calibrated.predict(images[:0], abstain=0.1).shape == (0,)
+
+
+GREY = np.array([np.full((64, 64, 3), grey, np.uint8) for grey in range(0, 256, 15)])
+
+
+@pytest.fixture(scope="module")
+def named() -> Any:
+    """Of drawn cats, with names, calibrated; about plain grey pictures it is sure."""
+    images, labels = purr.datasets.make_cats(60, seed=0)
+    cats = purr.CatClassifier(**recipe("best")).fit(images, labels, class_names=("other", "cat"))
+    return cats.calibrate(images, labels)
+
+
+def test_what_is_unlike_the_training_photos_is_left_open(named: Any) -> None:
+    assert (named.novelty(GREY) > 1).all()
+    assert (named.predict(GREY, abstain=0.2) == NOT_SURE).all()
+    single = named.prediction_sets(GREY, coverage=0.8).sum(axis=1) == 1
+    old = copy.copy(named)
+    old._novelty = None  # as of a file from before it was known
+    assert single.any()
+    assert ((old.predict(GREY, abstain=0.2) != NOT_SURE) == single).all()
+    usual = purr.datasets.make_cats(60, seed=1)[0]
+    expected = (named.prediction_sets(usual, coverage=0.8).sum(axis=1) == 1) & (named.novelty(usual) <= 1)
+    assert ((named.predict(usual, abstain=0.2) != NOT_SURE) == expected).all()
+
+
+def test_commands_leave_open_what_predict_leaves_open(named: Any, tmp_path: Path) -> None:
+    named.save(tmp_path / "cats")
+    photos = np.concatenate([purr.datasets.make_cats(20, seed=1)[0], GREY])
+    answers = named.predict(photos, abstain=0.2)
+    np.savez(tmp_path / "new.npz", x=photos, y=np.arange(len(photos)) % 2)
+    asked = (tmp_path / "cats", tmp_path / "new.npz", "--abstain", 0.2, "--json")
+    for options in (("evaluate", *asked), ("report", *asked, "--output", tmp_path / "page.html")):
+        found = json.loads(run(*options).stdout)["open_answers"]
+        assert found["answered"]["value"] == (answers != NOT_SURE).mean()
+        for place, name in enumerate(("other", "cat")):
+            assert found["open"][name]["value"] == (answers[place::2] == NOT_SURE).mean()
+    files = [tmp_path / f"{place}.png" for place in range(len(photos))]
+    for file, photo in zip(files, photos, strict=True):
+        Image.fromarray(photo).save(file)
+    said = json.loads(run("predict", tmp_path / "cats", *files, "--abstain", 0.2, "--json").stdout)["answers"]
+    assert [answer["answer"] for answer in said] == answers.tolist()
+    line = run("predict", tmp_path / "cats", files[-1], "--abstain", 0.2).stdout
+    assert NOT_SURE in line
+    assert "unlike the training photos" in line
+
+
+def test_a_command_that_cannot_leave_answers_open_says_what_to_do(files: Path, tmp_path: Path) -> None:
+    run("data", "make", tmp_path / "pictures", "--count", 2, "--quiet")
+    photo = str(next((tmp_path / "pictures").rglob("*.png")))
+    images, labels = purr.datasets.make_cats(20, seed=0)
+    cats: Any = purr.PhotoClassifier((2,), epochs=1).fit(images, labels, class_names=(NOT_SURE, "cat"))
+    cats.save(tmp_path / "plain")
+    cats.calibrate(images, labels, folds=2).save(tmp_path / "named")
+    for name, message in (
+        (
+            "plain",
+            "the model is not calibrated, so it can leave no answer open: train it again with purr train --folds 5",
+        ),
+        ("named", "a class is called 'not sure', which is what abstain answers"),
+    ):
+        refused = CliRunner().invoke(command, ["predict", str(tmp_path / name), photo, "--abstain", "0.2"])
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert f"{tmp_path / name}: {message}" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["evaluate", "report"])
+def test_photos_of_the_calibration_are_left_out_or_said_to_be_such(name: str, tmp_path: Path) -> None:
+    parts = [patches(30, seed=seed) for seed in (0, 1, 2)]
+    training, apart, new = ((np.repeat(images, 3, axis=3), labels) for images, labels in parts)
+    grey(color="rgb", epochs=5).fit(*training).calibrate(*apart, folds=None).save(tmp_path / "model")
+
+    def asked(*parts: Data) -> tuple[dict[str, Any], str]:
+        images, labels = map(np.concatenate, zip(*parts, strict=True))
+        np.savez(tmp_path / "data.npz", x=images, y=labels)
+        options = (name, tmp_path / "model", tmp_path / "data.npz")
+        if name == "evaluate":
+            return json.loads(run(*options, "--json").stdout), run(*options).stdout
+        fields = json.loads(run(*options, "--json", "--output", tmp_path / "page").stdout)
+        return fields, (tmp_path / "page").read_text(encoding="utf-8")
+
+    fields, text = asked(apart)
+    assert (fields["trained_on"], fields["calibrated_on"], fields["left_out"]) == (False, True, 0)
+    assert "calibrated on these" in text
+    fields, text = asked(apart, new)
+    assert (fields["trained_on"], fields["calibrated_on"], fields["left_out"]) == (False, False, 30)
+    assert sum(sum(row.values()) for row in fields["confusion"].values()) == 30
+    assert "trained or calibrated on" in text
+    fields, text = asked(training, apart)
+    assert (fields["trained_on"], fields["calibrated_on"], fields["left_out"]) == (False, True, 30)
+    assert "trained or calibrated" not in text
+    fields, text = asked(training)
+    assert (fields["trained_on"], fields["calibrated_on"], fields["left_out"]) == (True, False, 0)
+    fields, text = asked(new)
+    assert (fields["trained_on"], fields["calibrated_on"], fields["left_out"]) == (False, False, 0)
+    assert "calibrated on" not in text
 
 
 def test_photos_apart_give_the_coverage_that_is_promised() -> None:
@@ -149,6 +249,11 @@ def test_a_new_fit_forgets_the_calibration() -> None:
         (lambda c: c.calibrate(patches(3, 9)[0], [1, 1, 1], folds=None), purr.DataError, "no photo of '0'"),
         (lambda c: c.calibrate(*patches(120), folds=1), ValueError, "folds"),
         (lambda c: c.predict(patches(3)[0], abstain=1.0), ValueError, "abstain must be above 0 and below 1, got 1.0"),
+        (
+            lambda c: c.predict(patches(3)[0], abstain="0.1"),
+            ValueError,
+            "abstain must be above 0 and below 1, got '0.1'",
+        ),
         (lambda c: c.predict(patches(3)[0], abstain=0.01), ValueError, "99 photos of each class .* '0' has 80"),
         (lambda c: grey().fit(*patches(9)).predict(patches(3)[0], abstain=0.1), ValueError, "call calibrate first"),
     ],
@@ -184,6 +289,19 @@ def test_a_calibration_comes_back_from_a_file_whole(calibrated: Any, tmp_path: P
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
+def test_photos_apart_are_remembered_and_older_files_without_them_load(tmp_path: Path) -> None:
+    classifier: Any = grey(epochs=5).fit(*patches(30)).calibrate(*patches(40, seed=1), folds=None)
+    kept = classifier.calibration_.photo_hashes
+    assert among_hashes(photo_hashes(patches(40, seed=1)[0]), kept).all()
+    assert not among_hashes(photo_hashes(patches(40, seed=2)[0]), kept).any()
+    classifier.save(tmp_path / "a")
+    assert purr.load(tmp_path / "a") == classifier
+    fields = json.loads(to_notes(classifier)["photo_classifier"])
+    del fields["calibration"]["photo_hashes"]
+    classifier.model_.save(tmp_path / "old", notes={"photo_classifier": json.dumps(fields)})
+    assert purr.load(tmp_path / "old").calibration_.photo_hashes == ""  # type: ignore[union-attr]
+
+
 HOSTILE: list[dict[str, Any]] = [
     {"temperature": 0.0},
     {"temperature": float("nan")},
@@ -192,6 +310,8 @@ HOSTILE: list[dict[str, Any]] = [
     {"folds": 1},
     {"folds": True},
     {"folds": 10**30},
+    {"photo_hashes": "no base64!"},
+    {"photo_hashes": "YWJj"},
     {"scores": ""},
     {"scores": "AAAA"},
     {"scores": "not base64!"},
@@ -318,6 +438,34 @@ def test_probabilities_have_the_weights_of_the_classes_in_them(tmp_path: Path) -
             np.testing.assert_allclose(classifier.class_shares_, (1 - expected, expected), rtol=1e-12)
 
 
+@pytest.mark.parametrize("weight", ["balanced", {0: 1.0, 1: 5.0}])
+def test_the_temperature_is_of_photos_with_the_weights_of_their_classes(weight: Any) -> None:
+    images, labels = patches(90)
+    classifier = grey(class_weight=weight, epochs=60).fit(images, labels).calibrate(images, labels)
+    probabilities, shares = cross_fit(classifier, images, labels, 5), classifier.class_shares_
+    expected = purr.assessment.fit_temperature(labels, probabilities, shares=shares)
+    assert classifier.calibration_.temperature == expected != purr.assessment.fit_temperature(labels, probabilities)
+    apart, truth = patches(90, seed=3)
+    raw = classifier._probabilities(apart)
+    expected = purr.assessment.fit_temperature(truth, raw, shares=shares)
+    assert classifier.calibrate(apart, truth, folds=None).calibration_.temperature == expected
+
+
+def test_evaluate_and_report_say_what_shares_probabilities_stand_for(tmp_path: Path) -> None:
+    images, labels = patches(120)
+    for weight in ("balanced", None):
+        grey(class_weight=weight, color="rgb").fit(np.repeat(images, 3, axis=3), labels).save(tmp_path / "model")
+        new, truth = patches(60, 1)
+        np.savez(tmp_path / "new.npz", x=np.repeat(new, 3, axis=3), y=truth)
+        asked = (tmp_path / "model", tmp_path / "new.npz")
+        fields, text = json.loads(run("evaluate", *asked, "--json").stdout), run("evaluate", *asked).stdout
+        page = tmp_path / "page.html"
+        run("report", *asked, "--output", page, "--quiet")
+        stands = "stand for photos of which 50\N{NO-BREAK SPACE}% are “1”" in page.read_text(encoding="utf-8")
+        assert ("probabilities stand for 50 % '1', here are 33 %: error" in text) == (weight == "balanced") == stands
+        assert (fields["calibration_shifted"] is None) == (weight is None)
+
+
 def test_evaluate_does_without_scikit_learn(files: Path, run_python: Callable[..., str]) -> None:
     script = """
 import sys
@@ -335,7 +483,7 @@ def test_predict_leaves_answers_open(files: Path, tmp_path: Path) -> None:
     photos = sorted((tmp_path / "pictures").rglob("*.png"))
     answers = json.loads(run("predict", files / "a", *photos, "--abstain", 0.1, "--json").stdout)["answers"]
     for answer in answers:
-        assert (answer["answer"] == NOT_SURE) == (len(answer["set"]) != 1)
+        assert (answer["answer"] == NOT_SURE) == (len(answer["set"]) != 1 or answer["unlike_training"])
     refused = CliRunner().invoke(command, ["predict", str(files / "a"), str(photos[0]), "--abstain", "0.001"])
     assert refused.exit_code == 1
     assert "takes 999 photos of each class" in refused.output

@@ -2,14 +2,17 @@
 
 import copy
 import inspect
+import io
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import rich.console
 
 import purrceptron as purr
 from purrceptron import callbacks
@@ -470,6 +473,30 @@ def test_a_condition_stops_the_training() -> None:
     history = network().fit(X, Y, epochs=9, metrics="accuracy", callbacks=[condition])
     assert len(history.loss) == 3
     assert condition.stopped_epoch == 2
+
+
+@pytest.mark.parametrize(("width", "bar"), [(80, 0), (100, 22), (140, 28)])
+def test_in_a_terminal_of_any_width_the_line_is_whole_and_its_bar_keeps_its_length(
+    width: int, bar: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = io.StringIO()
+    options: dict[str, Any] = {"file": shown, "width": width, "force_terminal": True, "force_interactive": True}
+    console = rich.console.Console(**options, color_system=None)
+    monkeypatch.setattr("rich.console.Console", lambda **_: console)
+    monkeypatch.setattr("purrceptron.callbacks.Progress._PAUSE", 0)
+    progress = purr.ProgressBar()
+    progress.on_train_begin(purr.Sequential.from_string("1-1", seed=0), 40_000)
+    for epoch in (0, 98, 9_999):
+        progress.on_epoch_end(epoch, {"loss": 0.5, "val_loss": 0.625})
+        progress._bar.refresh()
+    progress.on_train_end()
+    lines = [line for line in re.split(r"[\r\n]", shown.getvalue()) if " left" in line]
+    assert len(lines) >= 3
+    for line in lines:
+        line = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)
+        assert len(line.rstrip()) <= width
+        assert re.search(r"[ \d,]{6}/40,000  cost 0\.5000  validation cost 0\.6250  .* left", line)
+        assert line.index("/40,000") == len("training 40,000") + (1 + bar if bar else 0)
 
 
 def test_without_a_terminal_a_long_training_writes_ten_lines_and_one(

@@ -575,11 +575,37 @@ def test_a_network_that_is_no_photo_classifier_is_shown_but_not_asked() -> None:
 
 def test_what_a_file_says_steers_no_terminal() -> None:
     cats = purr.CatClassifier((2,), epochs=1, positive_class="cat\x1b[2J\x1b]0;owned\x07\u202e")
-    cats.fit(np.zeros((2, 64, 64, 3), "uint8"), [0, 1]).save("steers.safetensors")
+    cats.fit(np.stack([np.zeros((64, 64, 3), "uint8"), np.ones((64, 64, 3), "uint8")]), [0, 1]).save(
+        "steers.safetensors"
+    )
     shown = run("show", "steers.safetensors").stdout
     assert "cat\\x1b[2J" in shown
     assert not set(shown) & set("\x1b\x07\u202e")
     assert r"\x1b[2J" in refused("show", "\x1b[2J.safetensors")
+
+
+def test_no_name_begins_another_line(model: Path, pictures: Path) -> None:
+    photo = Path("a\nblack.png  cat  100.0 %.png")
+    folder = Path("two\nlines")
+    try:
+        shutil.copy(next(pictures.glob("cat/*.png")), photo)
+        for number, name in enumerate(("cat", "not\ncat")):
+            (folder / name).mkdir(parents=True)
+            for one in sorted(pictures.glob("*/*.png"))[number::2]:
+                shutil.copy(one, folder / name)
+    except OSError:
+        pytest.skip("this system has no such names")
+    (answer,) = run("predict", model, photo).stdout.splitlines()
+    assert answer.startswith("a\\nblack.png  cat  100.0 %.png  ")
+    assert json.loads(run("predict", model, photo, "--json").stdout)["answers"][0]["photo"] == str(photo)
+    train, evaluate = ("train", folder, *FAST), ("evaluate", "cats.safetensors", folder)
+    for arguments in (train, evaluate, ("show", "cats.safetensors"), ("doctor", folder)):
+        done = run(*arguments)
+        lines = done.stdout.splitlines() + done.stderr.splitlines()
+        assert not [line for line in lines if line.startswith(("cat", "lines"))], lines
+    table = run(*evaluate).stdout.splitlines()
+    head = next(place for place, line in enumerate(table) if "taken for" in line)
+    assert len({len(line) for line in table[head : head + 3]}) == 1
 
 
 def test_an_output_that_cannot_be_written_is_found_before_training(pictures: Path) -> None:
@@ -596,6 +622,40 @@ def test_a_folder_without_write_permission_is_found_before_training(pictures: Pa
     long = (pictures, "--epochs", "1000000000")
     assert refused("train", *long, "--output", "locked/cats") == "locked/cats: permission denied"
     assert refused("data", "make", "locked/pictures") == "locked/pictures: permission denied"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (("report", "base.safetensors", "photos"), "base.safetensors"),
+        (("report", "base.safetensors", "photos"), "photos/cat/00000.png"),
+        (("report", "base.safetensors", "more.npz", "--training", "photos"), "photos/report.html"),
+        (("train", "photos", *FAST), "photos/cat/00000.png"),
+        (("train", "photos", *FAST, "--test", "more.npz"), "more.npz"),
+        (("train", "more.npz", *FAST), "linked.npz"),
+        (("data", "preview", "photos"), "photos/cat/00001.png"),
+        (("data", "preview", "photos"), "here/cat/sheet.png"),
+    ],
+)
+def test_what_is_read_is_never_replaced(arguments: tuple[str, ...], output: str, model: Path, pictures: Path) -> None:
+    shutil.copytree(pictures, "photos")
+    shutil.copy(model, "base.safetensors")
+    save_npz(Path("more.npz"))
+    try:
+        Path("here").symlink_to("photos")
+        Path("linked.npz").symlink_to("more.npz")
+    except OSError:
+        pytest.skip("no right to make symbolic links on this system")
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    said = refused(*arguments, "--output", output)
+    assert said.startswith(f"{output}: ")
+    assert said.endswith("to write")
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_for_a_sheet_that_is_not_there_is_found_before_the_work() -> None:
+    message = "no/sheet.png: there is no folder 'no' to write in"
+    assert refused("data", "preview", "nothing.npz", "--output", "no/sheet.png") == message
 
 
 def test_data_make_leaves_a_folder_that_is_not_empty_alone(pictures: Path) -> None:
@@ -668,6 +728,8 @@ def test_a_failure_is_one_line(error: Exception, line: str) -> None:
         (("data", "make"), "DIR"),
         (("data", "make", "folder", "--count", "0"), "--count"),
         (("data", "make", "folder", "--size", "1"), "--size"),
+        (("data", "preview", "--variants", "3"), "--variants is how often --augment is shown"),
+        (("data", "preview", "--output", "sheet.jpg"), "name a file that ends in .png"),
     ],
 )
 def test_wrong_usage_is_status_2(arguments: tuple[str, ...], message: str) -> None:
@@ -790,3 +852,28 @@ def test_hashes_of_photos_that_make_no_sense_are_refused_when_the_file_is_read(p
     classifier.save("damaged.safetensors")
     with pytest.raises(purr.ModelFileError, match="do not make sense"):
         purr.load("damaged.safetensors")
+
+
+def test_photos_to_score_on_that_are_trained_on_are_left_out_and_said_to_be(pictures: Path) -> None:
+    photos = sorted(pictures.glob("*/*.png"))
+    for photo in photos[::3]:
+        Path("some", photo.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, Path("some", photo.parent.name, photo.name))
+    run("data", "make", "others", "--count", "8", "--seed", "77")
+    for photo in Path("others").glob("*/*.png"):
+        shutil.copy(photo, Path("some", photo.parent.name, f"new{photo.name}"))
+    Image.open(photos[0]).save(Path("some", photos[0].parent.name, "again.jpg"), quality=95)
+    done = run("train", pictures, *FAST, "--test", "some")
+    assert "10 more photos it was trained on: left out of the score" in done.stdout
+    assert "1 of them is nearly a photo that it was trained on: the score may be too high" in done.stdout
+    assert "of 9 photos held out" in done.stdout
+    fields = json.loads(run("train", pictures, *FAST, "--test", "some", "--json").stdout)["held_out"]
+    assert (fields["left_out"], fields["trained_on"], fields["near_duplicates"]) == (10, False, 1)
+    assert sum(fields["photos"].values()) == 9
+
+
+def test_a_score_on_the_training_photos_is_said_to_say_nothing(pictures: Path) -> None:
+    done = run("train", pictures, *FAST, "--test", pictures)
+    assert "the photos that it was trained on: the score says nothing about others" in done.stdout
+    assert "held out" not in done.stdout
+    assert json.loads(run("train", pictures, *FAST, "--test", pictures, "--json").stdout)["held_out"]["trained_on"]

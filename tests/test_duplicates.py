@@ -11,7 +11,7 @@ from PIL import Image
 import purrceptron.datasets.duplicates as duplicates
 from purrceptron.cli.sources import hold_out, split
 from purrceptron.datasets import Data, make_cats, near_duplicates
-from purrceptron.datasets.duplicates import difference_hashes, equal_pictures
+from purrceptron.datasets.duplicates import difference_hashes, equal_pictures, near_copies
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,8 @@ def trimmed(picture: np.ndarray) -> np.ndarray:
         (lambda picture: np.clip(picture * 1.2 + 5, 0, 255).astype(np.uint8), 0.98),
         (lambda picture: (picture * 0.7).astype(np.uint8), 0.98),
         (trimmed, 0.75),
+        (lambda picture: picture[:, ::-1], 1),
+        (lambda picture: recompressed(picture[:, ::-1]), 0.98),
     ],
 )
 def test_changed_copies_are_found(
@@ -87,7 +89,27 @@ def test_hash_bits_say_where_brightness_grows() -> None:
     assert bits.mean(axis=2).tolist() == [[1, 0], [0, 1], [0, 0]]
 
 
-def test_correlation_is_that_of_numpy(pictures: np.ndarray) -> None:
+def test_pictures_with_one_bright_half_are_no_duplicates_if_all_else_differs() -> None:
+    random = np.random.default_rng(0)
+    half = np.zeros((64, 64))
+    half[:, 32:] = 150
+    pair = [half + 40 + random.integers(-4, 5, (16, 16)).repeat(4, 0).repeat(4, 1) for _ in range(2)]
+    images = np.stack(pair)[..., None].astype(np.uint8)
+    thumbnails, hashes = duplicates._thumbnails(images, np.arange(2))
+    assert np.corrcoef(thumbnails)[0, 1] > 0.99
+    assert duplicates._different_bits(hashes[:1], hashes[1:])[0] > 20
+    assert near_duplicates(images).tolist() == [0, 1]
+
+
+def test_fractions_are_rounded_to_grey_levels(pictures: np.ndarray) -> None:
+    fractions = pictures[:9] + np.random.default_rng(0).uniform(-0.49, 0.49, pictures[:9].shape)
+    for whole, rounded in zip(*(duplicates._thumbnails(x, np.arange(9)) for x in (pictures, fractions)), strict=True):
+        np.testing.assert_array_equal(rounded, whole)
+
+
+@pytest.mark.parametrize("rows", [1024, 40])
+def test_correlation_is_that_of_numpy(pictures: np.ndarray, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "_ROWS", rows)
     thumbnails, _ = duplicates._thumbnails(pictures, np.arange(len(pictures)))
     correlations = np.corrcoef(thumbnails.astype(float))
     threshold = float(np.sort(correlations[np.triu_indices(150, 1)])[-40:-38].mean())  # between the pairs
@@ -95,7 +117,7 @@ def test_correlation_is_that_of_numpy(pictures: np.ndarray) -> None:
         patch.setattr(duplicates, "_LEAST_CORRELATION", threshold)
         found = [
             pair
-            for first, second in duplicates._all_pairs(thumbnails, *duplicates._moments(thumbnails))
+            for first, second in duplicates._all_pairs(thumbnails, *duplicates._moments(thumbnails), 150)
             for pair in zip(first.tolist(), second.tolist(), strict=True)
         ]
     expected = np.argwhere(np.triu(correlations >= threshold, 1)).tolist()
@@ -154,3 +176,32 @@ def test_what_is_held_out_of_a_set_with_copies_is_said(pictures: np.ndarray) -> 
     assert lines == ["12 photos are near-duplicates, in 6 groups: each is on one side"]
     both = near_duplicates(np.concatenate([training.images, held_out.images]))
     assert not set(both[: len(training)].tolist()) & set(both[len(training) :].tolist())
+
+
+def test_mirror_images_are_on_one_side_of_a_split(pictures: np.ndarray) -> None:
+    images = np.concatenate([pictures[:40], pictures[:40, :, ::-1]])
+    labels = np.tile(np.random.default_rng(0).integers(0, 2, 40), 2)
+    data = Data.from_arrays(images, labels, source="test")
+    groups = np.tile(np.arange(40), 2)
+    for seed in range(3):
+        training, held_out = split(data, 0.3, seed)
+        assert held_out is not None
+        assert not near_copies(held_out.images, training.images).any()
+    np.testing.assert_array_equal(near_duplicates(images), groups)
+    assert len(np.unique(near_duplicates(images, mirrored=False))) > 75  # but a few are like their mirror images
+
+
+@pytest.mark.parametrize("all_pairs", [True, False])
+def test_copies_of_other_pictures_are_found_whatever_their_size(
+    pictures: np.ndarray, all_pairs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not all_pairs:
+        monkeypatch.setattr(duplicates, "_ALL_PAIRS", 0)
+    small = [np.asarray(Image.fromarray(picture).resize((48, 48), Image.Resampling.BICUBIC)) for picture in pictures]
+    asked = np.stack(small)
+    asked[::2] = asked[::2, :, ::-1]
+    found = near_copies(asked, pictures[:100])
+    assert found[:100].mean() >= 0.98
+    assert not found[100:].any()
+    assert not near_copies(pictures[:2], pictures[:0]).any()
+    assert near_copies(np.array([[1.0, 2], [3, 4]]), np.array([[3.0, 4]])).tolist() == [False, True]

@@ -213,6 +213,7 @@ def test_a_network_that_reads_features_is_explained_by_occlusion_alone(monkeypat
         ({"image": np.full((6, 6, 3), 300.0)}, purr.DataError, "pixels are numbers 0 to 255"),
         ({"image": "missing.jpg"}, FileNotFoundError, "missing.jpg"),
         ({"classifier": purr.PhotoClassifier()}, ValueError, "has learnt nothing yet"),
+        ({"classifier": "m"}, TypeError, "expected a PhotoClassifier or CatClassifier, got 'm'"),
     ],
 )
 @pytest.mark.parametrize("method", [gradient_times_input, occlusion, explain])

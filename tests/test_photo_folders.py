@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -238,6 +239,14 @@ def test_one_bad_file_stops_the_run_and_is_left_out_on_request(folder: Path, nam
     assert run("evaluate", "cats.safetensors", folder, "--skip-bad").stderr.count("left out 1 file") == 1
 
 
+def test_what_is_left_out_shifts_no_label_and_no_path(folder: Path) -> None:
+    (folder / "cat" / "00000.png").write_bytes(b"no photo")
+    data = load_image_folder(folder, skip_bad=True)
+    assert data.labels.tolist() == [0] * 3 + [1] * 4
+    assert [data.class_names[label] for label in data.labels] == [path.parent.name for path in data.paths]
+    np.testing.assert_array_equal(data.images, load_images(data.paths))
+
+
 def test_the_first_bad_file_is_named_whatever_the_threads(folder: Path) -> None:
     for number in range(40):
         (folder / "cat" / f"x{number:02}.png").write_bytes(b"no photo")
@@ -284,6 +293,20 @@ def test_ten_thousand_junk_files_are_counted_and_not_listed(folder: Path) -> Non
     assert len(done.stderr) < 3000
 
 
+def test_files_left_out_are_counted_by_preview_doctor_and_report(folder: Path) -> None:
+    run("train", folder, *FAST)
+    for number in range(7):
+        (folder / "cat" / f"junk{number}.tmp").write_bytes(b"junk")
+    junk = [str(folder / "cat" / f"junk{number}.tmp") for number in range(7)]
+    said = f"left out 7 files that cannot be read: {', '.join(junk[:5])}"
+    report = ("report", "cats.safetensors", folder)
+    for arguments in (("data", "preview", folder), ("doctor", folder), report):
+        assert said in run(*arguments, "--skip-bad").stderr.splitlines()
+    assert json.loads(run("data", "preview", folder, "--skip-bad", "--json").stdout)["skipped"] == junk
+    assert json.loads(run("doctor", folder, "--skip-bad", "--json").stdout)["skipped_files"] == junk
+    assert "left out 14 files" in run("doctor", folder, "--test", folder, "--skip-bad").stderr
+
+
 def test_links_that_loop_are_named_and_left_out(folder: Path) -> None:
     loops = [folder / "cat" / "itself.png", folder / "cat" / "parent", folder / "cat" / "there.png"]
     try:
@@ -328,8 +351,30 @@ def test_classes_of_the_same_photos_are_refused(folder: Path) -> None:
     for number, photo in enumerate(sorted((folder / "cat").iterdir())):
         (other / f"copy{number}.bmp").write_bytes(encoded(np.asarray(Image.open(photo)), "bmp"))
     assert refused("train", folder, *FAST) == (
-        "photos: the classes 'cat' and 'dog' have the same photos: nothing tells them apart"
+        "photos: 4 of the 4 photos of 'cat' are in 'dog', too: nothing tells these classes apart"
     )
+    Image.fromarray(make_cats(1, seed=9)[0][0]).save(other / "more.png")
+    assert "4 of the 4 photos of 'cat' are in 'dog', too" in refused("train", folder, *FAST)
+
+
+def test_classes_of_photos_that_are_nearly_the_same_are_doubted(folder: Path) -> None:
+    other = folder / "dog"
+    other.mkdir()
+    for number, photo in enumerate(sorted((folder / "cat").iterdir())):
+        Image.open(photo).save(other / f"copy{number}.jpg", quality=90)
+    doubt = "4 of the 4 photos of 'cat' are in 'dog', too, or nearly so: are these two classes?"
+    done = run("train", folder, "--network", "4-3", "--epochs", "3")
+    assert doubt in done.stdout
+    assert doubt in done.stderr
+    fields = json.loads(run("train", folder, "--network", "4-3", "--epochs", "3", "--json", "--quiet").stdout)
+    assert fields["data"]["doubts"] == [doubt]
+
+
+def test_classes_of_mirror_images_are_two_classes() -> None:
+    images, labels = make_cats(8, seed=0)[0], [0] * 8 + [1] * 8
+    write_image_folder(Path("sides"), np.concatenate([images, images[:, :, ::-1]]), labels, ("left", "right"))
+    done = run("train", "sides", *FAST, "--holdout", "0", "--folds", "0")
+    assert "are these two classes" not in done.stdout
 
 
 def test_the_same_photo_in_two_classes_is_named(folder: Path) -> None:

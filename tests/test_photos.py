@@ -537,7 +537,7 @@ def test_real_photos_are_learnt(photos: tuple[NDArray[Any], NDArray[Any]]) -> No
 
 
 def test_hidden_sizes_alone_are_never_taken_for_the_input() -> None:
-    photos, labels = np.zeros((6, 2, 2, 3), "uint8"), [0, 1, 2] * 2
+    photos, labels = np.arange(72, dtype="uint8").reshape(6, 2, 2, 3), [0, 1, 2] * 2
     for hidden in (12, 2048):  # 2 x 2 x 3 = 12
         classifier = purr.PhotoClassifier((hidden,), image_size=2, epochs=1).fit(photos, labels)
         sizes = [layer.units for layer in classifier.model_.layers if isinstance(layer, purr.Dense)]
@@ -560,3 +560,10 @@ def test_the_best_checkpoint_has_the_best_score_on_the_photos_held_out(settings:
     assert isinstance(network, purr.Sequential)
     inputs = picture_features(held_out[0], classifier.features)
     assert network.evaluate(inputs, held_out[1], loss="binary_cross_entropy")["loss"] == min(losses)
+
+
+def test_equal_photos_with_different_labels_are_warned_of() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3)).astype(np.uint8)
+    both = np.concatenate([images, images])
+    with pytest.warns(purr.DataWarning, match="the pixels of 6 photos labelled 'cat' are those of photos labelled"):
+        purr.CatClassifier((2,), image_size=8, epochs=1).fit(both, ["cat"] * 6 + ["dog"] * 6)

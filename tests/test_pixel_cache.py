@@ -77,6 +77,7 @@ def test_only_what_is_new_is_decoded_and_a_changed_photo_is_new(kept: Path, phot
 def test_other_options_are_another_set(kept: Path, photos: list[Path], option: dict[str, Any]) -> None:
     read(photos)
     assert read(photos, **option).decoded == 6
+    assert [read(photos).decoded, read(photos, **option).decoded] == [0, 0]  # neither drives the other out
 
 
 def test_another_version_of_the_decoder_is_another_set(
@@ -172,6 +173,9 @@ def test_what_was_not_used_for_longest_goes_first(kept: Path, photos: list[Path]
     assert set(kept.iterdir()) == {paths[0], paths[2]}
     cache.drop_oldest(kept, paths[0], most=1)
     assert set(kept.iterdir()) == {paths[0]}
+    os.utime(paths[0], (0, 0))
+    assert read(photos[:2]).decoded == 0
+    assert paths[0].stat().st_mtime > 0  # it was used just now
 
 
 def test_two_processes_at_once_get_the_same_and_leave_one_whole_file(kept: Path, photos: list[Path]) -> None:

@@ -62,6 +62,16 @@ def test_costs_are_those_of_the_history(cats: tuple[Any, Any, Any]) -> None:
     np.testing.assert_array_equal(line.get_xydata(), np.stack([np.arange(1, 31), history.loss], axis=1))
 
 
+@pytest.mark.parametrize("classes", [2, 8])
+def test_the_name_of_the_baseline_touches_no_other(classes: int) -> None:
+    p = np.eye(classes).repeat(2, axis=0)
+    labels = np.arange(2 * classes) // 2
+    display = ScoresDisplay(purr.assessment.assess(labels, p, [f"class {k}" for k in range(classes)])).plot()
+    display.figure_.draw_without_rendering()
+    (name,) = (text.get_window_extent() for text in display.ax_.texts)
+    assert not name.count_overlaps([label.get_window_extent() for label in display.ax_.get_yticklabels()])
+
+
 @pytest.mark.parametrize("apart", [0.0, 0.001, 0.02, 0.5])
 def test_names_at_the_ends_of_the_curves_do_not_touch(apart: float) -> None:
     display = CostDisplay([1, 2], [1.0, 0.3 + apart], [1.0, 0.3]).plot()
@@ -110,6 +120,37 @@ def test_the_confusion_is_scikit_learns(cats: tuple[Any, Any, Any]) -> None:
     np.testing.assert_array_equal(display.confusion, confusion_matrix(labels, classifier.predict(images)))
     drawn = sorted(text.get_text() for text in display.ax_.texts)
     assert drawn == sorted(map(str, display.confusion.ravel()))
+
+
+def test_labels_may_be_names_as_for_the_score(cats: tuple[Any, Any, Any]) -> None:
+    images, labels = cats[1:]
+    names = np.array(["cat", "other"])[labels]
+    named = purr.PhotoClassifier((4,), epochs=30, seed=0).fit(images, names)
+    for display, wrong in ((ConfusionDisplay, "confusion"), (CalibrationDisplay, "curve"), (RocDisplay, "curves")):
+        assert getattr(display.from_estimator(named, images, names), wrong) is not None  # type: ignore[attr-defined]
+    confusion = ConfusionDisplay.from_estimator(named, images, names).confusion
+    assert confusion.trace() / len(names) == named.score(images, names)
+    first = purr.CatClassifier((4,), epochs=30, positive_class="cat").fit(images, labels, class_names=("cat", "other"))
+    confusion = ConfusionDisplay.from_estimator(first, images, labels).confusion
+    assert confusion.trace() / len(labels) == first.score(images, labels)
+
+
+def test_the_baseline_is_the_best_answer_without_a_look() -> None:
+    labels, p = np.repeat([0, 1], [2, 8]), np.repeat([[0.6, 0.4], [0.3, 0.7]], [3, 7], axis=0)
+    found = purr.assessment.assess(labels, p, ("a", "b"), training_counts=[9, 1])
+    assert found.baselines == {"training_majority": 0.2, "best_constant": 0.8}
+    display = ScoresDisplay(found).plot()
+    (text,) = (text for text in display.ax_.texts if text.get_text() == "without looking")
+    assert text.get_position()[0] == 0.8
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_display_of_what_has_learnt_nothing_is_refused(name: str) -> None:
+    images, labels = purr.datasets.make_cats(4, seed=0)
+    with pytest.raises(ValueError, match="this PhotoClassifier has learnt nothing yet: call fit first"):
+        MAKERS[name]((purr.PhotoClassifier(), images, labels), None)
+    with pytest.raises(TypeError, match="expected a PhotoClassifier or CatClassifier, got 'm'"):
+        MAKERS[name](("m", images, labels), None)
 
 
 def test_weights_are_pictures_of_the_first_kernel(cats: tuple[Any, Any, Any]) -> None:

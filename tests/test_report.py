@@ -1,7 +1,9 @@
 """The page of `purr report`: what it says, what it escapes, and how a browser shows it."""
 
+import base64
 import copy
 import dataclasses
+import io
 import json
 import re
 import shutil
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 import purrceptron as purr
 from purrceptron.cli import purr as command
@@ -77,6 +80,15 @@ def test_the_headline_is_the_accuracy_that_scikit_learn_gives(cats: tuple[Any, A
     assert f"Of 30 photos it had never seen, {right} were answered rightly: {100 * share:.0f} %" in text_of(page)
 
 
+def test_the_roc_curve_is_that_of_scikit_learn(cats: tuple[Any, Any, Any], page: str) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    classifier, images, labels = cats
+    area = roc_auc_score(labels, classifier.predict_proba(images)[:, 1])
+    assert f"AUC {area:.3f}, chance 0.5" in page
+    assert "recall of 'cat'" in page.partition('aria-label="ROC curve')[2].partition("</svg>")[0]
+
+
 def test_the_page_shows_everything(page: str) -> None:
     said = text_of(page)
     for heading in ("How good it is", "What it takes for what", "What its answers hang on", "doctor", "first layer"):
@@ -125,6 +137,13 @@ def test_more_classes_work_the_same() -> None:
     assert "recall of 'grey'" in page
     assert "Where to draw the line" not in page
     assert "Each point of a curve is a threshold" in text_of(page)
+
+
+def test_what_points_below_the_line_mean_is_said_of_the_class_or_of_the_answer(page: str) -> None:
+    heading = "Whether its probabilities mean what they say"
+    assert "Below it the photos are “cat” less often than said, above it more often." in section(page, heading)
+    of_three = section(made(*learnt(3, ("dark", "grey", "bright"))), heading)
+    assert "Below it the answers are right less often than said" in of_three
 
 
 def test_of_very_many_classes_the_most_frequent_mistakes_are_shown() -> None:
@@ -354,9 +373,12 @@ def test_the_command_calls_photos_by_their_files(cats: Any) -> None:
     for folder in Path("photos").iterdir():
         folder.rename(folder.with_name("cat" if folder.name == "cat" else "other"))
     run("report", "cats.safetensors", "photos", "--quiet")
-    names = re.findall(r'<span class="muted file">(.*?)</span>', Path("report.html").read_text(encoding="utf-8"))
-    assert names
-    assert set(names) <= {path.name for path in Path("photos").rglob("*.png")}
+    shown = r'<li><img src="data:image/png;base64,(\S+)"[^>]*>.*?<span class="muted file">(.*?)</span>'
+    photos = re.findall(shown, Path("report.html").read_text(encoding="utf-8"), re.S)
+    assert len(photos) > 12
+    for encoded, name in photos:
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))))
+        assert any(np.array_equal(pixels, purr.images.load_image(file)) for file in Path("photos").rglob(name))
 
 
 @pytest.mark.usefixtures("files")

@@ -100,6 +100,14 @@ def test_views_of_a_mapping_are_known_and_copies_are_not(tmp_path: Path) -> None
     np.testing.assert_array_equal(in_no_folder, np.array(mapped)[[2]])
 
 
+def test_rows_are_taken_in_pieces_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "a.npy", np.arange(28, dtype=np.float32).reshape(7, 4))
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    for rows in range(1, 9):
+        monkeypatch.setattr(mapping, "_ROWS", rows)
+        np.testing.assert_array_equal(mapping.take(mapped, np.arange(7)[::-1]), np.array(mapped)[::-1])
+
+
 def test_pages_of_mappings_are_handed_back_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if sys.platform != "linux":
         pytest.skip("elsewhere the system trims by itself")

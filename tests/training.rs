@@ -1,11 +1,9 @@
 //! Steps, batches and the fit loop: the same numbers as a loop written by hand, and they learn.
 
-mod common;
-
 use std::collections::HashSet;
 
-use common::training::*;
-use common::{bits, dense, matrix, network, numbers};
+use crate::common::training::*;
+use crate::common::{bits, dense, matrix, network, numbers};
 use ndarray::{Array2, Axis, array};
 use purrceptron::activation::Activation::{Identity, Relu, Sigmoid, Softmax, Tanh};
 use purrceptron::error::{Error, Result};

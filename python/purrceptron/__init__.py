@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .callbacks import Callback, EarlyStopping, Progress, ProgressBar
     from .checkpoints import Checkpoint
     from .diagnosis import doctor
-    from .errors import CheckpointError, DataError, DivergedError, ModelFileError
+    from .errors import CheckpointError, DataError, DataWarning, DivergedError, ModelFileError
     from .files import load
     from .gradient_check import check_gradients
     from .layers import (
@@ -114,6 +114,7 @@ __all__ = [
     "CosineDecay",
     "CosineRestarts",
     "DataError",
+    "DataWarning",
     "Dense",
     "DivergedError",
     "Dropout",
@@ -180,7 +181,7 @@ _MODULES = {
     "callbacks": "Callback EarlyStopping Progress ProgressBar",
     "checkpoints": "Checkpoint",
     "diagnosis": "doctor",
-    "errors": "CheckpointError DataError DivergedError ModelFileError",
+    "errors": "CheckpointError DataError DataWarning DivergedError ModelFileError",
     "files": "load",
     "gradient_check": "check_gradients",
     "layers": (

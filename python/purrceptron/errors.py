@@ -1,6 +1,6 @@
-"""The errors that are the library's own; a caller's other mistakes are `ValueError`, `TypeError` or `OSError`."""
+"""The library's own errors and a warning; a caller's other mistakes are `ValueError`, `TypeError` or `OSError`."""
 
-__all__ = ["CheckpointError", "DataError", "DivergedError", "ModelFileError", "told"]
+__all__ = ["CheckpointError", "DataError", "DataWarning", "DivergedError", "ModelFileError", "told"]
 
 _MOST_LETTERS = 300
 
@@ -23,6 +23,10 @@ class CheckpointError(ValueError):
 
 class DataError(ValueError):
     """Data cannot be used: not an image, a wrong shape, a missing column, NaN, one class only."""
+
+
+class DataWarning(UserWarning):
+    """Data can be used, but something in it is wrong: equal photos with different labels."""
 
 
 class ModelFileError(ValueError):

@@ -115,18 +115,19 @@ pub fn digest<'a, F: Float>(values: impl IntoIterator<Item = &'a F>) -> String {
     })
 }
 
-/// Runs the test `name` of this binary again in a process of its own for every instruction set, which is chosen once a
-/// process, and demands that `result` is the same text in all of them.
-pub fn same_at_every_level(name: &str, result: impl FnOnce() -> String) {
+/// Runs the test `name` of the module `path` again in a process of its own for every instruction set, which is chosen once
+/// a process, and demands that `result` is the same text in all of them.
+pub fn same_at_every_level(path: &str, name: &str, result: impl FnOnce() -> String) {
     const CHILD: &str = "PURRCEPTRON_TEST_CHILD";
     if std::env::var_os(CHILD).is_some() {
         println!("\nresult {:?} {}", purrceptron::isa::level(), result());
         return;
     }
+    let name = path.split_once("::").map_or(name.to_string(), |(_crate, module)| format!("{module}::{name}"));
     let mut results = Vec::new();
     for level in ["portable", "avx2", "avx512"] {
         let output = Command::new(std::env::current_exe().expect("the path of this test"))
-            .args(["--exact", name, "--nocapture", "--test-threads=1"])
+            .args(["--exact", &name, "--nocapture", "--test-threads=1"])
             .env("PURRCEPTRON_ISA", level)
             .env(CHILD, "1")
             .output()

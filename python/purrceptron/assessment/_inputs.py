@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -68,3 +70,16 @@ def checked_share(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
         raise ValueError(f"{name} must be above 0 and below 1, got {value!r}")
     return float(value)
+
+
+def checked_shares(name: str, shares: Sequence[float], classes: int) -> NDArray[np.float64]:
+    """Shares of the classes `(classes,)`, of sum 1, from numbers of at least 0.
+
+    Raises:
+        ValueError: They are of another number of classes, or none.
+    """
+    values = np.asarray(shares, np.float64)
+    if values.shape != (classes,) or not np.isfinite(values).all() or values.min() < 0 or not values.sum():
+        raise ValueError(f"{name}: expected {classes} shares of at least 0, got {values.tolist()}")
+    normalised: NDArray[np.float64] = values / values.sum()
+    return normalised

@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from .._arrays import Array
 from .._spec import check_whole
 from ..metrics import constant_baseline, majority_baseline, wilson_interval
-from ._inputs import checked_pair, checked_share
+from ._inputs import checked_pair, checked_share, checked_shares
 from .bootstrap import areas_under_curves, balanced_accuracies, bootstrap, percentiles
 from .calibration import CalibrationCurve, calibration_curve
 from .interval import Interval
+from .threshold import shift_shares
 
 __all__ = ["SHARE_EFFECTS", "Assessment", "assess"]
 
@@ -29,12 +30,15 @@ SHARE_EFFECTS: Mapping[str, str] = MappingProxyType(
         "precision": "moves: the rarer a class, the more of the photos that are called so are others",
         "recall": "stays: it is about the photos of one class alone",
         "baselines": "move: they are shares of classes",
-        "calibration": "moves: probabilities have the training's shares in them; shift_shares takes them out",
+        "calibration": "moves: probabilities stand for the class shares of the training; shift_shares changes that",
         "threshold": "moves: the rarer a class, the surer one must be; threshold_for takes the share",
         "abstain": "coverage of each class stays; how often an answer is left open moves with the mix",
     }
 )
 """What happens to each score where classes are as typical as here, but more or less frequent."""
+
+# Shares of classes differ by that of the photos whose class would have to change; below this nobody sees it.
+_APART = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,9 @@ class Assessment:
         baselines: Accuracies of answers without a look: "training_majority", the class most frequent in training (if
             that is known), and "best_constant", the class most frequent here.
         calibration: How often the probabilities come true.
+        calibration_shifted: The same of the probabilities after `shift_shares` from `class_shares`, which they stand
+            for, to the shares of the classes here; None where these are about equal, or not known.
+        class_shares: Share of each class that the probabilities stand for; None if not known.
         labels: The true classes `(n,)`.
         probabilities: `(n, classes)`.
         class_names: In the order of the columns.
@@ -67,6 +74,8 @@ class Assessment:
     confusion: NDArray[np.int64]
     baselines: Mapping[str, float]
     calibration: CalibrationCurve
+    calibration_shifted: CalibrationCurve | None
+    class_shares: tuple[float, ...] | None
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     class_names: tuple[str, ...]
@@ -77,6 +86,18 @@ class Assessment:
         """The most probable class of each photo `(n,)`."""
         answers: NDArray[np.int64] = self.probabilities.argmax(axis=1)
         return answers
+
+    @property
+    def share_apart(self) -> tuple[str, float, float] | None:
+        """A class, the share of it that the probabilities stand for, and its share here; None without a shifted curve.
+
+        It is the second of two classes; of more, the one whose shares differ most.
+        """
+        if self.class_shares is None or self.calibration_shifted is None:
+            return None
+        here = np.bincount(self.labels, minlength=len(self.class_names)) / len(self.labels)
+        place = 1 if len(here) == 2 else int(np.abs(here - self.class_shares).argmax())
+        return self.class_names[place], self.class_shares[place], float(here[place])
 
     def to_dict(self) -> dict[str, Any]:
         """The scores, without the photos' own rows, for JSON; a score is `{"value", "low", "high"}`."""
@@ -95,6 +116,7 @@ class Assessment:
             "confusion": by_class([by_class(row) for row in self.confusion.tolist()]),
             "baselines": dict(self.baselines),
             "calibration": self.calibration.to_dict(),
+            "calibration_shifted": None if self.calibration_shifted is None else self.calibration_shifted.to_dict(),
             "class_share_effects": dict(SHARE_EFFECTS),
         }
 
@@ -105,6 +127,7 @@ def assess(
     class_names: Sequence[str],
     *,
     training_counts: Sequence[int] | None = None,
+    class_shares: Sequence[float] | None = None,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Assessment:
@@ -117,12 +140,13 @@ def assess(
         probabilities: `(n, classes)`, as `PhotoClassifier.predict_proba` gives them.
         class_names: Names of the classes, in the order of the outputs.
         training_counts: How many photos of each class were trained on, for the first baseline.
+        class_shares: Share of each class that the probabilities stand for, as `PhotoClassifier.class_shares_` has it.
         confidence: How sure the intervals shall be, above 0 and below 1.
         seed: Of the bootstrap; the same seed gives the same intervals.
 
     Raises:
         ImportError: scikit-learn is not installed.
-        ValueError: Labels, probabilities, names or counts do not fit together.
+        ValueError: Labels, probabilities, names, counts or shares do not fit together.
 
     Example:
         >>> p = [0.2, 0.4, 0.6, 0.3, 0.8, 0.9]
@@ -136,6 +160,9 @@ def assess(
         raise ImportError("purrceptron.assessment needs scikit-learn: pip install 'purrceptron[report]'") from error
     truth, rows = checked_pair(labels, probabilities)
     names = _checked_names(class_names, rows.shape[1])
+    shares = None
+    if class_shares is not None:
+        shares = tuple(checked_shares("class_shares", class_shares, len(names)).tolist())
     checked_share("confidence", confidence)
     check_whole("seed", seed, 0)
     predicted, every = rows.argmax(axis=1), np.arange(len(names))
@@ -153,6 +180,8 @@ def assess(
         confusion=confusion,
         baselines=MappingProxyType(_baselines(truth, training_counts, len(names))),
         calibration=calibration_curve(truth, rows, confidence=confidence),
+        calibration_shifted=None if shares is None else _shifted_curve(truth, rows, shares, confidence),
+        class_shares=shares,
         labels=truth,
         probabilities=rows,
         class_names=names,
@@ -175,6 +204,16 @@ def _baselines(truth: NDArray[np.int64], training_counts: Sequence[int] | None, 
             raise ValueError(f"training_counts: expected {classes} numbers of photos, got {training_counts!r}")
         baselines["training_majority"] = majority_baseline([int(counts.argmax())], truth)
     return {**baselines, "best_constant": constant_baseline(truth)}
+
+
+def _shifted_curve(
+    truth: NDArray[np.int64], rows: NDArray[np.float64], shares: tuple[float, ...], confidence: float
+) -> CalibrationCurve | None:
+    """The curve at the shares of the classes here; None where these are about the same, or a class has no photo."""
+    here = np.bincount(truth, minlength=rows.shape[1]) / len(truth)
+    if not here.all() or not all(shares) or np.abs(here - shares).sum() / 2 < _APART:
+        return None
+    return calibration_curve(truth, shift_shares(rows, shares, here.tolist()), confidence=confidence)
 
 
 def _with_wilson(value: float, right: int, n: int, confidence: float) -> Interval:

@@ -7,6 +7,7 @@ Hauskrecht, AAAI 2015. The temperature: Guo, Pleiss, Sun & Weinberger, "On calib
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
 from .._spec import check_above_zero, check_whole
-from ._inputs import checked_pair, checked_probabilities
+from ._inputs import checked_pair, checked_probabilities, checked_shares
 from .interval import Interval
 
 __all__ = ["CalibrationCurve", "calibration_curve", "fit_temperature", "scale_probabilities"]
@@ -125,7 +126,7 @@ def scale_probabilities(probabilities: ArrayLike, temperature: float) -> NDArray
     return _softmax(logits)
 
 
-def fit_temperature(labels: ArrayLike, probabilities: ArrayLike) -> float:
+def fit_temperature(labels: ArrayLike, probabilities: ArrayLike, *, shares: Sequence[float] | None = None) -> float:
     """The temperature under which photos that were not trained on are most likely to be what they are.
 
     It minimises the mean of `-Σ_k t_k ln softmax(ln p / T)_k`, the log loss, which is convex in 1/T. The targets t are
@@ -136,12 +137,16 @@ def fit_temperature(labels: ArrayLike, probabilities: ArrayLike) -> float:
     Args:
         labels: True classes `(n,)`, as numbers.
         probabilities: `(n, classes)`, of photos that were not trained on.
+        shares: Share of each class that the probabilities stand for, as `PhotoClassifier.class_shares_` has it, where
+            that is not the one among the photos: each photo is weighted by its class, so that the classes have these
+            shares. Otherwise the temperature would make up for the shares, which it cannot. All photos count alike by
+            default.
 
     Returns:
         The temperature, 0.01 to 100; 1 where the probabilities tell nothing apart.
 
     Raises:
-        ValueError: Labels or probabilities are none, or do not fit.
+        ValueError: Labels, probabilities or shares are none, or do not fit.
 
     Example:
         >>> import numpy as np
@@ -154,16 +159,20 @@ def fit_temperature(labels: ArrayLike, probabilities: ArrayLike) -> float:
     classes, rows = checked_pair(labels, probabilities)
     logits = _logits(rows)
     counts = np.bincount(classes, minlength=rows.shape[1])
+    weights = np.ones((len(classes), 1))
+    if shares is not None:
+        of_class = checked_shares("shares", shares, rows.shape[1]) * len(classes) / np.maximum(counts, 1)
+        weights = of_class[classes][:, None]
     surest = (counts + 1) / (counts + 2)
     targets = np.repeat((1 - surest)[classes][:, None] / (rows.shape[1] - 1), rows.shape[1], axis=1)
     targets[np.arange(len(classes)), classes] = surest[classes]
     logits -= logits.mean(axis=1, keepdims=True)
     if not abs(logits).max() > 1e-9:
         return 1.0
-    hoped = float((targets * logits).sum())
+    hoped = float((weights * targets * logits).sum())
 
     def surer_than_it_may(temperature: float) -> bool:  # the sign of the loss's slope in 1/T, which only grows
-        return float((_softmax(logits / temperature) * logits).sum()) > hoped
+        return float((weights * _softmax(logits / temperature) * logits).sum()) > hoped
 
     low, high = np.log(LEAST_TEMPERATURE), np.log(MOST_TEMPERATURE)
     for _ in range(60):

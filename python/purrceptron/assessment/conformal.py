@@ -30,7 +30,15 @@ from numpy.typing import ArrayLike, NDArray
 from ._inputs import checked_classes, checked_pair, checked_probabilities, checked_share
 from .interval import Interval
 
-__all__ = ["Coverage", "conformal_p_values", "conformal_scores", "coverage_of", "least_photos", "prediction_sets"]
+__all__ = [
+    "Coverage",
+    "answered",
+    "conformal_p_values",
+    "conformal_scores",
+    "coverage_of",
+    "least_photos",
+    "prediction_sets",
+]
 
 Scores = tuple[tuple[float, ...], ...]
 _ROUNDING = 1e-9
@@ -44,9 +52,9 @@ class Coverage:
 
     Attributes:
         by_class: Of each class, the share of its photos whose set holds it (Wilson); NaN where it has none.
-        wrong_by_class: Of each class, the share of its photos whose set is one class, another one.
-        open_by_class: Of each class, the share of its photos whose set is several classes, or none.
-        answered: Share of photos whose set is one class.
+        wrong_by_class: Of each class, the share of its photos that are answered with another.
+        open_by_class: Of each class, the share of its photos that are left open.
+        answered: Share of photos that are answered: whose set is one class, and which are like those of the training.
         right: Of these, the share that is of that class; it moves with the shares of the classes, like accuracy.
     """
 
@@ -57,16 +65,35 @@ class Coverage:
     right: Interval
 
 
-def coverage_of(labels: ArrayLike, sets: ArrayLike, *, confidence: float = 0.95) -> Coverage:
-    """What became of prediction sets on photos whose classes are known.
+def answered(sets: NDArray[np.bool_], unlike: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which photos are answered, `(photos,)`; the others are left open.
+
+    Args:
+        sets: `(photos, classes)`, as `prediction_sets` gives them.
+        unlike: Which photos are unlike those of the training `(photos,)`, so that their sets say nothing.
+
+    Example:
+        >>> sets = np.array([[True, False], [True, True], [True, False]])
+        >>> answered(sets, np.array([False, False, True])).tolist()
+        [True, False, False]
+    """
+    single: NDArray[np.bool_] = (sets.sum(axis=1) == 1) & ~unlike
+    return single
+
+
+def coverage_of(
+    labels: ArrayLike, sets: ArrayLike, *, unlike: ArrayLike | None = None, confidence: float = 0.95
+) -> Coverage:
+    """What became of prediction sets, and of answers that follow them, on photos whose classes are known.
 
     Args:
         labels: True classes `(photos,)`, as numbers.
         sets: `(photos, classes)`, as `prediction_sets` gives them.
+        unlike: Which photos are left open whatever their set holds `(photos,)`; none by default.
         confidence: Of the intervals.
 
     Raises:
-        ValueError: Labels or sets are none, or do not fit.
+        ValueError: Labels, sets or `unlike` are none, or do not fit.
 
     Example:
         >>> found = coverage_of([0, 0, 1], [[True, False], [True, True], [True, False]])
@@ -79,7 +106,10 @@ def coverage_of(labels: ArrayLike, sets: ArrayLike, *, confidence: float = 0.95)
     truth = checked_classes("labels", labels, held.shape[1])
     if len(truth) != len(held):
         raise ValueError(f"labels are of {len(truth)} photos, but sets of {len(held)}")
-    inside, single = held[np.arange(len(truth)), truth], held.sum(axis=1) == 1
+    strange = np.zeros(len(held), np.bool_) if unlike is None else np.asarray(unlike)
+    if strange.shape != (len(held),) or strange.dtype != np.bool_:
+        raise ValueError(f"unlike: expected booleans (photos,), got {strange.dtype} of shape {strange.shape}")
+    inside, single = held[np.arange(len(truth)), truth], answered(held, strange)
 
     def share(which: NDArray[np.bool_], among: NDArray[np.bool_]) -> Interval:
         return Interval.of_share(int(np.sum(which & among)), int(among.sum()), confidence)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._spec import check_above_zero
-from ._inputs import checked_pair, checked_probabilities, checked_share
+from ._inputs import checked_pair, checked_probabilities, checked_share, checked_shares
 
 __all__ = ["AtShare", "JudgedThreshold", "Threshold", "judge_threshold", "shift_shares", "threshold_for"]
 
@@ -211,10 +211,8 @@ def shift_shares(
         [[0.9, 0.1]]
     """
     rows = checked_probabilities(probabilities)
-    before, after = np.asarray(training_shares, np.float64), np.asarray(shares, np.float64)
-    for name, values in (("training_shares", before), ("shares", after)):
-        if values.shape != rows.shape[1:] or not np.isfinite(values).all() or values.min() < 0 or not values.sum():
-            raise ValueError(f"{name}: expected {rows.shape[1]} shares of at least 0, got {values.tolist()}")
+    before = checked_shares("training_shares", training_shares, rows.shape[1])
+    after = checked_shares("shares", shares, rows.shape[1])
     if not before.all():
         raise ValueError(f"training_shares: each must be above 0, got {before.tolist()}")
     shifted = rows * (after / before)

@@ -65,6 +65,9 @@ class ProgressBar(Progress):
     """
 
     _SECONDS_BETWEEN_LINES, _MOST_LINES = 5.0, 10
+    # Columns of the bar; where scores and time leave it less, there is none.
+    _SHORTEST, _LONGEST = 5, 28
+    _TEXT = " {0}/{0}  cost 0.0000  validation cost 0.0000  00 min 00 s left "
 
     def __init__(self, description: str = "training") -> None:
         super().__init__(self._show)
@@ -77,7 +80,7 @@ class ProgressBar(Progress):
     def on_train_begin(self, model: Sequential, epochs: int) -> None:
         """Start the bar."""
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn
+        from rich.progress import BarColumn, ProgressColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
         super().on_train_begin(model, epochs)
@@ -85,8 +88,13 @@ class ProgressBar(Progress):
         self._first, self._next_line = None, 0.0
         console = Console(stderr=True)
         if console.is_interactive:
-            status = TextColumn("{task.fields[status]}", markup=False)
-            columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=28), status)
+            columns: list[ProgressColumn] = [
+                TextColumn("{task.description}", markup=False),
+                TextColumn("{task.fields[status]}", markup=False),
+            ]
+            text = self._description + self._TEXT.format(f"{epochs:,}")
+            if (room := console.width - len(text)) >= self._SHORTEST:
+                columns.insert(1, BarColumn(bar_width=min(room, self._LONGEST)))
             self._bar = RichProgress(*columns, console=console)
             self._task = self._bar.add_task(self._description, total=epochs, status="")
             self._bar.start()
@@ -100,7 +108,8 @@ class ProgressBar(Progress):
         spent, done = now - self._begin, epoch - (self._first or 0)
         left = f"{_duration(spent / max(done, 1) * (epochs - epoch))} left" if epoch < epochs else _duration(spent)
         scores = (f"{_said(name)} {value:.4f}" for name, value in logs.items())
-        status = "  ".join([f"{epoch:,}/{epochs:,}", *scores, left])
+        of_all = f"{epochs:,}"
+        status = "  ".join([f"{epoch:>{len(of_all)},}/{of_all}", *scores, left])
         if self._bar is not None:
             self._bar.update(self._task, completed=epoch, status=status)
         elif epoch == epochs or (epoch >= self._next_line and now - self._last_line >= self._SECONDS_BETWEEN_LINES):

@@ -67,7 +67,7 @@ def make(folder: str, count: int, seed: int, size: int, output: Output) -> None:
         {"folder": folder, "count": count, "seed": seed, "size": size, "photos": photos},
         [f"{amount(count, 'picture')} of {size} x {size}: {folders}"],
     )
-    output.say(f"\nNext, learn from them:\n  purr train {shlex.quote(folder)}")
+    output.say("", "Next, learn from them:", f"  purr train {shlex.quote(folder)}")
 
 
 @data.command(short_help="Show or clear the pixels that are kept of photos.", epilog=_CACHE_EXAMPLES)

@@ -19,7 +19,7 @@ from ..photos.network import photo_layers
 from ..strings import parse_network
 from .options import USUAL, checked_network, seed_option, skip_bad_option
 from .output import Output, amount, facts, output_options
-from .sources import assumed, describe, indices_of, read_data, read_test_data
+from .sources import assumed, describe, indices_of, read_data, read_test_data, skipped_files
 
 __all__ = ["doctor"]
 
@@ -85,8 +85,7 @@ def doctor(
     """
     output.say(f"reading {data}")
     training = read_data(data, skip_bad=skip_bad)
-    for line in assumed(training):
-        output.say(line)
+    output.say(*assumed(training))
     photos = training.images.ndim == 4
     tested = None
     if test is not None:
@@ -95,6 +94,8 @@ def doctor(
         color: Color = "grey" if photos and training.images.shape[3] == 1 else "rgb"
         held_out = read_test_data(test, image_size=size, color=color, skip_bad=skip_bad)
         tested = held_out.images, indices_of(held_out, training.class_names)
+    sets = [training] if test is None else [training, held_out]
+    output.say(*skipped_files(*sets))
     model = _model(network, training.images.shape[1:], len(training.class_names), seed)
     if optimizer is None:
         optimizer = USUAL["optimizer"] if photos else "adam"
@@ -116,6 +117,7 @@ def doctor(
         "findings": [finding.to_dict() for finding in diagnosis],
         "checked": list(diagnosis.checked),
         "skipped": diagnosis.skipped,
+        "skipped_files": [str(file) for part in sets for file in part.skipped],
     }
     rows = [("data", describe(training))]
     if test is not None:

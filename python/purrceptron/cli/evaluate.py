@@ -64,7 +64,7 @@ def evaluate(
     Shows the accuracy with its 95 % interval (Wilson) beside two baselines, the class that was most frequent in
     training and the best constant answer, and how often each class was taken for which. With scikit-learn (the extra
     "report") balanced accuracy, area under the ROC curve, precision, recall and calibration stand beside them. Photos
-    that the model has learnt from say nothing about others: they are left out, unless all of them are such.
+    that the model was trained or calibrated on say less about others: they are left out, unless all of them are such.
 
     DATA is as for `purr train`; of an .h5 with two parts the test set counts. Classes are matched by name.
     """
@@ -74,23 +74,26 @@ def evaluate(
     names, photos = asked.classifier.class_names_, asked.photos
     labels, probabilities = asked.labelled.labels[scored], asked.probabilities[scored]
     evaluation = Evaluation(names, labels, probabilities.argmax(axis=1), asked.classifier.training_["photos"])
-    left_out = len(scored) - int(scored.sum())
     fields: dict[str, Any] = {
         "model": model,
         "data": {"source": photos.source, "photos": counts(photos), "skipped": [str(p) for p in photos.skipped]},
         "trained_on": asked.labelled.trained_on,
-        "left_out": left_out,
+        "calibrated_on": asked.labelled.calibrated_on,
+        "left_out": asked.labelled.left_out,
     }
-    rows = [("model", model), ("photos", describe(photos)), *evaluation.rows("accuracy", "photos")]
-    if asked.labelled.trained_on:
-        rows.insert(2, ("", "the photos that it was trained on: the score says nothing about others"))
-    elif left_out:
-        rows.insert(2, ("", f"{amount(left_out, 'photo')} of them it was trained on: left out of the score"))
+    rows = [("model", model), ("photos", describe(photos)), *(("", line) for line in asked.labelled.cautions)]
+    rows += evaluation.rows("accuracy", "photos")
     if photos.skipped:
         output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
     tables: list[str] = []
     try:
-        found = assess(labels, probabilities, names, training_counts=asked.classifier.training_["photos"])
+        found = assess(
+            labels,
+            probabilities,
+            names,
+            training_counts=asked.classifier.training_["photos"],
+            class_shares=asked.classifier.class_shares_,
+        )
     except ImportError:
         output.say("more scores, with intervals: pip install 'purrceptron[report]'")
     else:
@@ -168,7 +171,8 @@ def _add_coverage(
     calibration, names = asked.classifier.calibration_, asked.classifier.class_names_
     if calibration is None:
         return
-    found = calibration.left_open(asked.labelled.labels[scored], asked.raw[scored], abstain)
+    pictures, labels = asked.labelled.pictures[scored], asked.labelled.labels[scored]
+    found = asked.classifier._left_open(pictures, labels, asked.raw[scored], abstain)
     if found is None:
         return
     rows += trust.coverage_rows(found, names, abstain, calibration.folds is None)
@@ -195,10 +199,10 @@ def _add_threshold(
 def _add_comparison(
     asked: _Asked, scored: NDArray[np.bool_], other: _Asked, rows: list[tuple[str, str]], fields: dict[str, Any]
 ) -> None:
-    """McNemar's test on the photos that neither model was trained on."""
-    both = scored if other.labelled.trained_on else scored & ~other.labelled.known
+    """McNemar's test on the photos that count for both models."""
+    both = scored & other.labelled.scored
     if not both.any():
-        raise DataError(f"{other.photos.source}: one of the two models was trained on every photo: nothing is left")
+        raise DataError(f"{other.photos.source}: one of the two models knows every photo: nothing is left")
     if asked.labelled.trained_on != other.labelled.trained_on:
         raise DataError(f"{other.photos.source}: the photos are those that one of the two models was trained on")
     right = asked.right(both)

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ..images.reading import named
 from .signals import Terminated
 
 __all__ = ["DEBUG", "Purr", "failure_line", "plain", "say_failure"]
@@ -22,6 +23,8 @@ PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 # What bad input and a full or forbidden disk raise. Anything else is a defect, and is said to be one.
 _EXPECTED = (OSError, ValueError, ArithmeticError, ImportError, MemoryError, TypeError)
+
+_COLOR = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
 class Purr(click.Group):
@@ -73,10 +76,14 @@ def failure_line(error: Exception) -> str:
     return plain(" ".join(text.split()))
 
 
-def plain(text: str) -> str:
-    """A message with nothing that steers a terminal but colours: names of classes and files may hold anything."""
-    steering = r"(?!\x1b\[[0-9;]*m)[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-    return re.sub(steering, lambda match: repr(match[0])[1:-1], text)
+def plain(line: str) -> str:
+    r"""A line with nothing that begins another or steers a terminal, but colours: names may hold anything.
+
+    Example:
+        >>> plain("a\nforged.png")
+        'a\\nforged.png'
+    """
+    return "".join(part if _COLOR.fullmatch(part) else named(part) for part in _COLOR.split(line))
 
 
 def say_failure(ctx: click.Context, line: str) -> None:

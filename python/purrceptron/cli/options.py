@@ -30,10 +30,6 @@ USUAL = PhotoClassifier().get_params()
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-skip_bad_option = click.option(
-    "--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing."
-)
-
 SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 _COST = click.FloatRange(0, min_open=True)
 
@@ -108,6 +104,13 @@ def _checked_seed(ctx: click.Context, option: click.Parameter, seed: int) -> int
     if not 0 <= seed < 2**64:
         raise click.BadParameter(f"{seed} is not in the range 0 to 2^64 - 1.", ctx, option)
     return seed
+
+
+def skip_bad_option(command: Command) -> Command:
+    """The option --skip-bad."""
+    return click.option(
+        "--skip-bad", is_flag=True, help="Leave out files in folders that are no photo, instead of failing."
+    )(command)
 
 
 def checked_network(ctx: click.Context, option: click.Parameter, network: str | None) -> str | None:

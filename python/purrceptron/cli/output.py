@@ -31,14 +31,14 @@ class Output:
     json: bool
     quiet: bool
 
-    def say(self, message: str) -> None:
-        """A message by the way."""
-        if not self.quiet:
-            click.echo(plain(message), err=True, color=_color())
+    def say(self, *lines: str) -> None:
+        """A message by the way, if there is any."""
+        if lines and not self.quiet:
+            click.echo(_text(lines), err=True, color=_color())
 
     def result(self, fields: dict[str, Any], report: Iterable[str]) -> None:
-        """What the command was run for, in one form or the other."""
-        text = json.dumps(fields) if self.json else plain("\n".join(report))
+        """What the command was run for, in one form or the other; the report in lines."""
+        text = json.dumps(fields) if self.json else _text(report)
         click.echo(text, color=_color())
 
 
@@ -75,6 +75,11 @@ def percent(share: float) -> str:
 def amount(count: int, what: str) -> str:
     """1 photo, 2 photos."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _text(lines: Iterable[str]) -> str:
+    """Lines of which none becomes two, whatever the names in them."""
+    return "\n".join(map(plain, lines))
 
 
 def _color() -> bool | None:

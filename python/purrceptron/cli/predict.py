@@ -10,9 +10,11 @@ import numpy as np
 
 from .. import files
 from .._arrays import Array
+from ..assessment.conformal import answered
 from ..errors import DataError, ModelFileError
 from ..images.reading import load_image
 from ..photos import NOT_SURE, PhotoClassifier
+from .calibrating import FOLDS
 from .explaining import explain_into
 from .failure import DEBUG, failure_line, say_failure
 from .options import SHARE
@@ -49,7 +51,8 @@ Examples:
     "--abstain",
     type=SHARE,
     metavar="SHARE",
-    help="Answer 'not sure' so often that at most this share of each class's photos is taken for another.",
+    help="Answer 'not sure' on photos that are nothing like those of the training, and so often that at most this "
+    "share of each class's photos is taken for another.",
 )
 @click.option(
     "--explain",
@@ -85,6 +88,8 @@ def predict(
     if folder is not None and not explain:
         raise click.UsageError("--output is the folder for what --explain writes; add --explain")
     classifier = load_classifier(model)
+    if abstain is not None:
+        _check_abstain(model, classifier, abstain)
     pictures: dict[int, Array] = {}
     failed: list[dict[str, str]] = []
     for place, photo in enumerate(photos):
@@ -101,6 +106,23 @@ def predict(
         _answer(model, classifier, read, np.stack(list(pictures.values())), abstain, failed, into, output)
     if failed:
         ctx.exit(1)
+
+
+def _check_abstain(model: str, classifier: PhotoClassifier, abstain: float) -> None:
+    """Find out before the work whether answers can be left open.
+
+    Raises:
+        DataError: They cannot.
+    """
+    if classifier.calibration_ is None:
+        raise DataError(
+            f"{model}: the model is not calibrated, so it can leave no answer open: train it again with "
+            f"purr train --folds {FOLDS}"
+        )
+    try:
+        classifier._check_abstain(abstain)
+    except ValueError as error:
+        raise DataError(f"{model}: {error}") from error
 
 
 def _read(photo: str, classifier: PhotoClassifier) -> Array:
@@ -121,15 +143,15 @@ def _answer(
 ) -> None:
     probabilities, names = classifier.predict_proba(pictures), classifier.class_names_
     likeliest = probabilities.argmax(axis=1)
-    sets = np.arange(len(names)) == likeliest[:, None]
+    sets, sure = np.arange(len(names)) == likeliest[:, None], np.ones(len(photos), np.bool_)
+    novelty = _novelty(classifier, pictures)
     if abstain is not None:
         try:
             sets = classifier.prediction_sets(pictures, coverage=1 - abstain)
         except ValueError as error:
             raise DataError(f"{model}: {error}") from error
-    sure = sets.sum(axis=1) == 1
+        sure = answered(sets, np.array([unlike is not None and unlike > 1 for unlike in novelty]))
     places = np.where(sure, sets.argmax(axis=1), likeliest)  # a set of one class need not be the likeliest one
-    novelty = _novelty(classifier, pictures)
     answers = [
         {
             "photo": photo,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 
 import click
@@ -14,8 +15,8 @@ from ..datasets import Data
 from ..errors import DataError
 from .options import augment_option, seed_option, skip_bad_option
 from .output import Output, amount, output_options
-from .sources import draw, read_data
-from .whole_files import write_whole
+from .sources import draw, read_data, skipped_files
+from .whole_files import check_output, write_whole
 
 __all__ = ["preview"]
 
@@ -33,7 +34,12 @@ Examples:
 @augment_option
 @click.option("--photos", type=click.IntRange(1, 100), default=6, show_default=True, metavar="N", help="Rows.")
 @click.option(
-    "--variants", type=click.IntRange(1, 100), default=7, show_default=True, metavar="N", help="Epochs that are shown."
+    "--variants",
+    type=click.IntRange(1, 100),
+    default=7,
+    show_default=True,
+    metavar="N",
+    help="Epochs that are shown of --augment.",
 )
 @seed_option("Seed of the photos chosen and of what is done to them.")
 @click.option(
@@ -47,7 +53,9 @@ Examples:
 )
 @skip_bad_option
 @output_options
+@click.pass_context
 def preview(
+    ctx: click.Context,
     data: str | None,
     augmentation: tuple[Augmentation, ...],
     photos: int,
@@ -62,7 +70,13 @@ def preview(
     DATA is as for `purr train`; without it, cats are drawn. Without --augment the columns are one augmentation each, as
     it is by default.
     """
+    if not augmentation and ctx.get_parameter_source("variants") is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--variants is how often --augment is shown: give --augment, too.", ctx)
+    if os.path.splitext(sheet_file)[1].lower() not in ("", ".png"):
+        raise click.UsageError(f"--output {sheet_file}: what is written is a PNG; name a file that ends in .png.", ctx)
+    check_output(sheet_file, "a contact sheet", [data])
     source = read_data(data, skip_bad=skip_bad) if data else draw(max(photos, 2), seed)
+    output.say(*skipped_files(source))
     images = _chosen(source, photos, seed)
     if augmentation:
         columns = [
@@ -80,6 +94,7 @@ def preview(
         "photos": len(images),
         "columns": len(columns),
         "augmentation": [one.to_dict() for one in augmentation],
+        "skipped": list(map(str, source.skipped)),
     }
     done = f"{amount(len(images), 'photo')}, each {len(columns)} times{': ' if names else ''}{', '.join(names)}"
     output.result({"file": sheet_file, **described}, [f"{sheet_file}: {done}"])

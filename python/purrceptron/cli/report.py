@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from ..errors import DataError
 from .labelled import LabelledPhotos
 from .options import skip_bad_option, trust_options
 from .output import Output, amount, facts, output_options, percent
 from .predict import load_classifier
-from .sources import counts, describe, indices_of, read_data, read_test_data
+from .sources import counts, describe, indices_of, read_data, read_test_data, skipped_files
 from .trust import check_two_classes, coverage_fields
-from .whole_files import write_whole
+from .whole_files import check_output, write_whole
 
 if TYPE_CHECKING:
     from ..report import Findings
@@ -68,27 +67,25 @@ def report(
     least sure of, what in them its answers hang on, the weights of its first layer, the cost of the training, and what
     `purr doctor` finds. The page is one file that needs no other, and no network.
 
-    DATA is as for `purr evaluate`: photos that the model was trained on are left out, unless all of them are such. It
-    takes `pip install 'purrceptron[report]'`.
+    DATA is as for `purr evaluate`: photos that the model was trained or calibrated on are left out, unless all of them
+    are such. It takes `pip install 'purrceptron[report]'`.
     """
     from ..report import Findings, render
 
-    _check_writable(page)
+    check_output(page, "a page", [model, data, training])
     classifier = load_classifier(model)
     check_two_classes(model, classifier, line)
     output.say(f"reading {data}")
     form = {"image_size": classifier.image_size, "color": classifier.color, "fit": classifier.image_fit}
     photos = read_test_data(data, **form, skip_bad=skip_bad)
-    if photos.skipped:
-        output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
     labelled = LabelledPhotos.of(classifier, photos)
     learnt = None
     if training is not None:
         output.say(f"reading {training}")
         known_photos = read_data(training, **form, skip_bad=skip_bad)
         learnt = known_photos.images, indices_of(known_photos, classifier.class_names_)
-    seen, scored = labelled.trained_on, labelled.scored
-    left_out = len(scored) - int(scored.sum())
+    output.say(*skipped_files(photos, *([known_photos] if training is not None else ())))
+    scored = labelled.scored
     output.say(f"looking at {amount(int(scored.sum()), 'photo')}")
     findings = Findings.gather(
         classifier,
@@ -99,7 +96,15 @@ def report(
         abstain=abstain,
         **line,
     )
-    text = render(findings, model=Path(model).name, photos=describe(photos), seen=seen, left_out=left_out)
+    text = render(
+        findings,
+        model=Path(model).name,
+        photos=describe(photos),
+        seen=labelled.trained_on,
+        calibrated_on=labelled.calibrated_on,
+        left_out=labelled.left_out,
+        left_out_for=labelled.left_out_for,
+    )
     encoded = text.encode("utf-8", "backslashreplace")
     write_whole(page, encoded)
     size = len(encoded)
@@ -107,8 +112,9 @@ def report(
     fields = {
         "model": model,
         "data": {"source": photos.source, "photos": counts(photos), "skipped": [str(p) for p in photos.skipped]},
-        "trained_on": seen,
-        "left_out": left_out,
+        "trained_on": labelled.trained_on,
+        "calibrated_on": labelled.calibrated_on,
+        "left_out": labelled.left_out,
         **findings.assessment.to_dict(),
         **_decisions(findings),
         "unlike": findings.unlike_count,
@@ -118,9 +124,8 @@ def report(
     }
     score = f"{percent(accuracy.value).strip()} of {amount(len(findings.assessment.labels), 'photo')}"
     between = f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f} %"
-    rows = [("model", model), ("photos", describe(photos)), ("accuracy", f"{score}, 95 % interval {between}")]
-    if seen:
-        rows.append(("", "the photos that it was trained on: the score says nothing about others"))
+    rows = [("model", model), ("photos", describe(photos)), *(("", line) for line in labelled.cautions)]
+    rows.append(("accuracy", f"{score}, 95 % interval {between}"))
     rows.append(("report", f"{page}, {size:,} bytes; open it in a browser"))
     output.result(fields, facts(rows))
 
@@ -134,14 +139,3 @@ def _decisions(findings: Findings) -> dict[str, Any]:
         names = findings.classifier.class_names_
         fields["open_answers"] = coverage_fields(findings.open_answers, names, findings.abstain)
     return fields
-
-
-def _check_writable(page: str) -> None:
-    """Find out before the work whether the page can be written."""
-    path = Path(page)
-    if path.is_dir():
-        raise IsADirectoryError(None, None, page)
-    if path.exists() and not path.is_file():
-        raise DataError(f"{page}: a device or a pipe cannot become a page; name a regular file")
-    if not path.parent.is_dir():
-        raise DataError(f"{page}: there is no folder {str(path.parent)!r} to write in")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,30 +11,34 @@ from numpy.typing import NDArray
 
 from ..datasets import Data, load_data, make_cats, near_duplicates
 from ..datasets.data import DEFAULT_CLASS_NAMES
-from ..datasets.duplicates import equal_pictures
+from ..datasets.duplicates import equal_pictures, shared_photos
 from ..errors import DataError
 from ..images.cache import cache_folder
 from ..images.mapping import take
 from ..images.reading import Color, named
+from .output import amount
 
 __all__ = [
+    "alike_classes",
     "assumed",
     "counts",
     "describe",
     "draw",
     "hold_out",
     "indices_of",
+    "part",
     "picture_form",
     "read_data",
     "read_test_data",
     "same_photos",
+    "skipped_files",
     "split",
 ]
 
 # Training seeds are below it, so the held-out pictures of one training are never those that another learns from.
 HELD_OUT_SEED = 2**64
 # Photos that a message names.
-_MOST_SHOWN = 3
+_MOST_SHOWN, _MOST_SKIPPED_SHOWN = 3, 5
 
 
 def draw(count: int, seed: int, *, held_out: bool = False) -> Data:
@@ -56,6 +60,15 @@ def read_test_data(path: str, **options: Any) -> Data:
 def assumed(data: Data) -> list[str]:
     """What was taken for granted in reading, in lines."""
     return [f"{data.source}: {data.assumed}"] if data.assumed else []
+
+
+def skipped_files(*sets: Data) -> list[str]:
+    """What there is to say about files that were skipped, in lines."""
+    skipped = [file for data in sets for file in data.skipped]
+    if not skipped:
+        return []
+    names = ", ".join(map(named, skipped[:_MOST_SKIPPED_SHOWN]))
+    return [f"left out {amount(len(skipped), 'file')} that cannot be read: {names}"]
 
 
 def picture_form(data: Data) -> tuple[int, Color]:
@@ -97,10 +110,11 @@ def split(data: Data, share: float, seed: int, groups: NDArray[np.int64] | None 
                 room -= taken
     if not held_out.any():
         return data, None
-    return _part(data, ~held_out), _part(data, held_out)
+    return part(data, ~held_out), part(data, held_out)
 
 
-def _part(data: Data, mask: NDArray[np.bool_]) -> Data:
+def part(data: Data, mask: NDArray[np.bool_]) -> Data:
+    """Those of the photos for which the mask is true."""
     chosen = np.flatnonzero(mask)
     return replace(
         data,
@@ -114,21 +128,15 @@ def same_photos(data: Data) -> list[str]:
     """What there is to say about equal photos in more than one class, in lines.
 
     Raises:
-        DataError: Two classes have the same photos, so nothing tells them apart.
+        DataError: Another class has more than half of a class's photos, so nothing tells them apart.
     """
-    if data.images.dtype != np.uint8:
-        return []
+    for share in _mostly_shared(data, near=False):
+        raise DataError(f"{data.source}: {share}: nothing tells these classes apart")
     first = equal_pictures(data.images)
     classes: dict[int, set[int]] = {}
     for picture, label in zip(first.tolist(), data.labels.tolist(), strict=True):
         classes.setdefault(picture, set()).add(label)
-    contents = {label: set(first[data.labels == label].tolist()) for label in set(data.labels.tolist())}
     shared = [picture for picture, labels in classes.items() if len(labels) > 1]
-    for label in sorted({label for picture in shared for label in classes[picture]}):
-        for other in sorted(contents):
-            if other > label and contents[label] == contents[other]:
-                names = f"{data.class_names[label]!r} and {data.class_names[other]!r}"
-                raise DataError(f"{data.source}: the classes {names} have the same photos: nothing tells them apart")
     if not shared:
         return []
     lines = [f"the same photo is in more than one class, {len(shared)} times; one of its labels is wrong:"]
@@ -136,6 +144,26 @@ def same_photos(data: Data) -> list[str]:
         copies = [int(np.flatnonzero((first == picture) & (data.labels == label))[0]) for label in classes[picture]]
         lines.append("  " + ", ".join(_name_of(data, copy) for copy in sorted(copies)))
     return lines
+
+
+def alike_classes(data: Data) -> list[str]:
+    """What there is to say about classes most of whose photos are near-duplicates of another's, in lines.
+
+    They are not refused: a camera that stands still takes such photos of different things.
+    """
+    return [f"{share}, or nearly so: are these two classes?" for share in _mostly_shared(data, near=True)]
+
+
+def _mostly_shared(data: Data, near: bool) -> Iterator[str]:
+    """Each pair of classes of which one has more than half of the other's photos, in words."""
+    photos = np.bincount(data.labels, minlength=len(data.class_names)).tolist()
+    told: set[tuple[int, ...]] = set()
+    for pair, shared in sorted(shared_photos(data.images, data.labels, near=near).items()):
+        one, other = pair
+        if 2 * shared > photos[one] and tuple(sorted(pair)) not in told:
+            told.add(tuple(sorted(pair)))
+            names = data.class_names
+            yield f"{shared:,} of the {amount(photos[one], 'photo')} of {names[one]!r} are in {names[other]!r}, too"
 
 
 def hold_out(data: Data, share: float, seed: int) -> tuple[Data, Data | None, list[str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -16,7 +16,7 @@ from ..augmentation import Augmentation
 from ..callbacks import Callback, ProgressBar
 from ..checkpoints import Checkpoint
 from ..datasets import Data
-from ..errors import DataError
+from ..errors import DataError, DataWarning
 from ..images.reading import Fit
 from ..optimizers import as_optimizer
 from ..photos import CatClassifier, PhotoClassifier
@@ -25,13 +25,14 @@ from ..photos.recipes import Recipe
 from .calibrating import FEWEST_OF_CLASS, FOLDS, MOST_PHOTOS, calibrate, usual_folds
 from .file_progress import work_progress
 from .options import USUAL, skip_bad_option
-from .output import Output, output_options
+from .output import Output, amount, output_options
 from .recipes import choose_recipe
 from .score import Evaluation
 from .sources import indices_of, picture_form
 from .training_data import photos_of, usual_batch
 from .training_options import training_options
 from .training_report import Seconds, TrainingReport, next_steps
+from .whole_files import check_output
 
 __all__ = ["train"]
 
@@ -154,8 +155,8 @@ def train(
         raise click.UsageError("--folds takes 2 or more parts, or 0 for no calibration.", ctx)
     checkpoint = _checkpoint(ctx, directory, every, resume, force_data)
     chosen = choose_recipe(ctx, recipe_name, data)
-    _check_writable(model_file)
-    training, held_out = photos_of(data, test, holdout, seed, output, fit=fit, skip_bad=skip_bad)
+    check_output(model_file, "a model file", [data, test])
+    training, held_out, doubts = photos_of(data, test, holdout, seed, output, fit=fit, skip_bad=skip_bad)
     if learning_rate is None:
         usual = optimizer == USUAL["optimizer"]
         learning_rate = USUAL["learning_rate"] if usual else as_optimizer(optimizer).to_dict()["learning_rate"]
@@ -187,12 +188,15 @@ def train(
     elif positive_class is not None:
         raise DataError(f"{training.source}: --positive-class is for two classes, but there are {len(names)}")
     if held_out is not None:  # all that can be refused is refused before the training
-        held_out_labels = indices_of(held_out, names)
-        held_out_pictures = as_pictures(held_out.images, image_size, color, held_out.source)
+        asked = held_out.photos
+        held_out_labels = indices_of(asked, names)
+        held_out_pictures = as_pictures(asked.images, image_size, color, asked.source)
     watched = None
     if held_out is not None:
-        some = slice(None, None, -(-len(held_out) // _WATCHED_AT_MOST))
+        some = slice(None, None, -(-len(held_out_labels) // _WATCHED_AT_MOST))
         watched = held_out_pictures[some], np.array(names)[held_out_labels[some]]
+    if classifier.features != "pixels":
+        output.say(f"describing {amount(len(training), 'photo')} by {classifier.features}")
     callbacks = [] if output.quiet else [ProgressBar()]
     replaced, begin = Path(model_file).exists(), time.monotonic()
     _learn(classifier, training, watched, callbacks, checkpoint, resume, model_file, output)
@@ -209,9 +213,9 @@ def train(
         evaluation = Evaluation(classifier.class_names_, held_out_labels, predicted, classifier.training_["photos"])
     output.say("")
     seconds = Seconds(calibration_begin - begin, end - calibration_begin)
-    report = TrainingReport(classifier, chosen, training, held_out, evaluation, model_file, replaced, seconds)
+    report = TrainingReport(classifier, chosen, training, held_out, evaluation, model_file, replaced, seconds, doubts)
     output.result(report.to_dict(), report.lines())
-    output.say("\n".join(next_steps(model_file, data, classifier.class_names_[-1], seed)))
+    output.say(*next_steps(model_file, data, classifier.class_names_[-1], seed))
 
 
 def _checkpoint(
@@ -228,23 +232,6 @@ def _checkpoint(
     return Checkpoint(directory, every_epochs=every, force_data=force_data)
 
 
-def _check_writable(model_file: str) -> None:
-    """Find out before the training whether its result can be saved."""
-    path = Path(model_file)
-    if path.is_dir():
-        raise IsADirectoryError(None, None, model_file)
-    if path.exists() and not path.is_file():
-        raise DataError(f"{model_file}: a device or a pipe cannot become a model file; name a regular file")
-    folder = path.parent
-    if not folder.is_dir():
-        raise DataError(f"{model_file}: there is no folder {str(folder)!r} to save in")
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, model_file) from error
-
-
 def _learn(
     classifier: PhotoClassifier,
     training: Data,
@@ -257,7 +244,8 @@ def _learn(
 ) -> None:
     """Train. A stop that comes when the training is whole leaves a model file."""
     try:
-        with work_progress(output, "computing features", "picture") as progress:
+        with warnings.catch_warnings(), work_progress(output, "computing features", "picture") as progress:
+            warnings.simplefilter("ignore", DataWarning)  # the photos are named already
             classifier.fit(
                 training.images,
                 training.labels,

@@ -6,10 +6,20 @@ from typing import Any
 
 from ..datasets import Data
 from ..images.mapping import mapping_of
-from ..images.reading import named
 from .file_progress import file_progress
-from .output import Output, amount
-from .sources import assumed, draw, hold_out, picture_form, read_data, read_test_data, same_photos
+from .labelled import HeldOut
+from .output import Output
+from .sources import (
+    alike_classes,
+    assumed,
+    draw,
+    hold_out,
+    picture_form,
+    read_data,
+    read_test_data,
+    same_photos,
+    skipped_files,
+)
 
 __all__ = ["BATCH_OF_MANY", "photos_of", "usual_batch"]
 
@@ -20,8 +30,8 @@ BATCH_OF_MANY = 1024
 
 def photos_of(
     data: str | None, test: str | None, holdout: float, seed: int, output: Output, **options: Any
-) -> tuple[Data, Data | None]:
-    """Photos to train on, and photos held out, if there are any.
+) -> tuple[Data, HeldOut | None, list[str]]:
+    """Photos to train on, photos held out if there are any, and what is doubtful about the classes, in lines.
 
     Args:
         data: Where they are; None draws them.
@@ -31,31 +41,31 @@ def photos_of(
         output: Hears what there is to say.
         options: As of `load_data`.
     """
-    held_out: Data | None = None
+    held_out: HeldOut | None = None
+    doubts: list[str] = []
     if data is None:
         more = "" if test else f", and {_DRAWN_HELD_OUT:,} to score on"
         output.say(f"drawing {_DRAWN:,} pictures to train on{more}")
         training = draw(_DRAWN, seed)
-        held_out = None if test else draw(_DRAWN_HELD_OUT, seed, held_out=True)
+        held_out = None if test else HeldOut(draw(_DRAWN_HELD_OUT, seed, held_out=True))
     else:
         output.say(f"reading {data}")
         with file_progress(output) as progress:
             training = read_data(data, progress=progress, **options)
-        for line in [*assumed(training), *same_photos(training)]:
-            output.say(line)
+        doubts = alike_classes(training)
+        output.say(*assumed(training), *same_photos(training), *doubts)
     if test is not None:
         output.say(f"reading {test}")
         image_size, color = picture_form(training)
         with file_progress(output) as progress:
-            held_out = read_test_data(test, image_size=image_size, color=color, progress=progress, **options)
+            photos = read_test_data(test, image_size=image_size, color=color, progress=progress, **options)
+        held_out = HeldOut.apart(photos, training)
     elif data is not None:
-        training, held_out, remarks = hold_out(training, holdout, seed)
-        for line in remarks:
-            output.say(line)
-    skipped = [*training.skipped, *(held_out.skipped if test and held_out else ())]
-    if skipped:
-        output.say(f"left out {amount(len(skipped), 'file')} that cannot be read: {', '.join(map(named, skipped[:5]))}")
-    return training, held_out
+        training, apart, remarks = hold_out(training, holdout, seed)
+        held_out = None if apart is None else HeldOut(apart)
+        output.say(*remarks)
+    output.say(*skipped_files(training, *([held_out.photos] if test and held_out else ())))
+    return training, held_out, doubts
 
 
 def usual_batch(training: Data) -> int | None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import click
 
 from .. import _core
 from ..assessment.calibration import MOST_TEMPERATURE
 from ..datasets import Data
 from ..layers import Dense
 from ..photos import PhotoClassifier
+from .labelled import HeldOut
 from .output import amount, facts
 from .recipes import ChosenRecipe
 from .score import Evaluation, Score
@@ -46,6 +50,7 @@ class TrainingReport:
         model_file: Where it was saved.
         replaced: Whether that was the name of another file.
         seconds: How long it took.
+        doubts: What is doubtful about the classes, in lines.
     """
 
     def __init__(
@@ -53,13 +58,15 @@ class TrainingReport:
         classifier: PhotoClassifier,
         recipe: ChosenRecipe,
         training: Data,
-        held_out: Data | None,
+        held_out: HeldOut | None,
         evaluation: Evaluation | None,
         model_file: str,
         replaced: bool,
         seconds: Seconds,
+        doubts: Sequence[str] = (),
     ) -> None:
         self.classifier, self.recipe = classifier, recipe
+        self.doubts = list(doubts)
         self.seconds = seconds
         self.training, self.held_out, self.evaluation = training, held_out, evaluation
         self.model_file, self.bytes, self.replaced = model_file, os.path.getsize(model_file), replaced
@@ -86,8 +93,16 @@ class TrainingReport:
                 "picture": list(self.training.images.shape[1:]),
                 "skipped": list(map(str, self.training.skipped)),
                 "sha256": summary["data_sha256"],
+                "doubts": self.doubts,
             },
-            "held_out": held_out and {"source": held_out.source, "photos": counts(held_out)},
+            "held_out": held_out
+            and {
+                "source": held_out.photos.source,
+                "photos": counts(held_out.photos),
+                "left_out": held_out.left_out,
+                "trained_on": held_out.trained_on,
+                "near_duplicates": held_out.near,
+            },
             "classes": list(classifier.class_names_),
             "recipe": self.recipe.name,
             "recipe_reason": self.recipe.reason,
@@ -119,8 +134,10 @@ class TrainingReport:
         classifier, history, summary = self.classifier, self.classifier.history_, self.classifier.training_
         names = classifier.class_names_
         rows = [("trained on", describe(self.training))]
+        rows += [("", click.style(doubt, fg="yellow")) for doubt in self.doubts]
         if self.held_out is not None:
-            rows.append(("held out", describe(self.held_out)))
+            rows.append(("scored on" if self.held_out.trained_on else "held out", describe(self.held_out.photos)))
+            rows += [("", remark) for remark in self.held_out.remarks]
         if len(names) == 2 and names[-1] != "cat":
             rows.append(("positive", f"{names[-1]!r} (--positive-class says otherwise)"))
         rate = f"{classifier.optimizer} at {classifier.learning_rate:g}"
@@ -137,10 +154,11 @@ class TrainingReport:
             ("", ""),
             ("accuracy", f"{self.on_training} of the {amount(self.on_training.n, 'photo')} trained on"),
         ]
-        if self.evaluation is None:
+        if self.evaluation is None or self.held_out is None:
             rows.append(("", "No photos were held out, so nothing can be said about unseen ones."))
         else:
-            rows += self.evaluation.rows("", "photos held out")
+            what = "photos scored on" if self.held_out.trained_on else "photos held out"
+            rows += self.evaluation.rows("", what)
         if classifier.calibration_ is not None:
             temperature, folds = classifier.calibration_.temperature, classifier.calibration_.folds
             rows.append(

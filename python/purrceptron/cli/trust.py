@@ -8,6 +8,7 @@ import click
 
 from ..assessment import Assessment, Comparison, Coverage, Interval, JudgedThreshold
 from ..errors import DataError
+from ..images.reading import named
 from ..photos import Calibration, PhotoClassifier
 from .output import amount
 
@@ -43,18 +44,23 @@ def score_rows(found: Assessment) -> Rows:
 
 
 def calibration_rows(found: Assessment, calibration: Calibration | None) -> Rows:
-    """How far off the probabilities are, and what they were calibrated on."""
-    error = f"error {100 * found.calibration.error:.1f} %"
-    if calibration is None:
-        return [("calibration", f"{error}; the model is not calibrated, its probabilities may be too sure")]
-    source = "photos apart" if calibration.folds is None else f"{calibration.folds} folds of the training"
-    return [("calibration", f"{error}; temperature {calibration.temperature:.2f} from {source}")]
+    """How far off the probabilities are, what they were calibrated on, and what class shares they stand for."""
+    learnt = "the model is not calibrated, its probabilities may be too sure"
+    if calibration is not None:
+        source = "photos apart" if calibration.folds is None else f"{calibration.folds} folds of the training"
+        learnt = f"temperature {calibration.temperature:.2f} from {source}"
+    rows = [("calibration", f"error {100 * found.calibration.error:.1f} %; {learnt}")]
+    if found.calibration_shifted is not None and found.share_apart is not None:
+        name, share, here = found.share_apart
+        error = f"error {100 * found.calibration_shifted.error:.1f} % after a shift to that"
+        rows.append(("", f"probabilities stand for {100 * share:.0f} % {name!r}, here are {100 * here:.0f} %: {error}"))
+    return rows
 
 
 def class_rows(found: Assessment) -> list[str]:
     """The table of recall and precision."""
     recall, precision = list(map(shown, found.recall)), list(map(shown, found.precision))
-    names = ["", *found.class_names]
+    names = ["", *map(named, found.class_names)]
     columns = [names, ["recall", *recall], ["precision", *precision]]
     return _table(columns)
 

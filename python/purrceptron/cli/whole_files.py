@@ -3,9 +3,45 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["write_whole"]
+from ..errors import DataError
+
+__all__ = ["check_output", "write_whole"]
+
+
+def check_output(file: str, what: str, inputs: Sequence[str | None]) -> None:
+    """Find out before the work whether a file can be written, and that nothing is lost which the command reads.
+
+    Args:
+        file: The file to write; one of that name may be replaced.
+        what: What it will be, for messages: "a model file".
+        inputs: Files and folders that the command reads. A folder of photos takes no other file.
+
+    Raises:
+        DataError: It is, or lies in, what is read; it is no regular file; or there is no folder for it.
+        OSError: It is a folder, or its folder cannot be written to.
+    """
+    path = Path(file)
+    if path.is_dir():
+        raise IsADirectoryError(None, None, file)
+    if path.exists() and not path.is_file():
+        raise DataError(f"{file}: a device or a pipe cannot become {what}; name a regular file")
+    if not path.parent.is_dir():
+        raise DataError(f"{file}: there is no folder {str(path.parent)!r} to write in")
+    real = Path(os.path.realpath(path))
+    for given in filter(None, inputs):
+        if path.exists() and os.path.exists(given) and os.path.samefile(path, given):
+            raise DataError(f"{file}: this is read, and {what} would replace it; name another file to write")
+        if os.path.isdir(given) and real.is_relative_to(os.path.realpath(given)):
+            raise DataError(f"{file}: lies within {given}, whose photos are read; name a file elsewhere to write")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, file) from error
 
 
 def write_whole(file: str | Path, data: bytes) -> None:

@@ -57,6 +57,7 @@ def explain(classifier: PhotoClassifier, image: ArrayLike | PathLike, target: st
             classifier answers.
 
     Raises:
+        TypeError: It is no classifier.
         ValueError: It has learnt nothing; there is no such class; the photo has another shape.
         DataError: The file is no image, or a pixel is no number 0 to 255.
 

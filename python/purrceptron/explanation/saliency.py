@@ -11,6 +11,7 @@ from .._arrays import Array
 from .._spec import check_whole
 from ..images.reading import PathLike, channels_of
 from ..photos import PhotoClassifier
+from ..photos.classifier import learnt
 from ..photos.parts import logit_network
 from ..photos.pictures import as_pictures
 
@@ -140,7 +141,7 @@ def reads_pixels(classifier: PhotoClassifier) -> bool:
 
 def one_picture(classifier: PhotoClassifier, image: ArrayLike | PathLike) -> Array:
     """The photo as the classifier takes it, `(1, size, size, channels)`."""
-    classifier.class_names_  # noqa: B018  (refuses one that has learnt nothing)
+    learnt(classifier)
     several = [image] if isinstance(image, str | os.PathLike) else np.asarray(image)[None]
     return as_pictures(several, classifier.image_size, classifier.color, "image", classifier.image_fit)
 

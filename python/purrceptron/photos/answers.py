@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array, ClassWeight, as_weights
+from ..assessment._inputs import checked_share
 from ..assessment.calibration import scale_probabilities
-from ..assessment.conformal import prediction_sets
+from ..assessment.conformal import Coverage, answered, coverage_of, least_photos, prediction_sets
 from ..errors import DataError
 from ..images.features import Features, picture_features
 from ..images.reading import Color, Fit
@@ -89,21 +90,29 @@ class Answers:
             images: As for `fit`.
             abstain: Share of each class's photos that may be given another class, at most, above 0 and below 1. A photo
                 whose `prediction_sets` at a coverage of `1 - abstain` holds just one class is answered with that one;
-                if several fit, or none does, the answer is left open: "not sure", or -1 among numbers.
+                if several fit, or none does, the answer is left open: "not sure", or -1 among numbers. So it is for a
+                photo that is unlike those of the training (`novelty` above 1), as far as that is known: about 5 % of
+                usual photos are.
 
         Raises:
             ValueError: Nothing was learnt yet; or `abstain` takes a calibration on more photos.
+
+        Example:
+            >>> import numpy as np, purrceptron as purr
+            >>> images, labels = purr.datasets.make_cats(60, seed=0)
+            >>> cats = purr.CatClassifier((4,), epochs=20).fit(images, labels).calibrate(images, labels)
+            >>> white = np.full((1, 64, 64, 3), 255, np.uint8)
+            >>> cats.predict(white, abstain=0.1).tolist()
+            [-1]
         """
         if abstain is None:
             answers: Array = self.classes_[self.predict_proba(images).argmax(axis=1)]
             return answers
-        if isinstance(abstain, bool) or not 0 < abstain < 1:
-            raise ValueError(f"abstain must be above 0 and below 1, got {abstain!r}")
-        if NOT_SURE in self.class_names_:
-            raise ValueError(f"a class is called {NOT_SURE!r}, which is what abstain answers")
-        sets = self.prediction_sets(images, coverage=1 - abstain)
+        self._check_abstain(abstain)
+        pictures = as_pictures(images, self.image_size, self.color, fit=self.image_fit)
+        sets = self.prediction_sets(pictures, coverage=1 - abstain)
         open_answer = np.array([NOT_SURE if self._classes.answers_names else -1])
-        return np.where(sets.sum(axis=1) == 1, self.classes_[sets.argmax(axis=1)], open_answer)
+        return np.where(answered(sets, self._unlike(pictures)), self.classes_[sets.argmax(axis=1)], open_answer)
 
     def predict_proba(self, images: Pictures) -> Array:
         """Probability of each class, `(photos, classes)`, in the order of `classes_`; calibrated after `calibrate`."""
@@ -173,6 +182,39 @@ class Answers:
                 "by a version that did not measure it; train it again"
             )
         return self._novelty.of(as_pictures(images, self.image_size, self.color, fit=self.image_fit), self._seen)
+
+    def _check_abstain(self, abstain: float) -> None:
+        """Whether answers can be left open.
+
+        Raises:
+            ValueError: `abstain` is out of its range, there was no `calibrate`, or a class is called "not sure".
+        """
+        checked_share("abstain", abstain)
+        if NOT_SURE in self.class_names_:
+            raise ValueError(f"a class is called {NOT_SURE!r}, which is what abstain answers")
+        if self.calibration_ is None:
+            raise ValueError(f"this {type(self).__name__} is not calibrated: call calibrate first")
+
+    def _unlike(self, pictures: Array) -> NDArray[np.bool_]:
+        """Which photos are unlike those of the training, `(photos,)`; none where that is not known."""
+        return self.novelty(pictures) > 1 if self.knows_usual else np.zeros(len(pictures), np.bool_)
+
+    def _left_open(
+        self, pictures: Array, targets: Indices, probabilities: Array, abstain: float, *, confidence: float = 0.95
+    ) -> Coverage | None:
+        """What `predict(..., abstain=...)` makes of labelled photos; None without enough calibration photos of a class.
+
+        Args:
+            pictures: `(photos, height, width, channels)`.
+            targets: True classes `(photos,)`, as numbers.
+            probabilities: `(photos, classes)`, before the temperature.
+            abstain: As for `predict`.
+            confidence: Of the intervals.
+        """
+        if self.calibration_ is None or min(map(len, self.calibration_.scores)) < least_photos(1 - abstain):
+            return None
+        sets = prediction_sets(self.calibration_.scores, probabilities, 1 - abstain)
+        return coverage_of(targets, sets, unlike=self._unlike(pictures), confidence=confidence)
 
     def _seen(self, pictures: Array) -> Array:
         """What the first dense layer makes of photos, before the activation."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,14 @@ from numpy.typing import NDArray
 from .._arrays import Array
 from .._spec import check_whole
 from ..assessment.calibration import LEAST_TEMPERATURE, MOST_TEMPERATURE, fit_temperature
-from ..assessment.conformal import Coverage, conformal_scores, coverage_of, least_photos, prediction_sets
+from ..assessment.conformal import conformal_scores
 from ..datasets.duplicates import near_duplicates
 from ..errors import DataError
 from ..images.cache import cache_folder
 from ..images.decoding import Progress
 from ..images.mapping import take
 from .classes import Indices
-from .pictures import among_hashes, data_hash, photo_hashes
+from .pictures import among_hashes, data_hash, pack_hashes, photo_hashes
 from .training import new_networks, train
 from .views import mean_probabilities, photo_views
 
@@ -42,43 +43,47 @@ class Calibration:
         scores: Of each class, sorted, the probabilities of it that its photos got, before the temperature; at most
             1,000 of a class and 16,384 in all, else drawn. `purrceptron.assessment.prediction_sets` says what for.
         folds: Of the cross-fit that gave them; None if they are of photos apart from the training.
+        photo_hashes: Of the photos apart, packed as those of the training; empty with folds, and in older files.
     """
 
     temperature: float
     scores: tuple[tuple[float, ...], ...]
     folds: int | None
+    photo_hashes: str = ""
 
     @classmethod
-    def learn(cls, targets: Indices, probabilities: Array, folds: int | None) -> Calibration:
-        """From true classes `(photos,)` and probabilities `(photos, classes)` of photos not trained on."""
-        most = min(_MOST_OF_CLASS, _MOST_SCORES // probabilities.shape[1])
-        return cls(fit_temperature(targets, probabilities), conformal_scores(targets, probabilities, most), folds)
-
-    def left_open(
-        self, targets: Indices, probabilities: Array, abstain: float, *, confidence: float = 0.95
-    ) -> Coverage | None:
-        """What answers that may be left open would have done on labelled photos; None with too few scores of a class.
+    def learn(
+        cls,
+        targets: Indices,
+        probabilities: Array,
+        folds: int | None,
+        shares: Sequence[float] | None = None,
+        hashes: str = "",
+    ) -> Calibration:
+        """From true classes `(photos,)` and probabilities `(photos, classes)` of photos not trained on.
 
         Args:
-            targets: True classes `(photos,)`, as numbers.
-            probabilities: `(photos, classes)`, before the temperature.
-            abstain: As for `PhotoClassifier.predict`.
-            confidence: Of the intervals.
+            targets: As numbers.
+            probabilities: In the order of the outputs.
+            folds: As of the attribute.
+            shares: That the probabilities stand for, as for `fit_temperature`.
+            hashes: As of the attribute.
         """
-        if min(map(len, self.scores)) < least_photos(1 - abstain):
-            return None
-        return coverage_of(targets, prediction_sets(self.scores, probabilities, 1 - abstain), confidence=confidence)
+        most = min(_MOST_OF_CLASS, _MOST_SCORES // probabilities.shape[1])
+        temperature = fit_temperature(targets, probabilities, shares=shares)
+        return cls(temperature, conformal_scores(targets, probabilities, most), folds, hashes)
 
     def to_json(self) -> dict[str, Any]:
         """All of it as a model file keeps it: little JSON, since the scores are text."""
         scores = np.concatenate([np.asarray(of_class, _SCORE) for of_class in self.scores])
         counts = np.array([len(of_class) for of_class in self.scores], _COUNT)
-        return {
+        fields = {
             "temperature": self.temperature,
             "folds": self.folds,
             "scores": base64.b64encode(scores.tobytes()).decode("ascii"),
             "counts": base64.b64encode(counts.tobytes()).decode("ascii"),
         }
+        return fields | ({"photo_hashes": self.photo_hashes} if self.photo_hashes else {})
 
     @classmethod
     def from_json(cls, fields: dict[str, Any], classes: int) -> Calibration:
@@ -101,27 +106,31 @@ class Calibration:
         scores = [of_class.tolist() for of_class in np.split(packed, np.cumsum(counts)[:-1].astype(int))]
         if not ((packed >= 0) & (packed <= 1)).all() or any(of_class != sorted(of_class) for of_class in scores):
             raise ValueError("the scores are no sorted probabilities")
-        return cls(temperature, tuple(map(tuple, scores)), folds)
+        hashes = str(fields.get("photo_hashes", ""))
+        among_hashes(np.empty(0, np.uint64), hashes)  # refuses what is none
+        return cls(temperature, tuple(map(tuple, scores)), folds, hashes)
 
 
 def calibration_of(
     classifier: PhotoClassifier, pictures: Array, targets: Indices, folds: int | None, progress: Progress | None = None
 ) -> Calibration:
     """What `PhotoClassifier.calibrate` learns."""
+    shares = None if classifier.class_weight is None else classifier.class_shares_
     if folds is not None:
         check_whole("folds", folds, 2)
         if data_hash(pictures, targets) != classifier.training_["data_sha256"]:
             raise DataError(
                 "folds take the photos of the training, but these are others; folds=None calibrates on others"
             )
-        return Calibration.learn(targets, cross_fit(classifier, pictures, targets, folds, progress), folds)
-    known = int(among_hashes(photo_hashes(pictures), classifier.training_["photo_hashes"]).sum())
+        return Calibration.learn(targets, cross_fit(classifier, pictures, targets, folds, progress), folds, shares)
+    hashes = photo_hashes(pictures)
+    known = int(among_hashes(hashes, classifier.training_["photo_hashes"]).sum())
     if known:
         raise DataError(f"{known} of the {len(pictures)} photos to calibrate on were trained on: give others, or folds")
     missing = np.flatnonzero(np.bincount(targets, minlength=len(classifier.class_names_)) == 0)
     if missing.size:
         raise DataError(f"there is no photo of {classifier.class_names_[missing[0]]!r} to calibrate on")
-    return Calibration.learn(targets, classifier._probabilities(pictures), None)
+    return Calibration.learn(targets, classifier._probabilities(pictures), None, shares, pack_hashes(hashes))
 
 
 def cross_fit(

@@ -23,11 +23,11 @@ from .calibration import calibration_of
 from .classes import Classes, Indices
 from .estimator import Estimator
 from .novelty import FirstLayer, Novelty
-from .pictures import Pictures
+from .pictures import Pictures, warn_of_contradictions
 from .training import TrainingSummary, new_networks, summary, train
 from .views import photo_views
 
-__all__ = ["PhotoClassifier"]
+__all__ = ["PhotoClassifier", "learnt"]
 
 
 class PhotoClassifier(Answers, Estimator):
@@ -166,6 +166,9 @@ class PhotoClassifier(Answers, Estimator):
             progress: Called with the number of photos and mirror images whose features are known, and of all; not
                 if these are the pixels.
 
+        Warns:
+            DataWarning: Equal photos have different labels.
+
         Raises:
             DataError: There are no photos, or of one class only; a label is no class; a pixel is no number 0 to 255; a
                 file is no image.
@@ -186,6 +189,7 @@ class PhotoClassifier(Answers, Estimator):
         if len(models) > 1 and checkpoint is not None:
             raise ValueError(f"checkpoint is for one network, but ensemble is {len(models)}")
         pictures = self._pictures(images, targets)
+        warn_of_contradictions(pictures, targets, classes.names)
         if validation_data is not None:
             validation_targets = classes.indices(validation_data[1])
             validation_pictures = self._pictures(validation_data[0], validation_targets, "validation images")
@@ -305,3 +309,16 @@ class PhotoClassifier(Answers, Estimator):
             settings["network"] = tuple(self.network)
         settings["augmentation"] = as_augmentation(self.augmentation)
         return [settings, *(getattr(self, name, None) for name in ("_classes", "training_", "models_", "calibration_"))]
+
+
+def learnt(classifier: object) -> PhotoClassifier:
+    """A classifier that has learnt, as one who asks it takes it.
+
+    Raises:
+        TypeError: It is none.
+        ValueError: It has learnt nothing yet.
+    """
+    if not isinstance(classifier, PhotoClassifier):
+        raise TypeError(f"expected a PhotoClassifier or CatClassifier, got {classifier!r:.80}")
+    classifier._fitted()
+    return classifier

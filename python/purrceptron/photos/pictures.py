@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
-from ..errors import DataError
+from ..datasets.duplicates import shared_photos
+from ..errors import DataError, DataWarning
 from ..images.reading import Color, Fit, PathLike, channels_of, load_images
 
 Pictures: TypeAlias = ArrayLike | Iterable[PathLike]
@@ -54,6 +56,19 @@ def data_hash(pictures: Array, labels: Array) -> str:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(array.data)
     return digest.hexdigest()
+
+
+def warn_of_contradictions(pictures: Array, targets: Array, names: Sequence[str]) -> None:
+    """Tell the caller of `fit` of equal pictures with different labels."""
+    shared = shared_photos(pictures, targets, near=False)
+    if shared:
+        (label, other), count = shared.most_common(1)[0]
+        warnings.warn(
+            f"the pixels of {count:,} photos labelled {names[label]!r} are those of photos labelled {names[other]!r}: "
+            "one of the labels is wrong, and no training tells such photos apart",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 # Photos whose hashes a model file keeps, in bytes each: at most 670 kB of text.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..photos.classifier import learnt
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -74,14 +76,15 @@ class AnswersDisplay(Display):
         Args:
             classifier: One that has learnt.
             images: Photos that it has not learnt from, as for its `fit`.
-            labels: True classes `(photos,)`, as numbers in the order of the outputs.
+            labels: True classes `(photos,)`, as for its `score`: names, or numbers as `fit` counted them.
             ax: Axes to draw on; new ones by default.
 
         Raises:
             ImportError: scikit-learn or matplotlib is not installed.
-            ValueError: Photos or labels do not fit.
+            ValueError: Nothing was learnt yet, or photos or labels do not fit.
         """
-        display = cls._of(classifier, labels, classifier.predict_proba(images))
+        targets = learnt(classifier)._fitted().indices(labels)
+        display = cls._of(classifier, targets, classifier.predict_proba(images))
         display.plot(ax)
         return display
 

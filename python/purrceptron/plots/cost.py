@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
+from ..photos.classifier import learnt
 from ..trainer import History
 from .canvas import ACCENT, SECOND, Display, quiet
 
@@ -79,9 +80,9 @@ class CostDisplay(Display):
             ax: Axes to draw on; new ones by default.
 
         Raises:
-            ValueError: The file is of before such curves were kept, or there was no training.
+            ValueError: Nothing was learnt yet, or the file is of before such curves were kept.
         """
-        return cls.from_history(classifier.training_["curves"], ax=ax)
+        return cls.from_history(learnt(classifier).training_["curves"], ax=ax)
 
     def _draw(self, ax: Axes) -> None:
         marker = "o" if len(self.epochs) == 1 else ""

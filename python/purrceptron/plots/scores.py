@@ -20,7 +20,7 @@ __all__ = ["ScoresDisplay"]
 
 
 class ScoresDisplay(AnswersDisplay):
-    """Accuracy, balanced accuracy, AUC and each class's recall: points with their intervals, beside the baselines.
+    """Accuracy, balanced accuracy, AUC and each class's recall: points with intervals, beside the best constant answer.
 
     Args:
         assessment: The scores, as of `purr.assessment.assess`.
@@ -60,7 +60,7 @@ class ScoresDisplay(AnswersDisplay):
         return cls(assess(labels, probabilities, classifier.class_names_, training_counts=counts))
 
     def _draw(self, ax: Axes) -> None:
-        base = self.assessment.baselines.get("training_majority", self.assessment.baselines["best_constant"])
+        base = self.assessment.baselines["best_constant"]  # no answer without a look does better
         for place, (name, score) in enumerate(self.rows.items()):
             known, color = not math.isnan(score.value), INK if name == "accuracy" else ACCENT
             if name == "accuracy":

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..explanation.saliency import reads_pixels
+from ..photos.classifier import learnt
 from .canvas import Display, picture
 
 if TYPE_CHECKING:
@@ -76,9 +77,9 @@ class WeightsDisplay(Display):
             ax: Axes to draw on; new ones by default.
 
         Raises:
-            ValueError: The first layer reads features of photos, not pixels.
+            ValueError: Nothing was learnt yet; or the first layer reads features of photos, not pixels.
         """
-        pictures = weight_pictures(classifier)
+        pictures = weight_pictures(learnt(classifier))
         if pictures is None:
             raise ValueError("the first layer reads features of photos, not pixels: its weights are no pictures")
         display = cls(pictures)

@@ -159,16 +159,14 @@ class Findings:
             classifier._calibrated(raw),
             class_names,
             training_counts=classifier.training_["photos"],
+            class_shares=classifier.class_shares_,
             confidence=confidence,
             seed=seed,
         )
         novelty = _novelty(classifier, pictures)
         order = _Order(scores, pictures, novelty, names)
         line = {"share": share, "cost_false_positive": cost_false_positive, "cost_false_negative": cost_false_negative}
-        calibration = classifier.calibration_
-        left_open = None
-        if calibration is not None:
-            left_open = calibration.left_open(scores.labels, raw, abstain, confidence=confidence)
+        left_open = classifier._left_open(pictures, scores.labels, raw, abstain, confidence=confidence)
         right, wrong, border = order.surest(True), order.surest(False), order.border()
         weights = weight_pictures(classifier)
         return cls(

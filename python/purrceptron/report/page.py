@@ -32,7 +32,16 @@ _METHODS = {
 }
 
 
-def render(findings: Findings, *, model: str, photos: str, seen: bool = False, left_out: int = 0) -> str:
+def render(
+    findings: Findings,
+    *,
+    model: str,
+    photos: str,
+    seen: bool = False,
+    calibrated_on: bool = False,
+    left_out: int = 0,
+    left_out_for: str = "trained",
+) -> str:
     """A report as HTML: text, charts and photos in one page, without scripts and without a request to anywhere.
 
     Args:
@@ -40,7 +49,9 @@ def render(findings: Findings, *, model: str, photos: str, seen: bool = False, l
         model: Name of the model, for the title.
         photos: Where the photos come from.
         seen: Whether the classifier was trained on these photos, so that its scores say nothing about others.
-        left_out: Photos that were left out because it was trained on them.
+        calibrated_on: Whether it was calibrated on these photos, so that its probabilities and open answers fit them.
+        left_out: Photos that were left out because it knows them.
+        left_out_for: What it did on these: "trained", or "trained or calibrated".
 
     Raises:
         ImportError: Jinja2 or matplotlib is not installed.
@@ -74,7 +85,9 @@ def render(findings: Findings, *, model: str, photos: str, seen: bool = False, l
         model=model,
         photos=photos,
         seen=seen,
+        calibrated_on=calibrated_on,
         left_out=left_out,
+        left_out_for=left_out_for,
         right=int(scores.confusion.trace()),
         total=len(scores.labels),
         baseline=_baseline(findings, scores),
