@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -45,3 +46,14 @@ def test_a_contestant_that_does_something_else_is_noticed(monkeypatch: pytest.Mo
     for losses in ({"a": 0.5, "b": 0.6}, {"a": 1.1, "b": 1.1}, {"a": 0.5, "b": float("nan")}):
         with pytest.raises(DisagreementError):
             check_agreement(losses, start=1.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="figures of /proc")
+def test_speed_and_memory_of_photos_on_disk_are_measured() -> None:
+    command = [sys.executable, BENCHES / "streaming.py", "--pictures", "40", "--pairs", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    speed, memory = done.stdout.splitlines()
+    assert re.fullmatch(r"speed from disk / from memory: median \S+ of \S+, \S+ \(40 pictures\)", speed)
+    assert re.fullmatch(
+        r"memory for 40 pictures, 0 MB of pixels: \d+ MB resident, \d+ MB of it anonymous, at most", memory
+    )

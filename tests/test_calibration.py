@@ -517,6 +517,28 @@ def test_features_and_folds_are_counted_while_they_are_worked_on(files: Path, mo
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("train", "large.npz", "--holdout", "nan"), "nan is no finite number."),
+        (("train", "large.npz", "--learning-rate", "inf"), "inf is no finite number."),
+        (("train", "large.npz", "--folds", 1000), "large.npz: --folds 1,000, but there are 96 photos to train on"),
+        (("train", "new.npz"), "need an image_size of 8 or more, got 4; --recipe series takes small pictures, too"),
+        (("evaluate", "a", "new.npz", "--cost-false-negative", 1e308, "--cost-false-positive", 1e-308), "in the range"),
+        (("evaluate", "a", "new.npz", "--share", "nan"), "nan is no finite number."),
+        (("evaluate", "a", "new.npz", "--share", 1e-320), "is not in the range"),
+    ],
+)
+def test_numbers_out_of_reach_are_refused_with_one_clear_message(
+    arguments: tuple[object, ...], told: str, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files)
+    result = CliRunner().invoke(command, list(map(str, arguments)))
+    assert result.exit_code in (1, 2)
+    assert "calibrating" not in result.stderr
+    assert told in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
     ("where", "told"),
     [
         ("purrceptron.photos.classifier.Novelty.learn", "was saved, without a calibration"),

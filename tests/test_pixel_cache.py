@@ -88,21 +88,39 @@ def test_another_version_of_the_decoder_is_another_set(
     assert read(photos).decoded == 6
 
 
-@pytest.mark.parametrize("damage", ["pixel", "digest", "shorter", "longer", "empty", "count", "magic"])
+@pytest.mark.parametrize("damage", ["pixel", "digest", "check", "shorter", "longer", "empty", "count", "magic"])
 def test_a_damaged_file_is_found_and_written_again(kept: Path, photos: list[Path], damage: str) -> None:
     right = read(photos).images
     (path,) = kept.iterdir()
     content = bytearray(path.read_bytes())
-    place = {"pixel": 5, "digest": 6 * 16 * 16 * 3 + 9, "count": len(content) - 48, "magic": len(content) - 1}
+    place = {
+        "pixel": 5,
+        "digest": 6 * 16 * 16 * 3 + 9,
+        "check": 6 * 16 * 16 * 3 + 201,
+        "count": len(content) - 48,
+        "magic": len(content) - 1,
+    }
     if damage in place:
         content[place[damage]] ^= 1
     else:
         content = {"shorter": content[:-1], "longer": content + b"x", "empty": bytearray()}[damage]
     path.write_bytes(content)
     reading = read(photos)
-    assert reading.decoded == 6
+    assert reading.decoded == (1 if damage == "pixel" else 6)
     np.testing.assert_array_equal(reading.images, right)
     assert read(photos).decoded == 0
+
+
+def test_only_what_is_read_is_checked(kept: Path, photos: list[Path]) -> None:
+    read(photos)
+    (path,) = kept.iterdir()
+    content = bytearray(path.read_bytes())
+    content[5] ^= 1  # of the first photo
+    path.write_bytes(content)
+    assert read(photos[1:]).decoded == 0
+    assert path.exists()
+    assert read(photos).decoded == 1
+    assert [bytes(content) == file.read_bytes() for file in kept.iterdir()] == [False]
 
 
 def test_a_reading_that_fails_leaves_nothing(kept: Path, photos: list[Path]) -> None:

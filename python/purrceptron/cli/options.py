@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ __all__ = [
     "SHARE",
     "USUAL",
     "Command",
+    "NumberRange",
     "augment_option",
     "checked_network",
     "seed_option",
@@ -30,8 +32,21 @@ USUAL = PhotoClassifier().get_params()
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
-_COST = click.FloatRange(0, min_open=True)
+
+class NumberRange(click.FloatRange):
+    """A range of finite numbers: "nan" is in none, and neither is "inf"."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or a message that names the option."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is no finite number.", param, ctx)
+        return number
+
+
+SHARE = NumberRange(0, 1, min_open=True, max_open=True)
+# Far beyond what costs and shares are in use, and far from where their ratios leave what a number can be.
+_IN_USE, _COST = NumberRange(1e-9, 1 - 1e-9), NumberRange(1e-9, 1e9)
 
 
 def _augmentation(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[Augmentation, ...]:
@@ -61,7 +76,7 @@ def trust_options(command: Command) -> Callable[..., Any]:
     @click.option(
         "--share",
         metavar="SHARE",
-        type=SHARE,
+        type=_IN_USE,
         help="How frequent the positive class will be in use: where to draw the line, and what to expect there.  "
         "[default: as frequent as in DATA]",
     )

@@ -11,7 +11,7 @@ import numpy as np
 from ..strings import parse_network
 from ..trace import Step, Trace, trace_step
 from .matrices import mathematical, side_by_side
-from .options import seed_option
+from .options import NumberRange, seed_option
 from .output import Output, amount, output_options
 
 __all__ = ["trace"]
@@ -47,7 +47,7 @@ def _checked_network(ctx: click.Context, option: click.Parameter, network: str) 
 )
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
+    type=NumberRange(0, min_open=True),
     default=0.5,
     show_default=True,
     metavar="R",

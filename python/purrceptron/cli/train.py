@@ -17,14 +17,15 @@ from ..callbacks import Callback, ProgressBar
 from ..checkpoints import Checkpoint
 from ..datasets import Data
 from ..errors import DataError, DataWarning
-from ..images.reading import Fit
+from ..images.features import feature_count
+from ..images.reading import Fit, channels_of
 from ..optimizers import as_optimizer
 from ..photos import CatClassifier, PhotoClassifier
 from ..photos.pictures import as_pictures
 from ..photos.recipes import Recipe
 from .calibrating import FEWEST_OF_CLASS, FOLDS, MOST_PHOTOS, calibrate, usual_folds
 from .file_progress import work_progress
-from .options import USUAL, skip_bad_option
+from .options import USUAL, NumberRange, skip_bad_option
 from .output import Output, amount, output_options
 from .recipes import choose_recipe
 from .score import Evaluation
@@ -55,7 +56,7 @@ Examples:
 @click.option("--test", "test", metavar="DATA", type=click.Path(), help="Photos to score on, instead of --holdout.")
 @click.option(
     "--holdout",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=NumberRange(0, 1, max_open=True),
     default=0.2,
     show_default=True,
     metavar="SHARE",
@@ -164,6 +165,12 @@ def train(
         size = training.images.nbytes / 2**30
         output.say(f"the photos stay on disk, {size:.1f} GiB of pixels: trained on in batches of {batch_size:,}")
     image_size, color = picture_form(training)
+    try:
+        feature_count(chosen.settings.get("features", "pixels"), image_size, channels_of(color))
+    except ValueError as error:
+        raise DataError(f"{training.source}: {error}; --recipe series takes small pictures, too") from error
+    if folds is not None and folds > len(training):
+        raise DataError(f"{training.source}: --folds {folds:,}, but there are {len(training):,} photos to train on")
     settings: dict[str, Any] = {
         "network": network or USUAL["network"],
         "image_size": image_size,

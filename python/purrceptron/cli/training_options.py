@@ -7,7 +7,7 @@ import click
 from .. import _core
 from ..images.decoding import MAP_ABOVE
 from ..photos.recipes import RECIPES
-from .options import USUAL, Command, augment_option, checked_network, seed_option
+from .options import USUAL, Command, NumberRange, augment_option, checked_network, seed_option
 from .training_data import BATCH_OF_MANY
 
 __all__ = ["training_options"]
@@ -51,7 +51,7 @@ _OPTIONS = (
     ),
     click.option(
         "--learning-rate",
-        type=click.FloatRange(0, min_open=True),
+        type=NumberRange(0, min_open=True),
         metavar="R",
         help=f"Length of a step.  [default: {USUAL['learning_rate']} for {USUAL['optimizer']}, else the optimizer's "
         "own]",
@@ -59,7 +59,7 @@ _OPTIONS = (
     augment_option,
     click.option(
         "--mixup",
-        type=click.FloatRange(0, min_open=True),
+        type=NumberRange(0, min_open=True),
         metavar="A",
         help="Blend the photos of each step two by two; 0.2 is usual.  [default: not]",
     ),

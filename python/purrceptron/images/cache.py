@@ -2,10 +2,11 @@
 
 A file of the cache holds the pictures of one set of photos, as one form of reading gives them: its rows can be mapped
 as one array. Every row is known by the SHA-256 of the photo file that it came from, so a photo that was renamed, moved,
-or is part of another set is found, and one whose content changed is not.
+or is part of another set is found, and one whose content changed is not. A row is checked against the SHA-256 of its
+pixels when it is read; what is not read costs nothing.
 
-    pixels (photos, size, size, channels) | digests (photos, 32) | photos, little-endian (8) |
-    SHA-256 of all before (32) | magic (8)
+    pixels (photos, size, size, channels) | index: digests of photo files and of pixels (2, photos, 32) |
+    photos, little-endian (8) | SHA-256 of index and photos (32) | magic (8)
 """
 
 from __future__ import annotations
@@ -39,10 +40,9 @@ __all__ = [
 ]
 
 DIGEST = 32
-_MAGIC = b"purrpix1"
+_MAGIC = b"purrpix2"
 _TRAILER = 8 + DIGEST + len(_MAGIC)
 _SUFFIX, _UNFINISHED, _PART = ".pixels", "purrceptron-", ".part"
-_BLOCK = 2**20
 _OFF = ("off", "0", "no", "")
 # Bytes that the cache may take on disk, the set that was written last apart.
 MOST_BYTES = 10 * 10**9
@@ -74,11 +74,19 @@ def form(image_size: int, color: str, fit: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """One file of the cache: `digests` of photo files, one a row, and their `pixels`, mapped."""
+    """One file of the cache: `digests` of photo files, one a row, and their `pixels`, mapped, which `whole` checks."""
 
     path: Path
     digests: tuple[bytes, ...]
+    checks: tuple[bytes, ...]
     pixels: NDArray[np.uint8]
+
+    def whole(self, row: int) -> bool:
+        """Whether the pixels of a row are those that were written; if not, the file is removed."""
+        if hashlib.sha256(self.pixels[row].data).digest() == self.checks[row]:
+            return True
+        _remove(self.path)
+        return False
 
 
 def stored(folder: Path, name: str, picture: tuple[int, ...]) -> Iterator[Stored]:
@@ -94,8 +102,7 @@ def stored(folder: Path, name: str, picture: tuple[int, ...]) -> Iterator[Stored
         except OSError:
             continue
         if found is None:
-            with contextlib.suppress(OSError):
-                path.unlink()
+            _remove(path)
         else:
             yield found
 
@@ -108,23 +115,19 @@ def _opened(file: IO[bytes], path: Path, picture: tuple[int, ...]) -> Stored | N
     trailer = file.read(_TRAILER)
     photos = int.from_bytes(trailer[:8], "little")
     pixels = photos * math.prod(picture)
-    if trailer[-len(_MAGIC) :] != _MAGIC or size != pixels + photos * DIGEST + _TRAILER:
-        return None
-    file.seek(0)
-    if _digest(file, size - _TRAILER + 8) != trailer[8 : 8 + DIGEST]:
+    if trailer[-len(_MAGIC) :] != _MAGIC or size != pixels + 2 * photos * DIGEST + _TRAILER:
         return None
     file.seek(pixels)
-    digests = file.read(photos * DIGEST)
-    rows = tuple(digests[start : start + DIGEST] for start in range(0, len(digests), DIGEST))
-    return Stored(path, rows, map_bytes(file, (photos, *picture)))
+    index = file.read(2 * photos * DIGEST)
+    if hashlib.sha256(index + trailer[:8]).digest() != trailer[8 : 8 + DIGEST]:
+        return None
+    rows = tuple(index[start : start + DIGEST] for start in range(0, len(index), DIGEST))
+    return Stored(path, rows[:photos], rows[photos:], map_bytes(file, (photos, *picture)))
 
 
-def _digest(file: IO[bytes], size: int) -> bytes:
-    digest = hashlib.sha256()
-    while size and (block := file.read(min(size, _BLOCK))):
-        digest.update(block)
-        size -= len(block)
-    return digest.digest()
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 class Writer:
@@ -140,7 +143,7 @@ class Writer:
     def __init__(self, folder: Path | None, picture: tuple[int, ...]) -> None:
         self._folder, self._picture = folder, picture
         self._digests: list[bytes] = []
-        self._sum = hashlib.sha256()
+        self._checks: list[bytes] = []
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what photos show is the user's alone
         self._file: IO[bytes] = tempfile.NamedTemporaryFile(dir=folder, prefix=_UNFINISHED, suffix=_PART)  # noqa: SIM115
@@ -160,6 +163,7 @@ class Writer:
         """Add a picture, and what its file is known by."""
         self._write(picture.data)
         self._digests.append(digest)
+        self._checks.append(hashlib.sha256(picture.data).digest())
 
     def mapped(self) -> NDArray[np.uint8]:
         """The pictures so far, mapped."""
@@ -169,16 +173,15 @@ class Writer:
     def keep(self, name: str) -> Path:
         """Finish the file and give it its name in the cache, under the form `name`."""
         assert self._folder is not None
-        index = b"".join(self._digests)
-        self._write(index + len(self._digests).to_bytes(8, "little"))
-        self._file.write(self._sum.digest() + _MAGIC)
+        photos = b"".join(self._digests)
+        index = photos + b"".join(self._checks) + len(self._digests).to_bytes(8, "little")
+        self._write(index + hashlib.sha256(index).digest() + _MAGIC)
         self._file.flush()
-        path = self._folder / f"{name}-{hashlib.sha256(index).hexdigest()[:32]}{_SUFFIX}"
+        path = self._folder / f"{name}-{hashlib.sha256(photos).hexdigest()[:32]}{_SUFFIX}"
         os.replace(self._file.name, path)
         return path
 
     def _write(self, content: Any) -> None:
-        self._sum.update(content)
         try:
             self._file.write(content)
         except OSError as error:

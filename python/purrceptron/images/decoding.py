@@ -115,8 +115,8 @@ def read_files(
         try:
             with open(file, "rb") as opened:
                 digest = hashlib.file_digest(opened, "sha256").digest()
-                if digest in rows:
-                    place, row = rows[digest]
+                place, row = rows.get(digest, (0, -1))
+                if row >= 0 and known[place].whole(row):
                     return digest, known[place].pixels[row], False
                 opened.seek(0)
                 return digest, decode(opened, file, image_size, color, fit), True
@@ -221,7 +221,8 @@ def _same_set(files: Sequence[PathLike], known: list[cache.Stored], threads: int
         candidates = [found for found in candidates if found.digests[place] == digest]
         if not candidates:
             return None
-    return candidates[0] if candidates else None
+    same = candidates[0] if candidates else None
+    return same if same and all(in_order(same.whole, range(len(files)), threads)) else None
 
 
 def _digest_of(file: PathLike) -> bytes | None:
