@@ -108,14 +108,15 @@ def shared_photos(images: NDArray[Any], labels: NDArray[np.int64], *, near: bool
         {(0, 1): 1, (1, 0): 1}
     """
     first = equal_pictures(images)
-    classes: dict[int, set[int]] = {}
+    alone = {label: frozenset([label]) for label in np.unique(labels).tolist()}  # shared, for sets are large
+    classes: dict[int, frozenset[int]] = {}
     for picture, label in zip(first.tolist(), labels.tolist(), strict=True):
-        classes.setdefault(picture, set()).add(label)
-    around = {picture: set(here) for picture, here in classes.items()}
+        classes[picture] = classes[picture] | alone[label] if picture in classes else alone[label]
+    around = dict(classes)
     if near and images.ndim == 4:
-        alone = np.unique(first)
-        for one, other in _similar(*_thumbnails(images, alone), len(alone), len(alone)):
-            pair = int(alone[one]), int(alone[other])
+        different = np.unique(first)
+        for one, other in _similar(*_thumbnails(images, different), len(different), len(different)):
+            pair = int(different[one]), int(different[other])
             for picture, neighbour in (pair, pair[::-1]):
                 around[picture] |= classes[neighbour]
     return Counter(
