@@ -15,7 +15,7 @@ from ..model import Sequential
 
 __all__ = ["mean_probabilities", "photo_views"]
 
-_AT_A_TIME = 128
+_AT_A_TIME = 512
 
 
 def photo_views(pictures: Array, features: Features, mirror: bool, progress: Progress | None = None) -> Array:
@@ -34,14 +34,12 @@ def photo_views(pictures: Array, features: Features, mirror: bool, progress: Pro
     count = (1 + mirror) * len(pictures)
 
     def parts() -> Iterator[Array]:
-        done = 0
-        for mirrored in (False, True)[: 1 + mirror]:
+        for first, mirrored in zip((0, len(pictures)), (False, True)[: 1 + mirror], strict=False):
             for start in range(0, max(len(pictures), 1), _AT_A_TIME):
-                part = picture_features(pictures[start : start + _AT_A_TIME], features, mirrored=mirrored)
-                yield part
-                done += len(part)
+                stop = min(start + _AT_A_TIME, len(pictures))
+                yield picture_features(pictures[start:stop], features, mirrored=mirrored)  # and holds none of them
                 if progress is not None:
-                    progress(done, count)
+                    progress(first + stop, count)
 
     in_file = mapping_of(pictures) is not None
     views = one_array(parts(), count, in_file=in_file, folder=cache_folder())
