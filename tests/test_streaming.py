@@ -132,17 +132,17 @@ from purrceptron.cli.sources import split
 from purrceptron.datasets import Data, near_duplicates
 from purrceptron.images import mapping
 
-path, photos = sys.argv[1], 8000
+path, photos = sys.argv[1], 16_000
 rng = np.random.default_rng(0)
 with open(path, "wb") as file:
     for start in range(0, photos, 100):
         file.write(rng.integers(0, 256, (100, 64, 64, 3), dtype=np.uint8).data)
-classifier = purr.PhotoClassifier((5,), epochs=2, batch_size=64, mirror=True)
+classifier = purr.PhotoClassifier((5,), epochs=1, batch_size=64, mirror=True)
 classifier.fit(rng.integers(0, 256, (128, 64, 64, 3), dtype=np.uint8), np.arange(128) % 2)  # threads and code are there
 near_duplicates(np.zeros((2, 64, 64, 3), np.uint8))
 
 line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmData"))
-room = int(line.split()[1]) * 1024 + 48 * 2**20  # half of the pixels
+room = int(line.split()[1]) * 1024 + photos * 64 * 64 * 3 // 2  # half of the pixels
 resource.setrlimit(resource.RLIMIT_DATA, (room, room))
 with open(path, "rb") as file:
     images = mapping.map_bytes(file, (photos, 64, 64, 3))
