@@ -738,6 +738,11 @@ def test_wrong_usage_is_status_2(arguments: tuple[str, ...], message: str) -> No
     assert result.stdout == ""
 
 
+def test_progress_leaves_no_empty_lines_where_there_is_no_terminal(pictures: Path) -> None:
+    said = run("train", pictures, "--recipe", "best").stderr
+    assert "training  " in said.split("\n\n")[0]
+
+
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_a_learning_rate_that_is_no_number_is_refused(value: str, pictures: Path) -> None:
     result = run("train", pictures, *FAST, "--learning-rate", value, status=2)

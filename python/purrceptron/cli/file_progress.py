@@ -40,10 +40,14 @@ def work_progress(output: Output, task: str, unit: str) -> Iterator[Progress | N
     begin = last = time.monotonic()
     pause = _SECONDS_BETWEEN if console.is_interactive else _SECONDS_BETWEEN_LINES
 
+    def stop() -> None:
+        if console.is_interactive:  # elsewhere that would be an empty line
+            bar.stop()
+
     def show(done: int, count: int) -> None:
         nonlocal last
         if done == count:
-            bar.stop()  # what follows may have a bar of its own
+            stop()  # what follows may have a bar of its own
             return
         now = time.monotonic()
         if now - begin < _SECONDS_BEFORE or now - last < pause:
@@ -58,4 +62,4 @@ def work_progress(output: Output, task: str, unit: str) -> Iterator[Progress | N
     try:
         yield show
     finally:
-        bar.stop()
+        stop()
