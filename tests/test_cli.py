@@ -743,6 +743,23 @@ def test_progress_leaves_no_empty_lines_where_there_is_no_terminal(pictures: Pat
     assert "training  " in said.split("\n\n")[0]
 
 
+@pytest.mark.parametrize("command", ["train", "doctor", "evaluate", "report", "preview"])
+def test_files_are_counted_while_they_are_read(
+    command: str, pictures: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for pause in ("_SECONDS_BEFORE", "_SECONDS_BETWEEN_LINES"):
+        monkeypatch.setattr(f"purrceptron.cli.file_progress.{pause}", 0)
+    arguments = {
+        "train": ("train", pictures, *FAST),
+        "doctor": ("doctor", pictures),
+        "evaluate": ("evaluate", model, pictures),
+        "report": ("report", model, pictures),
+        "preview": ("data", "preview", pictures),
+    }[command]
+    assert "reading  29/30 files" in run(*arguments).stderr
+
+
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_a_learning_rate_that_is_no_number_is_refused(value: str, pictures: Path) -> None:
     result = run("train", pictures, *FAST, "--learning-rate", value, status=2)

@@ -84,7 +84,7 @@ def doctor(
     whether something was found or not.
     """
     output.say(f"reading {data}")
-    training = read_data(data, skip_bad=skip_bad)
+    training = read_data(data, output, skip_bad=skip_bad)
     output.say(*assumed(training))
     photos = training.images.ndim == 4
     tested = None
@@ -92,7 +92,7 @@ def doctor(
         output.say(f"reading {test}")
         size = training.images.shape[1] if photos else USUAL["image_size"]
         color: Color = "grey" if photos and training.images.shape[3] == 1 else "rgb"
-        held_out = read_test_data(test, image_size=size, color=color, skip_bad=skip_bad)
+        held_out = read_test_data(test, output, image_size=size, color=color, skip_bad=skip_bad)
         tested = held_out.images, indices_of(held_out, training.class_names)
     sets = [training] if test is None else [training, held_out]
     output.say(*skipped_files(*sets))

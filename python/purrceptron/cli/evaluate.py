@@ -15,7 +15,6 @@ from ..datasets import Data
 from ..errors import DataError
 from ..photos import PhotoClassifier
 from . import trust
-from .file_progress import file_progress
 from .labelled import LabelledPhotos
 from .options import skip_bad_option, trust_options
 from .output import Output, amount, facts, output_options
@@ -137,15 +136,14 @@ class _Asked:
     @classmethod
     def read(cls, model: str, data: str, skip_bad: bool, output: Output) -> _Asked:
         classifier = load_classifier(model)
-        with file_progress(output) as progress:
-            photos = read_test_data(
-                data,
-                image_size=classifier.image_size,
-                color=classifier.color,
-                fit=classifier.image_fit,
-                skip_bad=skip_bad,
-                progress=progress,
-            )
+        photos = read_test_data(
+            data,
+            output,
+            image_size=classifier.image_size,
+            color=classifier.color,
+            fit=classifier.image_fit,
+            skip_bad=skip_bad,
+        )
         labelled = LabelledPhotos.of(classifier, photos)
         raw = classifier._probabilities(labelled.pictures)
         return cls(model, classifier, photos, labelled, classifier._calibrated(raw), raw)

@@ -75,7 +75,7 @@ def preview(
     if os.path.splitext(sheet_file)[1].lower() not in ("", ".png"):
         raise click.UsageError(f"--output {sheet_file}: what is written is a PNG; name a file that ends in .png.", ctx)
     check_output(sheet_file, "a contact sheet", [data])
-    source = read_data(data, skip_bad=skip_bad) if data else draw(max(photos, 2), seed)
+    source = read_data(data, output, skip_bad=skip_bad) if data else draw(max(photos, 2), seed)
     output.say(*skipped_files(source))
     images = _chosen(source, photos, seed)
     if augmentation:

@@ -77,12 +77,12 @@ def report(
     check_two_classes(model, classifier, line)
     output.say(f"reading {data}")
     form = {"image_size": classifier.image_size, "color": classifier.color, "fit": classifier.image_fit}
-    photos = read_test_data(data, **form, skip_bad=skip_bad)
+    photos = read_test_data(data, output, **form, skip_bad=skip_bad)
     labelled = LabelledPhotos.of(classifier, photos)
     learnt = None
     if training is not None:
         output.say(f"reading {training}")
-        known_photos = read_data(training, **form, skip_bad=skip_bad)
+        known_photos = read_data(training, output, **form, skip_bad=skip_bad)
         learnt = known_photos.images, indices_of(known_photos, classifier.class_names_)
     output.say(*skipped_files(photos, *([known_photos] if training is not None else ())))
     scored = labelled.scored

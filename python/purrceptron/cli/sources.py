@@ -16,7 +16,8 @@ from ..errors import DataError
 from ..images.cache import cache_folder
 from ..images.mapping import take
 from ..images.reading import Color, named
-from .output import amount
+from .file_progress import file_progress
+from .output import Output, amount
 
 __all__ = [
     "alike_classes",
@@ -47,14 +48,15 @@ def draw(count: int, seed: int, *, held_out: bool = False) -> Data:
     return Data.from_arrays(images, labels, DEFAULT_CLASS_NAMES, source="drawn pictures")
 
 
-def read_data(path: str, **options: Any) -> Data:
-    """Labelled photos of any kind of source, to train on; `options` as of `load_data`."""
-    return load_data(path, **options)
+def read_data(path: str, output: Output, **options: Any) -> Data:
+    """Labelled photos of any kind of source, to train on; files are counted. `options` are those of `load_data`."""
+    with file_progress(output) as progress:
+        return load_data(path, progress=progress, **options)
 
 
-def read_test_data(path: str, **options: Any) -> Data:
-    """Labelled photos to score on: of an .h5 with two parts its test set; `options` as of `load_data`."""
-    return load_data(path, split="any", **options)
+def read_test_data(path: str, output: Output, **options: Any) -> Data:
+    """Labelled photos to score on: of an .h5 with two parts its test set; else as `read_data`."""
+    return read_data(path, output, split="any", **options)
 
 
 def assumed(data: Data) -> list[str]:

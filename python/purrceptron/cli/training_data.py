@@ -6,7 +6,6 @@ from typing import Any
 
 from ..datasets import Data
 from ..images.mapping import mapping_of
-from .file_progress import file_progress
 from .labelled import HeldOut
 from .output import Output
 from .sources import (
@@ -50,15 +49,13 @@ def photos_of(
         held_out = None if test else HeldOut(draw(_DRAWN_HELD_OUT, seed, held_out=True))
     else:
         output.say(f"reading {data}")
-        with file_progress(output) as progress:
-            training = read_data(data, progress=progress, **options)
+        training = read_data(data, output, **options)
         doubts = alike_classes(training)
         output.say(*assumed(training), *same_photos(training), *doubts)
     if test is not None:
         output.say(f"reading {test}")
         image_size, color = picture_form(training)
-        with file_progress(output) as progress:
-            photos = read_test_data(test, image_size=image_size, color=color, progress=progress, **options)
+        photos = read_test_data(test, output, image_size=image_size, color=color, **options)
         held_out = HeldOut.apart(photos, training)
     elif data is not None:
         training, apart, remarks = hold_out(training, holdout, seed)
