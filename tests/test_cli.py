@@ -762,8 +762,9 @@ def test_files_are_counted_while_they_are_read(
 
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_a_learning_rate_that_is_no_number_is_refused(value: str, pictures: Path) -> None:
-    result = run("train", pictures, *FAST, "--learning-rate", value, status=2)
-    assert f"'--learning-rate': {value} is no finite number" in result.stderr
+    for given in (("train", pictures, *FAST), ("doctor", pictures)):
+        result = run(*given, "--learning-rate", value, status=2)
+        assert f"'--learning-rate': {value} is no finite number" in result.stderr
 
 
 def test_every_command_has_help_with_an_example() -> None:

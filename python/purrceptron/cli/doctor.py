@@ -17,7 +17,7 @@ from ..model import Sequential
 from ..optimizers import as_optimizer
 from ..photos.network import photo_layers
 from ..strings import parse_network
-from .options import USUAL, checked_network, seed_option, skip_bad_option
+from .options import USUAL, NumberRange, checked_network, seed_option, skip_bad_option
 from .output import Output, amount, facts, output_options
 from .sources import assumed, describe, indices_of, read_data, read_test_data, skipped_files
 
@@ -49,7 +49,7 @@ Examples:
 )
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
+    type=NumberRange(0, min_open=True),
     metavar="R",
     help=f"Length of a step.  [default: {USUAL['learning_rate']} for photos with {USUAL['optimizer']}, else the "
     "optimizer's own]",

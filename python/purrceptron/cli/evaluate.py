@@ -17,10 +17,10 @@ from ..photos import PhotoClassifier
 from . import trust
 from .labelled import LabelledPhotos
 from .options import skip_bad_option, trust_options
-from .output import Output, amount, facts, output_options
+from .output import Output, facts, output_options
 from .predict import load_classifier
 from .score import Evaluation
-from .sources import counts, describe, read_test_data
+from .sources import counts, describe, read_test_data, skipped_files
 
 __all__ = ["evaluate"]
 
@@ -82,8 +82,7 @@ def evaluate(
     }
     rows = [("model", model), ("photos", describe(photos)), *(("", line) for line in asked.labelled.cautions)]
     rows += evaluation.rows("accuracy", "photos")
-    if photos.skipped:
-        output.say(f"left out {amount(len(photos.skipped), 'file')} that cannot be read")
+    output.say(*skipped_files(photos))
     tables: list[str] = []
     try:
         found = assess(

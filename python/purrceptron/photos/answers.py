@@ -136,10 +136,9 @@ class Answers:
             ValueError: There was no `calibrate`, or it had too few photos of a class.
         """
         self._fitted()
-        if self.calibration_ is None:
-            raise ValueError(f"this {type(self).__name__} is not calibrated: call calibrate first")
+        calibration = self._calibration()
         probabilities = self._probabilities(as_pictures(images, self.image_size, self.color, fit=self.image_fit))
-        return prediction_sets(self.calibration_.scores, probabilities, coverage, class_names=self.class_names_)
+        return prediction_sets(calibration.scores, probabilities, coverage, class_names=self.class_names_)
 
     @property
     def knows_usual(self) -> bool:
@@ -192,8 +191,12 @@ class Answers:
         checked_share("abstain", abstain)
         if NOT_SURE in self.class_names_:
             raise ValueError(f"a class is called {NOT_SURE!r}, which is what abstain answers")
+        self._calibration()
+
+    def _calibration(self) -> Calibration:
         if self.calibration_ is None:
             raise ValueError(f"this {type(self).__name__} is not calibrated: call calibrate first")
+        return self.calibration_
 
     def _unlike(self, pictures: Array) -> NDArray[np.bool_]:
         """Which photos are unlike those of the training, `(photos,)`; none where that is not known."""
