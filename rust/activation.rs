@@ -219,25 +219,27 @@ fn gelu_tanh_constants<F: Float>() -> (F, F) {
     (F::from_f64(0.7978845608028654), F::from_f64(0.044715))
 }
 
+// A number that is put back as it was, or else replaced, becomes a masked store of AVX2, for which Zen 3 takes 20 cycles: a
+// relu of 200 x 100 took 17 us, now 2. So zero is added to it, or it is multiplied by a factor that is chosen.
 versions! {
-    // A comparison, not `max`, which may give either zero for -0.0; NaN stays NaN.
+    // A comparison, not `max`, which may give either zero for -0.0 (and -0.0 + 0.0 is 0.0); NaN stays NaN.
     fn relu_forward[F: Float](z: &mut [F]) {
-        for z in z { *z = if *z <= F::ZERO { F::ZERO } else { *z }; }
+        for z in z { *z = z.at_least(F::ZERO) + F::ZERO; }
     }
     fn relu_backward[F: Float](a: &[F], da: &mut [F]) {
-        for (da, a) in da.iter_mut().zip(a) { *da = if *a <= F::ZERO { F::ZERO } else { *da }; }
+        for (da, a) in da.iter_mut().zip(a) { *da = (if *a <= F::ZERO { F::ZERO } else { *da }) + F::ZERO; }
     }
     // The output has the sign of z, unless the slope is 0: then it is 0, and so is the derivative.
     fn leaky_relu_forward[F: Float](z: &mut [F], slope: F) {
-        for z in z { *z = if *z <= F::ZERO { *z * slope } else { *z }; }
+        for z in z { *z *= if *z <= F::ZERO { slope } else { F::ONE }; }
     }
     fn leaky_relu_backward[F: Float](a: &[F], da: &mut [F], slope: F) {
-        for (da, a) in da.iter_mut().zip(a) { *da = if *a <= F::ZERO { *da * slope } else { *da }; }
+        for (da, a) in da.iter_mut().zip(a) { *da *= if *a <= F::ZERO { slope } else { F::ONE }; }
     }
     /// The learned form: rows of `slopes.len()`.
     pub(crate) fn prelu_forward[F: Float](z: &mut [F], slopes: &[F]) {
         for row in z.chunks_exact_mut(slopes.len().max(1)) {
-            for (z, slope) in row.iter_mut().zip(slopes) { *z = if *z <= F::ZERO { *z * *slope } else { *z }; }
+            for (z, slope) in row.iter_mut().zip(slopes) { *z *= if *z <= F::ZERO { *slope } else { F::ONE }; }
         }
     }
     /// `dz` in place, and in `terms` what `dslope` is the sum of columns of: `da z` where `z` is below 0.
@@ -248,7 +250,7 @@ versions! {
             for (((z, da), term), slope) in z.iter().zip(da).zip(terms).zip(slopes) {
                 let below = *z <= F::ZERO;
                 *term = if below { *da * *z } else { F::ZERO };
-                *da = if below { *da * *slope } else { *da };
+                *da *= if below { *slope } else { F::ONE };
             }
         }
     }
@@ -343,7 +345,7 @@ versions! {
         for z in z { *z = clamp(*z, -F::ONE, F::ONE); }
     }
     fn hard_tanh_backward[F: Float](a: &[F], da: &mut [F]) {
-        for (da, a) in da.iter_mut().zip(a) { *da = if a.abs() >= F::ONE { F::ZERO } else { *da }; }
+        for (da, a) in da.iter_mut().zip(a) { *da = (if a.abs() >= F::ONE { F::ZERO } else { *da }) + F::ZERO; }
     }
     // f' = sigmoid(z) = 1 - e^-a
     fn softplus_backward[F: Float](a: &[F], da: &mut [F]) {

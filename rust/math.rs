@@ -115,16 +115,16 @@ pub trait Float:
     /// Reads as many numbers as there are `values`, which [`Float::write_le`] wrote.
     fn read_le(bytes: &[u8], values: &mut [Self]);
 
-    /// The larger; `bound` when `self` is NaN.
+    /// The larger; NaN when `self` is NaN.
     #[inline(always)]
     fn at_least(self, bound: Self) -> Self {
-        if self > bound { self } else { bound }
+        if bound > self { bound } else { self }
     }
 
-    /// The smaller; `bound` when `self` is NaN.
+    /// The smaller; NaN when `self` is NaN.
     #[inline(always)]
     fn at_most(self, bound: Self) -> Self {
-        if self < bound { self } else { bound }
+        if bound < self { bound } else { self }
     }
 
     /// Zero where it is nearer to zero than the normal numbers.
@@ -139,8 +139,7 @@ pub trait Float:
         let (low, high) = Self::EXP_RANGE;
         let (n, p) = self.at_least(low).at_most(high).exp_parts();
         let a = n.half_whole(); // 2^n may leave the normal numbers: scale in two halves
-        let e = (p + Self::ONE) * a.exp2_whole() * (n - a).exp2_whole();
-        if self.is_nan() { self } else { e }
+        (p + Self::ONE) * a.exp2_whole() * (n - a).exp2_whole()
     }
 
     /// Hyperbolic tangent, through `expm1(-2|x|)`.
@@ -150,8 +149,7 @@ pub trait Float:
         let (n, p) = (-two * self.abs()).at_least(Self::EXP_RANGE.0 * Self::HALF).exp_parts();
         let scale = n.exp2_whole();
         let expm1 = scale.mul_add(p, scale - Self::ONE);
-        let t = (-expm1 / (two + expm1)).copysign(self);
-        if self.is_nan() { self } else { t }
+        (-expm1 / (two + expm1)).copysign(self)
     }
 
     /// `e^self - 1` for `self` at most 0, without cancellation.
@@ -159,8 +157,7 @@ pub trait Float:
     fn expm1_of_negative(self) -> Self {
         let (n, p) = self.at_least(Self::EXP_RANGE.0 * Self::HALF).exp_parts();
         let scale = n.exp2_whole();
-        let e = scale.mul_add(p, scale - Self::ONE);
-        if self.is_nan() { self } else { e }
+        scale.mul_add(p, scale - Self::ONE)
     }
 
     /// `1 / (1 + e^-self)`, through `e^-|x|`, which cannot overflow.
@@ -174,15 +171,7 @@ pub trait Float:
     #[inline(always)]
     fn softplus(self) -> Self {
         let small = (-self.abs()).exp().ln_1p_unit();
-        let s = if self > Self::ZERO { self + small } else { small };
-        if self.is_nan() { self } else { s }
-    }
-
-    /// Whether this is no number.
-    #[inline(always)]
-    #[allow(clippy::eq_op)]
-    fn is_nan(self) -> bool {
-        self != self
+        if self > Self::ZERO { self + small } else { small }
     }
 }
 
@@ -261,8 +250,7 @@ macro_rules! float {
                 let near = self.mul_add(horner(self * self, $erf_small), self);
                 let x = self.abs().at_most($erf_one);
                 let far = (1.0 - Float::exp(-x * horner(x, $erf_large))).copysign(self);
-                let e = if self.abs() < $erf_cut { near } else { far };
-                if self.is_nan() { self } else { e }
+                if self.abs() < $erf_cut { near } else { far }
             }
             fn write_le(self, bytes: &mut Vec<u8>) {
                 bytes.extend_from_slice(&self.to_le_bytes());
@@ -381,38 +369,32 @@ float! {
 /// The body of [`sum`], for loops that are compiled for an instruction set already.
 #[inline(always)]
 pub(crate) fn lane_sum<F: Float>(x: &[F]) -> f64 {
-    let (chunks, rest) = x.as_chunks::<16>();
-    let mut lanes = [0.0f64; 16];
-    for chunk in chunks {
-        for i in 0..16 {
-            lanes[i] += chunk[i].into();
-        }
-    }
-    for (lane, x) in lanes.iter_mut().zip(rest) {
-        *lane += (*x).into();
-    }
-    halve(lanes)
+    fold_lanes(x, x, |sum, x, _| sum + x)
 }
 
 /// `Σ a b` in double precision, in the order of [`sum`].
 #[inline(always)]
 pub(crate) fn lane_dot<F: Float>(a: &[F], b: &[F]) -> f64 {
+    fold_lanes(a, b, |sum, a, b| sum + a * b)
+}
+
+/// `add` of all pairs in the order of [`sum`]. The last lanes are filled up with zeros, which `add` must make no
+/// difference of: an end of its own would be stores under a mask, which are slow (see `activation.rs`).
+#[inline(always)]
+pub(crate) fn fold_lanes<F: Float>(a: &[F], b: &[F], add: impl Fn(f64, f64, f64) -> f64) -> f64 {
     let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
     let mut lanes = [0.0f64; 16];
     for (a, b) in a_chunks.iter().zip(b_chunks) {
         for i in 0..16 {
-            lanes[i] += a[i].into() * b[i].into();
+            lanes[i] = add(lanes[i], a[i].into(), b[i].into());
         }
     }
-    for ((lane, a), b) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
-        *lane += (*a).into() * (*b).into();
+    if !a_rest.is_empty() {
+        let of = |rest: &[F], i: usize| rest.get(i).map_or(0.0, |x| (*x).into());
+        for (i, lane) in lanes.iter_mut().enumerate() {
+            *lane = add(*lane, of(a_rest, i), of(b_rest, i));
+        }
     }
-    halve(lanes)
-}
-
-/// Adds lanes pairwise, the upper half to the lower.
-#[inline(always)]
-fn halve(mut lanes: [f64; 16]) -> f64 {
     let mut half = 8;
     while half > 0 {
         for i in 0..half {

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::isa::versions;
-use crate::math::{DType, Float, sum};
+use crate::math::{DType, Float, fold_lanes};
 
 /// What a layer asks for its kernel; nothing by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -74,29 +74,11 @@ impl Regularization {
 versions! {
     // In the order of `math::sum`.
     fn sum_of_magnitudes[F: Float](x: &[F]) -> f64 {
-        let (chunks, rest) = x.as_chunks::<16>();
-        let mut lanes = [0.0f64; 16];
-        for chunk in chunks {
-            for i in 0..16 { lanes[i] += chunk[i].abs().into(); }
-        }
-        for (lane, x) in lanes.iter_mut().zip(rest) { *lane += x.abs().into(); }
-        sum(&lanes)
+        fold_lanes(x, x, |sum, x, _| sum + x.abs())
     }
-    /// Sum of squares in double precision, in the order of [`sum`].
+    /// Sum of squares in double precision, in the order of [`sum`](crate::math::sum).
     pub fn sum_of_squares[F: Float](x: &[F]) -> f64 {
-        let (chunks, rest) = x.as_chunks::<16>();
-        let mut lanes = [0.0f64; 16];
-        for chunk in chunks {
-            for i in 0..16 {
-                let x: f64 = chunk[i].into();
-                lanes[i] = x.mul_add(x, lanes[i]);
-            }
-        }
-        for (lane, x) in lanes.iter_mut().zip(rest) {
-            let x: f64 = (*x).into();
-            *lane = x.mul_add(x, *lane);
-        }
-        sum(&lanes)
+        fold_lanes(x, x, |sum, x, _| x.mul_add(x, sum))
     }
     fn add_gradient[F: Float](w: &[F], g: &mut [F], l1: F, double_l2: F) {
         for (g, w) in g.iter_mut().zip(w) {

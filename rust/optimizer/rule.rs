@@ -306,7 +306,7 @@ versions! {
         for ((((w, g), m), v), u) in w.iter_mut().zip(g).zip(m).zip(v).zip(u) {
             *m = beta_1.mul_add(*m, (F::ONE - beta_1) * *g).normal_or_zero();
             *v = beta_2.mul_add(*v, (F::ONE - beta_2) * *g * *g).normal_or_zero();
-            *u = if *v > *u { *v } else { *u };
+            *u = u.at_least(*v) + F::ZERO; // not a masked store: see `activation.rs`
             *w -= rate * *m / (u.sqrt() + epsilon);
         }
     }
