@@ -131,7 +131,8 @@ impl<F: Float> Operands<'_, F> {
     ) -> TileRows<'a, F> {
         let few = match self.rows {
             Place::AlongWidth(_, pitch) if pitch > FEW_PITCH => 2, // they would fall on the same places of the cache
-            _ => 8,
+            Place::AlongWidth(..) => 8,
+            Place::AlongDepth(..) => 4,
         };
         if self.lane_count <= few * panel_width::<F>() {
             self.rows.tiles(rows, steps)

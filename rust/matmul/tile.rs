@@ -29,13 +29,13 @@ pub(super) fn largest() -> (usize, usize) {
     if level() == Level::Avx512 { (12, 2) } else { (6, 1) }
 }
 
-/// Where a tile's rows lie, from its first row and step on.
+/// Where a tile's rows lie, from its first step on.
 #[derive(Clone, Copy)]
 pub enum TileRows<'a, F> {
     /// In place: row `i` begins at `i * pitch`, its steps side by side.
     AlongDepth(&'a [F], usize),
-    /// In place: step `k` begins at `k * pitch`, its rows side by side.
-    AlongRows(&'a [F], usize),
+    /// In place: step `k` begins at `k * pitch`, and there the first row at the last number; rows lie side by side.
+    AlongRows(&'a [F], usize, usize),
     /// Packed tile after tile: in each, step after step, its rows side by side.
     Packed(&'a [F]),
 }
@@ -45,7 +45,7 @@ impl<'a, F> TileRows<'a, F> {
     fn skip(self, count: usize, steps: usize) -> Self {
         match self {
             TileRows::AlongDepth(data, pitch) => TileRows::AlongDepth(&data[count * pitch..], pitch),
-            TileRows::AlongRows(data, pitch) => TileRows::AlongRows(&data[count..], pitch),
+            TileRows::AlongRows(data, pitch, first) => TileRows::AlongRows(data, pitch, first + count),
             TileRows::Packed(data) => TileRows::Packed(&data[count * steps..]),
         }
     }
@@ -82,17 +82,20 @@ impl Tiles {
         self.taller + self.others
     }
 
-    /// The rows of each tile, of rows from 0 on.
-    pub fn rows(self) -> impl Iterator<Item = Range<usize>> {
-        self.groups(1)
+    /// Height and number of the taller ones and of the others, and the rows before them.
+    pub fn heights(self) -> [(usize, usize, usize); 2] {
+        let taller = self.height + 1;
+        [(taller, self.taller, 0), (self.height, self.others, taller * self.taller)]
     }
 }
 
-/// The operand across lanes, from a tile's first lane and step on: step `k` begins at `k * pitch`.
+/// The operand across lanes, from a tile's first step on: step `k` begins at `k * pitch`, and there the tile's lanes at
+/// `first`.
 #[derive(Clone, Copy)]
 pub struct TileLanes<'a, F> {
     pub data: &'a [F],
     pub pitch: usize,
+    pub first: usize,
     /// [Groups](group).
     pub groups: usize,
     /// Whether more that will be read lies behind: the next panel, or other steps of a large operand in place.
@@ -176,12 +179,16 @@ fn multiply_alike<F: Float, const W: usize>(
                 $(
                     ($height, TileRows::AlongDepth(rows, row_pitch)) =>
                         $along_depth(Shape::<$height, $groups, W>, count, rows, row_pitch, lanes, steps, out, pitch),
-                    ($height, TileRows::AlongRows(rows, row_pitch)) =>
-                        $along_rows(Shape::<$height, $groups, W>, count, rows, row_pitch, $height, lanes, steps, out, pitch),
+                    ($height, TileRows::AlongRows(rows, row_pitch, row)) =>
+                        $along_rows(Shape::<$height, $groups, W>, count, rows, row_pitch, row, lanes, steps, out, pitch),
                     ($height, TileRows::Packed(rows)) if contiguous =>
                         $packed(Shape::<$height, $groups, W>, count, rows, lanes, place, steps, out, pitch),
-                    ($height, TileRows::Packed(rows)) =>
-                        $along_rows(Shape::<$height, $groups, W>, count, rows, $height, $height * steps, lanes, steps, out, pitch),
+                    ($height, TileRows::Packed(rows)) => {
+                        let tiles = rows.chunks_exact($height * steps).take(count);
+                        for (rows, out) in tiles.zip(out.chunks_mut($height * pitch)) {
+                            $along_rows(Shape::<$height, $groups, W>, 1, rows, $height, 0, lanes, steps, out, pitch);
+                        }
+                    }
                 )*
                 _ => debug_assert!(false, "no tile of {height} rows"),
             }
@@ -257,7 +264,7 @@ macro_rules! kernels {
                 for tile in 0..count {
                     $(let mut $sum = [[F::ZERO; W]; G];)*
                     let rows: [&[F]; R] = std::array::from_fn(|i| &rows[(tile * R + i) * row_pitch..][..steps]);
-                    for (k, lane) in lanes.data.chunks(lanes.pitch).take(steps).enumerate() {
+                    for (k, lane) in lanes.data[lanes.first..].chunks(lanes.pitch).take(steps).enumerate() {
                         let Some(lane) = groups::<F, G, W>(lane) else { return };
                         $(if R > $i { add(&mut $sum, rows[$i % R][k], lane); })*
                     }
@@ -266,16 +273,21 @@ macro_rules! kernels {
             }
 
             fn $along_rows[F: Float, const R: usize, const G: usize, const W: usize](
-                _shape: Shape<R, G, W>, count: usize, rows: &[F], row_pitch: usize, tile_pitch: usize,
-                lanes: &TileLanes<F>, steps: usize, out: &mut [F], pitch: usize,
+                _shape: Shape<R, G, W>, count: usize, rows: &[F], row_pitch: usize, row: usize, lanes: &TileLanes<F>,
+                steps: usize, out: &mut [F], pitch: usize,
             ) {
-                let ahead = if lanes.followed { AHEAD * lanes.pitch } else { 0 };
+                // Asked once and not at every step, of which each is a whole chunk: 97 GFLOP/s instead of 84 (one core of Zen 3,
+                // AVX2, `f32`, 200 steps).
+                if row + count * R > row_pitch || lanes.first + G * W > lanes.pitch { return }
+                let ahead = lanes.first + if lanes.followed { AHEAD * lanes.pitch } else { 0 };
                 for tile in 0..count {
                     $(let mut $sum = [[F::ZERO; W]; G];)*
-                    let steps = rows[tile * tile_pitch..].chunks(row_pitch).zip(lanes.data.chunks(lanes.pitch)).take(steps);
-                    for (row, lane) in steps {
+                    let row = row + tile * R;
+                    let steps = rows.chunks_exact(row_pitch).zip(lanes.data.chunks_exact(lanes.pitch)).take(steps);
+                    for (rows, lane) in steps {
                         prefetch_groups::<F, G, W>(lane, ahead);
-                        let (Some(row), Some(lane)) = (row.first_chunk::<R>(), groups::<F, G, W>(lane)) else { return };
+                        let Some(row) = rows[row..].first_chunk::<R>() else { return };
+                        let Some(lane) = groups::<F, G, W>(&lane[lanes.first..]) else { return };
                         $(if R > $i { add(&mut $sum, row[$i % R], lane); })*
                     }
                     $(if R > $i { $store(&mut out[(tile * R + $i) * pitch..], &$sum); })*
