@@ -15,6 +15,7 @@ from ..assessment.conformal import ABSTAIN
 from ..diagnosis import Diagnosis, doctor
 from ..explanation import Explanation, explain
 from ..photos import PhotoClassifier
+from ..photos.asked import Asked
 from ..photos.pictures import Pictures, as_pictures
 from ..plots.weights import weight_pictures
 
@@ -153,20 +154,20 @@ class Findings:
         pictures = as_pictures(images, classifier.image_size, classifier.color, fit=classifier.image_fit)
         if names is not None and len(names) != len(pictures):
             raise ValueError(f"names: expected one for each of {len(pictures)} photos, got {len(names)}")
-        raw = classifier._probabilities(pictures)
+        asked = Asked(classifier, pictures)
         scores = assess(
             labels,
-            classifier._calibrated(raw),
+            asked.probabilities,
             class_names,
             training_counts=classifier.training_["photos"],
             class_shares=classifier.class_shares_,
             confidence=confidence,
             seed=seed,
         )
-        novelty = _novelty(classifier, pictures)
+        novelty = asked.novelty
         order = _Order(scores, pictures, novelty, names)
         line = {"share": share, "cost_false_positive": cost_false_positive, "cost_false_negative": cost_false_negative}
-        left_open = classifier._left_open(pictures, scores.labels, raw, abstain, confidence=confidence)
+        left_open = asked.left_open(scores.labels, abstain, confidence=confidence)
         right, wrong, border = order.surest(True), order.surest(False), order.border()
         weights = weight_pictures(classifier)
         return cls(
@@ -235,13 +236,6 @@ def _threshold(classifier: PhotoClassifier, scores: Assessment, line: dict[str, 
     if not line and (len(scores.class_names) != 2 or len(np.unique(scores.labels)) != 2):
         return None
     return judge_threshold(scores.labels, scores.probabilities, classifier.class_shares_[1], **line)
-
-
-def _novelty(classifier: PhotoClassifier, pictures: Array) -> NDArray[np.float64] | None:
-    try:
-        return classifier.novelty(pictures)
-    except ValueError:  # of a file from before, or of very few training photos
-        return None
 
 
 def _looked(classifier: PhotoClassifier, photos: Iterable[Shown]) -> tuple[Looked, ...]:
