@@ -18,8 +18,8 @@ from PIL import Image
 
 import purrceptron as purr
 from purrceptron.cli import purr as command
+from purrceptron.plots.names import shown_file
 from purrceptron.report import Findings, render
-from purrceptron.report.page import shown_file
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCRIPT = "<script>alert(1)</script>"
@@ -233,6 +233,28 @@ def test_a_page_says_how_answers_can_be_left_open(cats: Any) -> None:
     few = section(made(calibrated(cats[0], 10), *cats[1:]), heading)
     assert "takes 9 calibration photos of each class to leave answers open at 0.1; of “other” there are 5." in few
     assert "yes, on photos apart" in text_of(made(calibrated(cats[0], 10), *cats[1:]))
+
+
+def test_a_class_called_like_an_open_answer_has_no_table_of_open_answers(tmp_path: Path) -> None:
+    """It had one, though `predict(..., abstain=...)` refuses."""
+    classifier, images, labels = learnt(names=("other", "not sure"))
+    sure = calibrated(classifier, 60)
+    with pytest.raises(ValueError, match="a class is called 'not sure'"):
+        sure.predict(images, abstain=0.1)
+    said = section(made(sure, images, labels), "Where it may say “not sure”")
+    assert "One of its classes is called “not sure”" in said
+    assert "Left open" not in said
+    sure.save(tmp_path / "sure.safetensors")
+    np.savez(tmp_path / "test.npz", x=images, y=labels)
+    fields = json.loads(run("evaluate", tmp_path / "sure.safetensors", tmp_path / "test.npz", "--json").stdout)
+    assert "open_answers" not in fields
+
+
+def test_of_many_classes_the_page_says_whose_curves_are_drawn() -> None:
+    few, many = (text_of(made(*learnt(classes))) for classes in (3, 12))
+    assert "The worst class is named last." in few
+    assert "Drawn are" not in few
+    assert "Drawn are the 10 of 12 classes that it tells worst, the worst last." in many
 
 
 # What photos are called

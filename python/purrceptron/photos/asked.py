@@ -27,10 +27,13 @@ class Asked:
     Args:
         classifier: One that has learnt.
         pictures: `(photos, height, width, channels)`, as it takes them.
+
+    Attributes:
+        pictures: As given.
     """
 
     def __init__(self, classifier: Answers, pictures: Array) -> None:
-        self._classifier, self._pictures = classifier, pictures
+        self._classifier, self.pictures = classifier, pictures
 
     @cached_property
     def raw(self) -> Array:
@@ -49,12 +52,12 @@ class Asked:
         known = self._classifier._novelty
         if known is None:
             return None
-        return known.of(self._pictures, self._views[0], FirstLayer(self._classifier.models_))
+        return known.of(self.pictures, self._views[0], FirstLayer(self._classifier.models_))
 
     @property
     def unlike(self) -> NDArray[np.bool_]:
         """Which are unlike the training photos, `(photos,)`; none where that is not known."""
-        return np.zeros(len(self._pictures), np.bool_) if self.novelty is None else self.novelty > 1
+        return np.zeros(len(self.pictures), np.bool_) if self.novelty is None else self.novelty > 1
 
     def left_open(
         self,
@@ -74,7 +77,7 @@ class Asked:
         """
         if not self._classifier._may_leave_open(abstain):
             return None
-        some = np.ones(len(self._pictures), np.bool_) if among is None else among
+        some = np.ones(len(self.pictures), np.bool_) if among is None else among
         sets, unlike = self.sets(1 - abstain)[some], self.unlike[some]
         return coverage_of(targets[some], sets, unlike=unlike, confidence=confidence)
 
@@ -86,4 +89,4 @@ class Asked:
 
     @cached_property
     def _views(self) -> Array:
-        return photo_views(self._pictures, self._classifier.features, self._classifier.mirror)
+        return photo_views(self.pictures, self._classifier.features, self._classifier.mirror)
