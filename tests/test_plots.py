@@ -1,6 +1,7 @@
 """Charts: what they draw, where, and what they refuse."""
 
 import io
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -195,6 +196,15 @@ def test_a_legend_of_long_names_stays_within_the_figure() -> None:
     display.figure_.draw_without_rendering()
     legend, figure = display.ax_.get_legend().get_window_extent(), display.figure_.bbox
     assert (figure.x0 <= legend.x0, figure.y0 <= legend.y0, legend.x1 <= figure.x1) == (True, True, True)
+
+
+def test_long_names_that_differ_at_their_ends_are_told_apart() -> None:
+    p = np.random.default_rng(0).dirichlet(np.ones(4), 16)
+    names = [f"a breed with quite a long name, number {k}" for k in range(4)]
+    legend = RocDisplay.from_predictions(np.arange(16) % 4, p, names).ax_.get_legend()
+    ticks = ScoresDisplay.from_predictions(np.arange(16) % 4, p, names).ax_.get_yticklabels()
+    for texts_of in (legend.get_texts(), ticks[3:]):
+        assert {re.search(r"\d'?$", text.get_text())[0].strip("'") for text in texts_of} == set("0123")  # type: ignore[index]
 
 
 def test_the_confusion_is_scikit_learns(cats: tuple[Any, Any, Any]) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 import purrceptron as purr
 from purrceptron.cli import purr as command
-from purrceptron.plots.names import shown_file
+from purrceptron.plots.names import shown_ends
 from purrceptron.report import Findings, render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -278,9 +278,9 @@ def test_photos_are_called_by_their_files(cats: Any, page: str) -> None:
 
 
 def test_of_a_long_name_both_ends_are_shown() -> None:
-    assert shown_file("long " * 30 + "29.png") == "long long long long long lo… long 29.png"
-    assert len(shown_file("x" * 41)) == 40
-    assert shown_file("x" * 40) == "x" * 40
+    assert shown_ends("long " * 30 + "29.png") == "long long long long long lo… long 29.png"
+    assert len(shown_ends("x" * 41)) == 40
+    assert shown_ends("x" * 40) == "x" * 40
 
 
 def test_only_the_methods_that_are_shown_are_explained(cats: Any, page: str) -> None:
@@ -290,6 +290,14 @@ def test_only_the_methods_that_are_shown_are_explained(cats: Any, page: str) -> 
     said = section(made(classifier, images[20:], labels[20:]), "What its answers hang on")
     assert "“Occlusion” covers" in said
     assert "radient" not in said
+
+
+def test_a_map_without_a_colour_says_so(cats: Any, page: str) -> None:
+    classifier, images, labels = cats
+    dead = copy.deepcopy(classifier)
+    dead.model_.set_weights([np.zeros_like(weights) for weights in dead.model_.get_weights()])
+    assert "Nothing in the photo moves it" in section(made(dead, images, labels), "What its answers hang on")
+    assert "Nothing in the photo moves it" not in page
 
 
 def test_a_model_of_before_has_no_curve_and_the_page_says_so(cats: tuple[Any, Any, Any]) -> None:

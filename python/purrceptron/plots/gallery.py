@@ -15,7 +15,7 @@ from ..assessment._inputs import checked_pair
 from ..explanation.drawing import as_colour
 from ..photos.classifier import learnt
 from .canvas import MUTED, RIGHT, SECOND, Display
-from .names import shown_file, shown_name
+from .names import shown_ends, shown_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -197,7 +197,7 @@ class GalleryDisplay(Display):
         lines = [(f"{mark} {shown_name(photo.answer, letters - len(share) - 3)} {share}", color)]
         if not photo.right:
             lines.append((f"is {shown_name(photo.truth, letters - 3)}", color))
-        lines.append((shown_file(photo.name, letters), MUTED))
+        lines.append((shown_ends(photo.name, letters), MUTED))
         for place, (text, its_color) in enumerate(lines):
             ax.annotate(
                 text, (left, bottom), xytext=(0, -3 - self._LINE * place), textcoords="offset points",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..images.reading import named
 
-__all__ = ["shown_file", "shown_name"]
+__all__ = ["shown_ends", "shown_name"]
 
 _LONGEST = 40
 
@@ -15,10 +15,10 @@ def shown_name(name: str, most: int = _LONGEST) -> str:
     return plain if len(plain) <= most else plain[: most - 1] + "…"
 
 
-def shown_file(name: str, most: int = _LONGEST) -> str:
-    """The name of a file; where it is too long the middle is left out.
+def shown_ends(name: str, most: int = _LONGEST) -> str:
+    """Both ends of a name, of so many letters at most.
 
-    What is kept of the end tells photos apart: a number, and of what kind the file is.
+    The end tells files apart, and often classes, too: a number, and of what kind the file is.
     """
     plain, most = named(name), max(most, 4)
     end = min(max(8, most * 3 // 10), most // 2)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..assessment._inputs import checked_pair
 from .canvas import ACCENT, FAINT, MUTED, SECOND, AnswersDisplay, quiet
-from .names import shown_name
+from .names import shown_ends
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,7 +122,7 @@ class RocDisplay(AnswersDisplay):
 
     def _name_lines(self, ax: Axes) -> None:
         """A legend below the curves, which lie too close to each other for names at them."""
-        names = [f"{curve.area:.3f} {shown_name(curve.name, self._MOST_LETTERS)}" for curve in self.drawn]
+        names = [f"{curve.area:.3f} {shown_ends(curve.name, self._MOST_LETTERS)}" for curve in self.drawn]
         n, all_of_them = len(self.drawn), len(self.curves)
         which = "" if n == all_of_them else f", the {n} smallest of {all_of_them}"
         legend = ax.legend(

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..assessment import Assessment, Interval, assess
 from .canvas import ACCENT, FAINT, INK, MUTED, AnswersDisplay, quiet
-from .names import shown_name
+from .names import shown_ends
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +90,7 @@ class ScoresDisplay(AnswersDisplay):
             if known:
                 ax.plot(score.value, place, "o", color=color, markersize=6, clip_on=False, zorder=3)
         ax.set_yticks(range(len(self.rows)))
-        ax.set_yticklabels([shown_name(name, self._MOST_LETTERS) for name in self.rows], parse_math=False)
+        ax.set_yticklabels([shown_ends(name, self._MOST_LETTERS) for name in self.rows], parse_math=False)
         ax.set(xlim=(-0.01, 1.01), ylim=(len(self.rows) - 0.5, -0.5))
         ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
         quiet(ax, grid="x")

@@ -16,7 +16,7 @@ from ..explanation import overlay
 from ..layers import Dense
 from ..photos import NOT_SURE, Calibration
 from ..plots import CalibrationDisplay, CostDisplay, RocDisplay, ScoresDisplay
-from ..plots.names import shown_file, shown_name
+from ..plots.names import shown_ends, shown_name
 from ..plots.roc import roc_curves
 from .charts import png, svg
 from .findings import Findings, Looked
@@ -75,7 +75,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, name=shown_name, file=shown_file, png=png, number=_number)
+    environment.filters.update(percent=percent, name=shown_name, file=shown_ends, png=png, number=_number)
     names = tuple(map(shown_name, findings.assessment.class_names))
     scores = dataclasses.replace(findings.assessment, class_names=names)
     roc = _roc(scores)
@@ -197,6 +197,7 @@ def _maps(looked: Looked) -> dict[str, Any]:
     explanation = looked.explanation
     return {
         "photo": looked.photo,
+        "still": not any(relevance.any() for relevance in explanation.maps.values()),
         "maps": {name: overlay(explanation.image, relevance) for name, relevance in explanation.maps.items()},
     }
 
