@@ -410,6 +410,41 @@ def test_purr_train_augments(tmp_path: Path) -> None:
     assert "unknown augmentation 'spin'" in wrong.output
 
 
+def cell_of(sheet: Any, row: int, column: int) -> Any:
+    """A photo of 8 x 8 pixels in a contact sheet."""
+    return sheet[16 + 132 * row :, 132 * column :][:128:16, :128:16]
+
+
+def test_preview_shows_the_blends_that_a_training_sees(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", x=pictures(4, 8, 8, 3), y=np.arange(4) % 2)
+    out, ways = str(tmp_path / "sheet.png"), ["--augment", "rotate=90", "--mixup", "0.5"]
+    arguments = ["data", "preview", str(tmp_path / "data.npz"), "--photos", "4", "--variants", "2", "--seed", "7"]
+    run = CliRunner().invoke(command, [*arguments, *ways, "--output", out, "--json"])
+    assert run.exit_code == 0, run.output
+    assert json.loads(run.stdout)["mixup"] == 0.5
+    sheet = np.asarray(Image.open(out))
+    originals = np.stack([cell_of(sheet, row, 0) for row in range(4)])
+    network, seen = purr.Sequential([purr.Dense(192)], input_shape=(8, 8, 3), seed=7), []
+    network.set_weights([np.eye(192), np.zeros(192)])
+
+    def loss(outputs: Any, targets: Any) -> tuple[float, Any]:
+        seen.append((outputs.copy(), targets.copy()))
+        return 0.0, np.zeros_like(outputs)
+
+    shares = np.eye(4, 192)  # which photos a sample is blended of
+    options: dict[str, Any] = {"epochs": 2, "batch_size": None, "shuffle": False, "mixup": 0.5, "loss": loss}
+    network.fit(originals, shares, augmentation=[Rotate(90)], optimizer=purr.SGD(0.1), **options)
+    for epoch, (blended, of) in enumerate(seen):
+        turned = augment(originals, [Rotate(90)], seed=7, epoch=epoch).reshape(4, 192)
+        assert (of > 0).sum() > 4  # not each with itself
+        np.testing.assert_allclose(blended, of[:, :4] @ turned, atol=1e-3)
+        for row in range(4):
+            np.testing.assert_array_equal(cell_of(sheet, row, epoch + 1).ravel(), np.rint(blended[row]))
+    alone = CliRunner().invoke(command, [*arguments, "--mixup", "0.5", "--output", out, "--json"])
+    assert json.loads(alone.stdout)["columns"] == 2
+    assert not np.array_equal(np.asarray(Image.open(out)), sheet)
+
+
 def test_preview_shows_photos_and_what_each_epoch_makes_of_them(tmp_path: Path) -> None:
     images = pictures(6, 8, 8, 3)
     np.savez(tmp_path / "data.npz", x=images, y=np.arange(6) % 2)
@@ -421,7 +456,7 @@ def test_preview_shows_photos_and_what_each_epoch_makes_of_them(tmp_path: Path) 
     assert sheet.shape == (2 * 132 - 4 + 16, 4 * 132 - 4, 3)
 
     def cell(row: int, column: int) -> Any:
-        return sheet[16 + 132 * row :, 132 * column :][:128:16, :128:16]
+        return cell_of(sheet, row, column)
 
     originals = [cell(row, 0) for row in range(2)]
     assert all(any((image == original).all() for image in images) for original in originals)

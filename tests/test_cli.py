@@ -728,7 +728,7 @@ def test_a_failure_is_one_line(error: Exception, line: str) -> None:
         (("data", "make"), "DIR"),
         (("data", "make", "folder", "--count", "0"), "--count"),
         (("data", "make", "folder", "--size", "1"), "--size"),
-        (("data", "preview", "--variants", "3"), "--variants is how often --augment is shown"),
+        (("data", "preview", "--variants", "3"), "--variants is how often --augment or --mixup is shown"),
         (("data", "preview", "--output", "sheet.jpg"), "name a file that ends in .png"),
     ],
 )

@@ -16,6 +16,8 @@ from sklearn.covariance import ledoit_wolf
 
 import purrceptron as purr
 from purrceptron.cli import purr as command
+from purrceptron.photos import views
+from purrceptron.photos.asked import Asked
 from purrceptron.photos.novelty import Border, FirstLayer, Novelty
 from purrceptron.photos.texture import numbers_of_texture, texture
 
@@ -54,6 +56,32 @@ STRANGE = {
 @pytest.fixture(scope="module")
 def cats(drawn: tuple[Pictures, NDArray[Any]]) -> Any:
     return purr.CatClassifier(epochs=30, n_threads=1).fit(*drawn)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_photos_are_described_once_whatever_is_asked_of_them(
+    mirror: bool, drawn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, labels = drawn
+    cats = purr.CatClassifier((), features="colors", mirror=mirror, epochs=20).fit(images, labels)
+    cats.calibrate(images, labels, folds=2)
+    described: list[int] = []
+    real = views.picture_features
+    monkeypatch.setattr(
+        views, "picture_features", lambda some, *rest, **more: described.append(len(some)) or real(some, *rest, **more)
+    )
+    asked = Asked(cats, images[:7])
+    said = asked.probabilities, asked.novelty, asked.sets(0.9), asked.left_open(labels[:7], 0.1)
+    assert said[1] is not None
+    assert said[3] is not None
+    assert sum(described) == 7 * (1 + mirror)
+    described.clear()
+    answers = cats.predict(images[:7], abstain=0.1)
+    assert sum(described) == 7 * (1 + mirror)
+    np.testing.assert_array_equal(said[0], cats.predict_proba(images[:7]))
+    np.testing.assert_array_equal(said[1], cats.novelty(images[:7]))
+    np.testing.assert_array_equal(said[2], cats.prediction_sets(images[:7]))
+    assert ((answers == -1) == ((said[2].sum(axis=1) != 1) | asked.unlike)).all()
 
 
 # What is told

@@ -1,5 +1,7 @@
 """Charts: what they draw, where, and what they refuse."""
 
+import io
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +14,7 @@ from purrceptron.plots import (
     CalibrationDisplay,
     ConfusionDisplay,
     CostDisplay,
+    GalleryDisplay,
     RelevanceDisplay,
     RocDisplay,
     ScoresDisplay,
@@ -37,6 +40,7 @@ MAKERS: dict[str, Any] = {
     "cost": lambda cats, ax: CostDisplay.from_estimator(cats[0], ax=ax),
     "calibration": lambda cats, ax: CalibrationDisplay.from_estimator(*cats, ax=ax),
     "confusion": lambda cats, ax: ConfusionDisplay.from_estimator(*cats, ax=ax),
+    "gallery": lambda cats, ax: GalleryDisplay.from_estimator(*cats, which="border", ax=ax),
     "roc": lambda cats, ax: RocDisplay.from_estimator(*cats, ax=ax),
     "scores": lambda cats, ax: ScoresDisplay.from_estimator(*cats, ax=ax),
     "weights": lambda cats, ax: WeightsDisplay.from_estimator(cats[0], ax=ax),
@@ -54,6 +58,77 @@ def test_every_display_draws_on_the_axes_given_or_on_its_own(name: str, cats: tu
     assert display.plot(right) is display
     assert display.ax_ is right
     assert MAKERS[name](cats, None).figure_ is not figure
+
+
+# What a function draws of arrays, and what it is drawn of here.
+FUNCTIONS: dict[str, Any] = {
+    "calibration": lambda cats, p: (cats[2], p),
+    "confusion": lambda cats, p: (cats[2], p.argmax(axis=1), ("0", "1")),
+    "cost": lambda cats, p: (cats[0].training_["curves"],),
+    "gallery": lambda cats, p: (cats[1], cats[2], p, ("0", "1")),
+    "relevance": lambda cats, p: (cats[1][0], purr.explanation.occlusion(cats[0], cats[1][0])),
+    "roc": lambda cats, p: (cats[2], p, ("0", "1")),
+    "scores": lambda cats, p: (cats[2], p, ("0", "1")),
+    "weights": lambda cats, p: (cats[0].model_.get_weights()[0], (64, 64, 3)),
+}
+
+
+def test_every_display_has_a_function_and_asks_a_classifier() -> None:
+    displays = {name for name in purr.plots.__all__ if name.endswith("Display")}
+    functions = [name for name in purr.plots.__all__ if name.startswith("plot_")]
+    assert {getattr(purr.plots, name).__self__.__name__ for name in functions} == displays
+    assert {name.removeprefix("plot_") for name in functions} == set(FUNCTIONS) == set(MAKERS)
+    assert len(displays) + len(functions) == len(purr.plots.__all__)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_draws_of_arrays_what_the_display_draws_of_a_classifier(name: str, cats: Any) -> None:
+    pictures = []
+    given = FUNCTIONS[name](cats, cats[0].predict_proba(cats[1]))
+    options = {"gallery": {"which": "border"}, "calibration": {"of": "1"}}.get(name, {})
+    for draw in (
+        lambda ax: MAKERS[name](cats, ax),
+        lambda ax: getattr(purr.plots, f"plot_{name}")(*given, ax=ax, **options),
+    ):
+        figure, ax = pyplot.subplots()
+        display = draw(ax)
+        assert (display.ax_, display.figure_) == (ax, figure)
+        pictures.append(io.BytesIO())
+        figure.savefig(pictures[-1], format="rgba")
+    assert pictures[0].getvalue() == pictures[1].getvalue()
+
+
+def texts(display: Any) -> list[str]:
+    return [text.get_text() for text in display.ax_.texts]
+
+
+def test_a_gallery_shows_the_photos_that_are_asked_for() -> None:
+    images = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
+    p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.55, 0.45], [0.3, 0.7], [1.0, 0.0]])
+    labels, names = [0, 1, 0, 1, 1, 1], ("other", "cat")
+    expected = {"right": [0, 1, 4], "wrong": [5, 2, 3], "border": [3, 2, 4, 1, 0, 5], "unlike": [2, 1]}
+    novelty = np.array([0.5, 1.5, 3.0, 1.0, 0.0, 0.0])
+    for which, places in expected.items():
+        display = GalleryDisplay.from_predictions(images, labels, p, names, which=which, novelty=novelty)  # type: ignore[arg-type]
+        assert [photo.number for photo in display.photos] == places
+        assert [int(image.get_array().max()) for image in display.ax_.images] == places
+    display = GalleryDisplay.from_predictions(images, labels, p, names, count=1, names=[f"{k}.png" for k in range(6)])
+    assert texts(display) == ["✗ other 100 %", "is cat", "5.png"]
+    assert texts(GalleryDisplay([]).plot()) == ["no such photo"]
+
+
+@pytest.mark.parametrize(("width", "height", "columns"), [(9, 2, 6), (4, 4, 3), (2, 9, 1)])
+def test_names_in_a_gallery_touch_no_other_whatever_the_axes(width: float, height: float, columns: int) -> None:
+    images, labels = purr.datasets.make_cats(6, seed=0)
+    figure, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
+    long = ["a class of a very long name", "and another that is no shorter"]
+    display = GalleryDisplay.from_predictions(images, labels, np.eye(2)[1 - labels], long, names=["x" * 60] * 6, ax=ax)
+    figure.draw_without_rendering()
+    assert len({image.get_extent()[0] for image in ax.images}) == columns
+    boxes = [text.get_window_extent() for text in display.ax_.texts]
+    boxes += [image.get_window_extent() for image in ax.images]
+    assert len(boxes) == 24
+    assert [box.count_overlaps(boxes) for box in boxes] == [1] * 24  # itself
 
 
 def test_costs_are_those_of_the_history(cats: tuple[Any, Any, Any]) -> None:
@@ -106,10 +181,30 @@ def test_of_more_classes_each_has_a_curve_against_the_rest() -> None:
     assert {curve.name: curve.area for curve in display.curves} == pytest.approx(areas)
     worst = sorted(areas, key=lambda name: -areas[name])[2:]
     legend = display.ax_.get_legend()
-    assert [text.get_text() for text in legend.get_texts()] == [f"{name} {areas[name]:.3f}" for name in worst]
+    assert [text.get_text() for text in legend.get_texts()] == [f"{areas[name]:.3f} {name}" for name in worst]
+    assert legend.get_title().get_text() == "AUC (chance 0.5), the 10 smallest of 12"
     looks = {(line.get_color(), line.get_linestyle()) for line in display.lines_}
     assert len(looks) == len(display.lines_) == 10
     display.figure_.draw_without_rendering()
+
+
+def test_a_legend_of_long_names_stays_within_the_figure() -> None:
+    p = np.random.default_rng(0).dirichlet(np.ones(12), 48)
+    display = RocDisplay.from_predictions(
+        np.arange(48) % 12, p, [f"{k} is a class of a very long name" * 3 for k in range(12)]
+    )
+    display.figure_.draw_without_rendering()
+    legend, figure = display.ax_.get_legend().get_window_extent(), display.figure_.bbox
+    assert (figure.x0 <= legend.x0, figure.y0 <= legend.y0, legend.x1 <= figure.x1) == (True, True, True)
+
+
+def test_long_names_that_differ_at_their_ends_are_told_apart() -> None:
+    p = np.random.default_rng(0).dirichlet(np.ones(4), 16)
+    names = [f"a breed with quite a long name, number {k}" for k in range(4)]
+    legend = RocDisplay.from_predictions(np.arange(16) % 4, p, names).ax_.get_legend()
+    ticks = ScoresDisplay.from_predictions(np.arange(16) % 4, p, names).ax_.get_yticklabels()
+    for texts_of in (legend.get_texts(), ticks[3:]):
+        assert {re.search(r"\d'?$", text.get_text())[0].strip("'") for text in texts_of} == set("0123")  # type: ignore[index]
 
 
 def test_the_confusion_is_scikit_learns(cats: tuple[Any, Any, Any]) -> None:
@@ -169,6 +264,10 @@ def test_grey_weights_have_three_equal_channels() -> None:
     assert (pictures == pictures[..., :1]).all()
 
 
+def gallery(**options: Any) -> Any:
+    return GalleryDisplay.from_predictions(np.zeros((2, 2, 2, 3)), [0, 1], np.eye(2), "ab", **options)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -181,6 +280,12 @@ def test_grey_weights_have_three_equal_channels() -> None:
         ),
         (lambda: RocDisplay.from_predictions([0, 1], [[0.5, 0.5]] * 2, "abc"), "expected 2 names, got 3"),
         (lambda: WeightsDisplay(np.zeros((0, 2, 2, 3))), r"expected \(units, height, width, 3\)"),
+        (lambda: WeightsDisplay.from_kernel(np.zeros((5, 2)), (2, 2, 3)), r"weights of pictures .*, got \(5, 2\) of"),
+        (lambda: gallery(which="best"), "which must be one of 'right', 'wrong', 'border', 'unlike', got 'best'"),
+        (lambda: gallery(which="unlike"), "nobody knows which photos are unlike those of the training"),
+        (lambda: gallery(names=["a"]), "names: expected one for each of 2 photos, got 1"),
+        (lambda: gallery(count=0), "count must be"),
+        (lambda: GalleryDisplay.from_predictions(np.zeros((3, 2, 2, 3)), [0, 1], np.eye(2), "ab"), "of 3 photos and 2"),
         (lambda: RelevanceDisplay.from_estimator(purr.PhotoClassifier(), "x", method="no"), "method must be one of"),  # type: ignore[arg-type]
     ],
 )

@@ -18,8 +18,8 @@ from PIL import Image
 
 import purrceptron as purr
 from purrceptron.cli import purr as command
+from purrceptron.plots.names import shown_ends
 from purrceptron.report import Findings, render
-from purrceptron.report.page import shown_file
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCRIPT = "<script>alert(1)</script>"
@@ -235,6 +235,28 @@ def test_a_page_says_how_answers_can_be_left_open(cats: Any) -> None:
     assert "yes, on photos apart" in text_of(made(calibrated(cats[0], 10), *cats[1:]))
 
 
+def test_a_class_called_like_an_open_answer_has_no_table_of_open_answers(tmp_path: Path) -> None:
+    """It had one, though `predict(..., abstain=...)` refuses."""
+    classifier, images, labels = learnt(names=("other", "not sure"))
+    sure = calibrated(classifier, 60)
+    with pytest.raises(ValueError, match="a class is called 'not sure'"):
+        sure.predict(images, abstain=0.1)
+    said = section(made(sure, images, labels), "Where it may say “not sure”")
+    assert "One of its classes is called “not sure”" in said
+    assert "Left open" not in said
+    sure.save(tmp_path / "sure.safetensors")
+    np.savez(tmp_path / "test.npz", x=images, y=labels)
+    fields = json.loads(run("evaluate", tmp_path / "sure.safetensors", tmp_path / "test.npz", "--json").stdout)
+    assert "open_answers" not in fields
+
+
+def test_of_many_classes_the_page_says_whose_curves_are_drawn() -> None:
+    few, many = (text_of(made(*learnt(classes))) for classes in (3, 12))
+    assert "The worst class is named last." in few
+    assert "Drawn are" not in few
+    assert "Drawn are the 10 of 12 classes that it tells worst, the worst last." in many
+
+
 # What photos are called
 
 
@@ -256,9 +278,9 @@ def test_photos_are_called_by_their_files(cats: Any, page: str) -> None:
 
 
 def test_of_a_long_name_both_ends_are_shown() -> None:
-    assert shown_file("long " * 30 + "29.png") == "long long long long long lo… long 29.png"
-    assert len(shown_file("x" * 41)) == 40
-    assert shown_file("x" * 40) == "x" * 40
+    assert shown_ends("long " * 30 + "29.png") == "long long long long long lo… long 29.png"
+    assert len(shown_ends("x" * 41)) == 40
+    assert shown_ends("x" * 40) == "x" * 40
 
 
 def test_only_the_methods_that_are_shown_are_explained(cats: Any, page: str) -> None:
@@ -268,6 +290,14 @@ def test_only_the_methods_that_are_shown_are_explained(cats: Any, page: str) -> 
     said = section(made(classifier, images[20:], labels[20:]), "What its answers hang on")
     assert "“Occlusion” covers" in said
     assert "radient" not in said
+
+
+def test_a_map_without_a_colour_says_so(cats: Any, page: str) -> None:
+    classifier, images, labels = cats
+    dead = copy.deepcopy(classifier)
+    dead.model_.set_weights([np.zeros_like(weights) for weights in dead.model_.get_weights()])
+    assert "Nothing in the photo moves it" in section(made(dead, images, labels), "What its answers hang on")
+    assert "Nothing in the photo moves it" not in page
 
 
 def test_a_model_of_before_has_no_curve_and_the_page_says_so(cats: tuple[Any, Any, Any]) -> None:

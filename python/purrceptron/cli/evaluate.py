@@ -14,6 +14,7 @@ from ..assessment import Assessment, assess, compare, judge_threshold
 from ..datasets import Data
 from ..errors import DataError
 from ..photos import PhotoClassifier
+from ..photos.asked import Asked
 from . import trust
 from .labelled import LabelledPhotos
 from .options import skip_bad_option, trust_options
@@ -121,16 +122,14 @@ class _Asked:
         file: The model file.
         photos: As they were read.
         labelled: The same as the model takes them, and which of them count.
-        probabilities: As it predicts them.
-        raw: The same before calibration.
+        answers: What it says of them.
     """
 
     file: str
     classifier: PhotoClassifier
     photos: Data
     labelled: LabelledPhotos
-    probabilities: Array
-    raw: Array
+    answers: Asked
 
     @classmethod
     def read(cls, model: str, data: str, skip_bad: bool, output: Output) -> _Asked:
@@ -144,8 +143,12 @@ class _Asked:
             skip_bad=skip_bad,
         )
         labelled = LabelledPhotos.of(classifier, photos)
-        raw = classifier._probabilities(labelled.pictures)
-        return cls(model, classifier, photos, labelled, classifier._calibrated(raw), raw)
+        return cls(model, classifier, photos, labelled, Asked(classifier, labelled.pictures))
+
+    @property
+    def probabilities(self) -> Array:
+        """As the model predicts them, `(photos, classes)`."""
+        return self.answers.probabilities
 
     def right(self, scored: NDArray[np.bool_]) -> NDArray[np.int64]:
         """1 for each photo that it tells right, else 0."""
@@ -164,13 +167,10 @@ def _more_fields(found: Assessment, classifier: PhotoClassifier) -> dict[str, An
 def _add_coverage(
     asked: _Asked, scored: NDArray[np.bool_], abstain: float, rows: list[tuple[str, str]], fields: dict[str, Any]
 ) -> None:
-    """What answers left open would have done here, if the model is calibrated on enough photos."""
+    """What answers left open would have done here, if the model can leave any open."""
     calibration, names = asked.classifier.calibration_, asked.classifier.class_names_
-    if calibration is None:
-        return
-    pictures, labels = asked.labelled.pictures[scored], asked.labelled.labels[scored]
-    found = asked.classifier._left_open(pictures, labels, asked.raw[scored], abstain)
-    if found is None:
+    found = asked.answers.left_open(asked.labelled.labels, abstain, among=scored)
+    if calibration is None or found is None:
         return
     rows += trust.coverage_rows(found, names, abstain, calibration.folds is None)
     fields["open_answers"] = trust.coverage_fields(found, names, abstain)

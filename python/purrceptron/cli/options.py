@@ -22,6 +22,7 @@ __all__ = [
     "NumberRange",
     "augment_option",
     "checked_network",
+    "mixup_option",
     "seed_option",
     "skip_bad_option",
     "trust_options",
@@ -67,6 +68,16 @@ def augment_option(command: Command) -> Command:
         metavar="NAME[=N,..]",
         help="Change photos at random in every epoch, in this way; may be given several times: "
         f"{', '.join(_core.names('augmentation'))}, with settings as in rotate=15.",
+    )(command)
+
+
+def mixup_option(command: Command) -> Command:
+    """The option --mixup."""
+    return click.option(
+        "--mixup",
+        type=NumberRange(0, min_open=True),
+        metavar="A",
+        help="Blend the photos of each step two by two; 0.2 is usual.  [default: not]",
     )(command)
 
 

@@ -14,6 +14,7 @@ from ..assessment.conformal import answered
 from ..errors import DataError, ModelFileError
 from ..images.reading import load_image
 from ..photos import NOT_SURE, PhotoClassifier
+from ..photos.asked import Asked
 from .calibrating import FOLDS
 from .explaining import explain_into
 from .failure import DEBUG, failure_line, say_failure
@@ -141,16 +142,17 @@ def _answer(
     into: Path | None,
     output: Output,
 ) -> None:
-    probabilities, names = classifier.predict_proba(pictures), classifier.class_names_
+    asked = Asked(classifier, pictures)
+    probabilities, names = asked.probabilities, classifier.class_names_
     likeliest = probabilities.argmax(axis=1)
     sets, sure = np.arange(len(names)) == likeliest[:, None], np.ones(len(photos), np.bool_)
-    novelty = _novelty(classifier, pictures)
+    novelty = [None] * len(photos) if asked.novelty is None else asked.novelty.tolist()
     if abstain is not None:
         try:
-            sets = classifier.prediction_sets(pictures, coverage=1 - abstain)
+            sets = asked.sets(1 - abstain)
         except ValueError as error:
             raise DataError(f"{model}: {error}") from error
-        sure = answered(sets, np.array([unlike is not None and unlike > 1 for unlike in novelty]))
+        sure = answered(sets, asked.unlike)
     places = np.where(sure, sets.argmax(axis=1), likeliest)  # a set of one class need not be the likeliest one
     answers = [
         {
@@ -184,11 +186,6 @@ def _answer(
     if explanations:
         lines += ["", *(f"explained in {file}" for file in explanations)]
     output.result({"model": model, "answers": answers, "failed": failed}, lines)
-
-
-def _novelty(classifier: PhotoClassifier, pictures: Array) -> list[float | None]:
-    """How unlike the training photos each is; None where the model does not know what is usual."""
-    return classifier.novelty(pictures).tolist() if classifier.knows_usual else [None] * len(pictures)
 
 
 def _mark(unlike: float | None) -> str:

@@ -10,10 +10,13 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import Array
 from ..augmentation import Augmentation, augment
 from ..datasets import Data
 from ..errors import DataError
-from .options import augment_option, seed_option, skip_bad_option
+from ..layers import Rescale
+from ..model import Sequential
+from .options import augment_option, mixup_option, seed_option, skip_bad_option
 from .output import Output, amount, output_options
 from .sources import draw, read_data, skipped_files
 from .whole_files import check_output, write_whole
@@ -26,12 +29,14 @@ _EXAMPLES = """\b
 Examples:
   purr data preview
   purr data preview photos/ --augment flip --augment rotate=15 --output sheet.png
+  purr data preview photos/ --augment flip --mixup 0.2
 """
 
 
 @click.command(short_help="Show what augmentation makes of photos.", epilog=_EXAMPLES)
 @click.argument("data", required=False, type=click.Path())
 @augment_option
+@mixup_option
 @click.option("--photos", type=click.IntRange(1, 100), default=6, show_default=True, metavar="N", help="Rows.")
 @click.option(
     "--variants",
@@ -39,7 +44,7 @@ Examples:
     default=7,
     show_default=True,
     metavar="N",
-    help="Epochs that are shown of --augment.",
+    help="Epochs that are shown of --augment and --mixup.",
 )
 @seed_option("Seed of the photos chosen and of what is done to them.")
 @click.option(
@@ -58,6 +63,7 @@ def preview(
     ctx: click.Context,
     data: str | None,
     augmentation: tuple[Augmentation, ...],
+    mixup: float | None,
     photos: int,
     variants: int,
     seed: int,
@@ -67,21 +73,21 @@ def preview(
 ) -> None:
     """Write a contact sheet: photos of DATA, some of every class, and what they are in epoch after epoch of a training.
 
-    DATA is as for `purr train`; without it, cats are drawn. Without --augment the columns are one augmentation each, as
-    it is by default.
+    DATA is as for `purr train`; without it, cats are drawn. Without --augment and --mixup the columns are one
+    augmentation each, as it is by default. With --mixup the photos of the sheet are one step, blended with one another.
     """
-    if not augmentation and ctx.get_parameter_source("variants") is not click.core.ParameterSource.DEFAULT:
-        raise click.UsageError("--variants is how often --augment is shown: give --augment, too.", ctx)
+    asked = bool(augmentation) or mixup is not None
+    if not asked and ctx.get_parameter_source("variants") is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--variants is how often --augment or --mixup is shown: give one of them, too.", ctx)
     if os.path.splitext(sheet_file)[1].lower() not in ("", ".png"):
         raise click.UsageError(f"--output {sheet_file}: what is written is a PNG; name a file that ends in .png.", ctx)
     check_output(sheet_file, "a contact sheet", [data])
     source = read_data(data, output, skip_bad=skip_bad) if data else draw(max(photos, 2), seed)
     output.say(*skipped_files(source))
     images = _chosen(source, photos, seed)
-    if augmentation:
-        columns = [
-            (f"epoch {epoch}", augment(images, augmentation, seed=seed, epoch=epoch)) for epoch in range(variants)
-        ]
+    if asked:
+        made = _epochs(images, augmentation, mixup, seed, variants)
+        columns = [(f"epoch {epoch}", pictures) for epoch, pictures in enumerate(made)]
     else:
         grey = images.shape[3] != 3
         kinds = [
@@ -89,11 +95,12 @@ def preview(
         ]
         columns = [(kind.type_name(), augment(images, [kind()], seed=seed)) for kind in kinds]
     _write(sheet_file, contact_sheet([("photo", images), *columns]))
-    names = [repr(one) for one in augmentation]
+    names = [*map(repr, augmentation), *([] if mixup is None else [f"mixup {mixup:g}"])]
     described = {
         "photos": len(images),
         "columns": len(columns),
         "augmentation": [one.to_dict() for one in augmentation],
+        "mixup": mixup,
         "skipped": list(map(str, source.skipped)),
     }
     done = f"{amount(len(images), 'photo')}, each {len(columns)} times{': ' if names else ''}{', '.join(names)}"
@@ -112,6 +119,28 @@ def _chosen(data: Data, count: int, seed: int) -> NDArray[np.uint8]:
         members = order[data.labels[order] == label]
         place_in_class[members] = np.arange(len(members))
     return images[order[np.lexsort((data.labels[order], place_in_class[order]))][:count]]
+
+
+def _epochs(
+    images: NDArray[np.uint8], augmentation: tuple[Augmentation, ...], mixup: float | None, seed: int, count: int
+) -> list[NDArray[np.uint8]]:
+    """What a training on these photos, all in one step and in this order, sees of them in each of so many epochs.
+
+    Blends are what a network gets that gives them back: a training it is, and has its numbers.
+    """
+    if mixup is None:
+        return [augment(images, augmentation, seed=seed, epoch=epoch) for epoch in range(count)]
+    network, seen = Sequential([Rescale(1.0)], input_shape=images.shape[1:], seed=seed), []
+
+    def loss(outputs: Array, targets: Array) -> tuple[float, Array]:
+        seen.append(np.rint(outputs).astype(np.uint8).reshape(images.shape))
+        return 0.0, np.zeros_like(outputs)
+
+    targets = np.zeros((len(images), images[0].size), np.float32)
+    network.fit(
+        images, targets, loss=loss, epochs=count, batch_size=None, shuffle=False, augmentation=augmentation, mixup=mixup
+    )
+    return seen
 
 
 def contact_sheet(columns: Sequence[tuple[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ import click
 from .. import _core
 from ..images.decoding import MAP_ABOVE
 from ..photos.recipes import RECIPES
-from .options import USUAL, Command, NumberRange, augment_option, checked_network, seed_option
+from .options import USUAL, Command, NumberRange, augment_option, checked_network, mixup_option, seed_option
 from .training_data import BATCH_OF_MANY
 
 __all__ = ["training_options"]
@@ -57,12 +57,7 @@ _OPTIONS = (
         "own]",
     ),
     augment_option,
-    click.option(
-        "--mixup",
-        type=NumberRange(0, min_open=True),
-        metavar="A",
-        help="Blend the photos of each step two by two; 0.2 is usual.  [default: not]",
-    ),
+    mixup_option,
     click.option(
         "--solver",
         type=click.Choice(_core.names("solver")),

@@ -9,19 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array, ClassWeight, as_weights
 from ..assessment._inputs import checked_share
-from ..assessment.calibration import scale_probabilities
-from ..assessment.conformal import Coverage, answered, coverage_of, least_photos, prediction_sets
+from ..assessment.conformal import answered, least_photos
 from ..errors import DataError
-from ..images.features import Features, picture_features
+from ..images.features import Features
 from ..images.reading import Color, Fit
 from ..metrics import accuracy
 from ..model import Sequential
+from .asked import Asked
 from .calibration import Calibration
 from .classes import Classes, Indices
 from .novelty import FirstLayer, Novelty
 from .pictures import Pictures, as_pictures
 from .training import TrainingSummary
-from .views import mean_probabilities, photo_views
+from .views import photo_views
 
 __all__ = ["NOT_SURE", "Answers"]
 
@@ -109,17 +109,14 @@ class Answers:
             answers: Array = self.classes_[self.predict_proba(images).argmax(axis=1)]
             return answers
         self._check_abstain(abstain)
-        pictures = as_pictures(images, self.image_size, self.color, fit=self.image_fit)
-        sets = self.prediction_sets(pictures, coverage=1 - abstain)
+        asked = self._asked(images)
+        sets = asked.sets(1 - abstain)
         open_answer = np.array([NOT_SURE if self._classes.answers_names else -1])
-        return np.where(answered(sets, self._unlike(pictures)), self.classes_[sets.argmax(axis=1)], open_answer)
+        return np.where(answered(sets, asked.unlike), self.classes_[sets.argmax(axis=1)], open_answer)
 
     def predict_proba(self, images: Pictures) -> Array:
         """Probability of each class, `(photos, classes)`, in the order of `classes_`; calibrated after `calibrate`."""
-        self._fitted()
-        return self._calibrated(
-            self._probabilities(as_pictures(images, self.image_size, self.color, fit=self.image_fit))
-        )
+        return self._asked(images).probabilities
 
     def prediction_sets(self, images: Pictures, *, coverage: float = 0.9) -> NDArray[np.bool_]:
         """The classes that each photo may be of, `(photos, classes)`, in the order of `classes_`.
@@ -136,9 +133,8 @@ class Answers:
             ValueError: There was no `calibrate`, or it had too few photos of a class.
         """
         self._fitted()
-        calibration = self._calibration()
-        probabilities = self._probabilities(as_pictures(images, self.image_size, self.color, fit=self.image_fit))
-        return prediction_sets(calibration.scores, probabilities, coverage, class_names=self.class_names_)
+        self._calibration()  # refuses before photos are read
+        return self._asked(images).sets(coverage)
 
     @property
     def knows_usual(self) -> bool:
@@ -180,7 +176,9 @@ class Answers:
                 f"this {type(self).__name__} does not know what is usual: it was trained on fewer than 20 photos, or "
                 "by a version that did not measure it; train it again"
             )
-        return self._novelty.of(as_pictures(images, self.image_size, self.color, fit=self.image_fit), self._seen)
+        pictures = as_pictures(images, self.image_size, self.color, fit=self.image_fit)
+        inputs = photo_views(pictures, self.features, mirror=False)[0]
+        return self._novelty.of(pictures, inputs, FirstLayer(self.models_))
 
     def _check_abstain(self, abstain: float) -> None:
         """Whether answers can be left open.
@@ -193,35 +191,22 @@ class Answers:
             raise ValueError(f"a class is called {NOT_SURE!r}, which is what abstain answers")
         self._calibration()
 
+    def _may_leave_open(self, abstain: float) -> bool:
+        """Whether `predict(..., abstain=...)` can be asked: after `calibrate` with enough photos of each class."""
+        calibration = self.calibration_
+        if calibration is None or NOT_SURE in self.class_names_:
+            return False
+        return min(map(len, calibration.scores)) >= least_photos(1 - abstain)
+
     def _calibration(self) -> Calibration:
         if self.calibration_ is None:
             raise ValueError(f"this {type(self).__name__} is not calibrated: call calibrate first")
         return self.calibration_
 
-    def _unlike(self, pictures: Array) -> NDArray[np.bool_]:
-        """Which photos are unlike those of the training, `(photos,)`; none where that is not known."""
-        return self.novelty(pictures) > 1 if self.knows_usual else np.zeros(len(pictures), np.bool_)
-
-    def _left_open(
-        self, pictures: Array, targets: Indices, probabilities: Array, abstain: float, *, confidence: float = 0.95
-    ) -> Coverage | None:
-        """What `predict(..., abstain=...)` makes of labelled photos; None without enough calibration photos of a class.
-
-        Args:
-            pictures: `(photos, height, width, channels)`.
-            targets: True classes `(photos,)`, as numbers.
-            probabilities: `(photos, classes)`, before the temperature.
-            abstain: As for `predict`.
-            confidence: Of the intervals.
-        """
-        if self.calibration_ is None or min(map(len, self.calibration_.scores)) < least_photos(1 - abstain):
-            return None
-        sets = prediction_sets(self.calibration_.scores, probabilities, 1 - abstain)
-        return coverage_of(targets, sets, unlike=self._unlike(pictures), confidence=confidence)
-
-    def _seen(self, pictures: Array) -> Array:
-        """What the first dense layer makes of photos, before the activation."""
-        return FirstLayer(self.models_)(picture_features(pictures, self.features))
+    def _asked(self, images: Pictures) -> Asked:
+        """What is said of photos, with their features computed once."""
+        self._fitted()
+        return Asked(self, as_pictures(images, self.image_size, self.color, fit=self.image_fit))
 
     def score(self, images: Pictures, labels: ArrayLike) -> float:
         """Share of photos that are classified as labelled; labels as for `fit`."""
@@ -242,9 +227,4 @@ class Answers:
 
     def _probabilities(self, pictures: Array) -> Array:
         """Before calibration, `(photos, classes)`."""
-        return mean_probabilities(self.models_, photo_views(pictures, self.features, self.mirror), self.n_threads)
-
-    def _calibrated(self, probabilities: Array) -> Array:
-        if self.calibration_ is None:
-            return probabilities
-        return scale_probabilities(probabilities, self.calibration_.temperature)
+        return Asked(self, pictures).raw

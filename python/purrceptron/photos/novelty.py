@@ -159,19 +159,18 @@ class Novelty:
         layer = Border.learn(outputs, least) if outputs.size else None
         return cls(layer, Border.learn(textures, _LEAST_TEXTURE))
 
-    def of(self, pictures: Array, seen: Callable[[Array], Array]) -> Floats:
+    def of(self, pictures: Array, inputs: Array, seen: Callable[[Array], Array]) -> Floats:
         """The larger of both distances, `(photos,)`; 1 is the border.
 
         Args:
-            pictures: `(photos, height, width, channels)`.
-            seen: Gives what the first layer makes of pictures, `(photos, numbers)`.
+            pictures: As of `learn`, as the others.
         """
         answers = [np.empty(0)]
         for start in range(0, len(pictures), _AT_A_TIME):
-            some = pictures[start : start + _AT_A_TIME]
-            unlike = self.texture.distance(texture(some))
+            some = slice(start, start + _AT_A_TIME)
+            unlike = self.texture.distance(texture(pictures[some]))
             if self.layer is not None:
-                unlike = np.maximum(unlike, self.layer.distance(np.asarray(seen(some), np.float64)))
+                unlike = np.maximum(unlike, self.layer.distance(np.asarray(seen(inputs[some]), np.float64)))
             answers.append(unlike)
         return np.concatenate(answers)
 

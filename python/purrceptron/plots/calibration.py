@@ -57,14 +57,12 @@ class CalibrationDisplay(AnswersDisplay):
             labels: True classes `(photos,)`, as numbers in the order of the outputs.
             probabilities: `(photos, classes)`.
             of: Name of the second of two classes.
-            ax: Axes to draw on; new ones by default.
+            ax: As of `plot`.
 
         Raises:
             ValueError: Labels or probabilities are none, or do not fit.
         """
-        display = cls(calibration_curve(labels, probabilities), of)
-        display.plot(ax)
-        return display
+        return cls(calibration_curve(labels, probabilities), of).plot(ax)
 
     @classmethod
     def _of(cls, classifier: PhotoClassifier, labels: ArrayLike, probabilities: NDArray[np.float64]) -> Self:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from ..photos import PhotoClassifier
     from ..photos.pictures import Pictures
 
-__all__ = ["ACCENT", "FAINT", "INK", "MUTED", "SECOND", "AnswersDisplay", "Display"]
+__all__ = ["ACCENT", "FAINT", "INK", "MUTED", "RIGHT", "SECOND", "AnswersDisplay", "Display", "LearntDisplay"]
 
 # Blue and vermilion of Okabe and Ito (2008), which people of every kind of colour vision tell apart.
 ACCENT, SECOND = "#0072b2", "#d55e00"
 INK, MUTED, FAINT = "#1d1d1f", "#6e6e73", "#d2d2d7"
+RIGHT = "#00714f"  # of what was answered rightly, beside SECOND
 
 
 class Display:
@@ -34,9 +35,9 @@ class Display:
     ax_: Axes
     figure_: Figure
 
-    _size = (5.6, 3.2)  # inches, of new axes
+    _size = (4.6, 2.8)  # inches, of new axes
 
-    def plot(self, ax: Axes | None = None) -> Any:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the chart.
 
         Args:
@@ -64,6 +65,28 @@ class Display:
         raise NotImplementedError
 
 
+class LearntDisplay(Display):
+    """Base of displays of what a classifier has learnt, for which it needs no photos."""
+
+    @classmethod
+    def from_estimator(cls, classifier: PhotoClassifier, *, ax: Axes | None = None) -> Self:
+        """Draw what a classifier has learnt.
+
+        Args:
+            classifier: One that has learnt, or was loaded.
+            ax: As of `plot`.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: Nothing was learnt yet, or nothing that could be drawn.
+        """
+        return cls._of(learnt(classifier)).plot(ax)
+
+    @classmethod
+    def _of(cls, classifier: PhotoClassifier) -> Self:
+        raise NotImplementedError
+
+
 class AnswersDisplay(Display):
     """Base of displays of what a classifier answers on labelled photos."""
 
@@ -77,16 +100,14 @@ class AnswersDisplay(Display):
             classifier: One that has learnt.
             images: Photos that it has not learnt from, as for its `fit`.
             labels: True classes `(photos,)`, as for its `score`: names, or numbers as `fit` counted them.
-            ax: Axes to draw on; new ones by default.
+            ax: As of `plot`.
 
         Raises:
             ImportError: scikit-learn or matplotlib is not installed.
             ValueError: Nothing was learnt yet, or photos or labels do not fit.
         """
         targets = learnt(classifier)._fitted().indices(labels)
-        display = cls._of(classifier, targets, classifier.predict_proba(images))
-        display.plot(ax)
-        return display
+        return cls._of(classifier, targets, classifier.predict_proba(images)).plot(ax)
 
     @classmethod
     def _of(cls, classifier: PhotoClassifier, labels: ArrayLike, probabilities: NDArray[np.float64]) -> Self:

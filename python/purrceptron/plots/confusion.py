@@ -57,11 +57,9 @@ class ConfusionDisplay(AnswersDisplay):
             labels: True classes `(photos,)`, as numbers in the order of the names.
             predicted: Answers `(photos,)`, likewise.
             class_names: Names of the classes.
-            ax: Axes to draw on; new ones by default.
+            ax: As of `plot`.
         """
-        display = cls(confusion_matrix(labels, predicted, len(class_names)), class_names)
-        display.plot(ax)
-        return display
+        return cls(confusion_matrix(labels, predicted, len(class_names)), class_names).plot(ax)
 
     @classmethod
     def _of(cls, classifier: PhotoClassifier, labels: ArrayLike, probabilities: NDArray[np.float64]) -> Self:

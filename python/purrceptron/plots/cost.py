@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
-from ..photos.classifier import learnt
 from ..trainer import History
-from .canvas import ACCENT, SECOND, Display, quiet
+from .canvas import ACCENT, SECOND, LearntDisplay, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +19,10 @@ __all__ = ["CostDisplay"]
 _BETWEEN_NAMES = 13  # points
 
 
-class CostDisplay(Display):
+class CostDisplay(LearntDisplay):
     """The cost of a training after each epoch, and that of the photos which were watched meanwhile, if there were any.
+
+    A classifier's file keeps 200 points of each curve, none if it is of an early version.
 
     Args:
         epochs: The epochs `(points,)`, counted from 1.
@@ -59,30 +60,23 @@ class CostDisplay(Display):
 
         Args:
             history: What `fit` gives, or `classifier.history_`; or lists by name: "loss", "epoch", "val_loss".
-            ax: Axes to draw on; new ones by default.
+            ax: As of `plot`.
 
         Raises:
             ValueError: There is no epoch in it.
         """
         if isinstance(history, History):
             history = {"loss": history.loss, "val_loss": history.val_loss}
-        loss = history.get("loss", ())
-        display = cls(history.get("epoch", range(1, len(loss) + 1)), loss, history.get("val_loss", ()))
-        display.plot(ax)
-        return display
+        return cls._of_curves(history).plot(ax)
 
     @classmethod
-    def from_estimator(cls, classifier: PhotoClassifier, *, ax: Axes | None = None) -> Self:
-        """Draw the training of a classifier, also of one that was loaded: its file keeps 200 points of the curve.
+    def _of(cls, classifier: PhotoClassifier) -> Self:
+        return cls._of_curves(classifier.training_["curves"])
 
-        Args:
-            classifier: One that has learnt.
-            ax: Axes to draw on; new ones by default.
-
-        Raises:
-            ValueError: Nothing was learnt yet, or the file is of before such curves were kept.
-        """
-        return cls.from_history(learnt(classifier).training_["curves"], ax=ax)
+    @classmethod
+    def _of_curves(cls, curves: Mapping[str, Sequence[float]]) -> Self:
+        loss = curves.get("loss", ())
+        return cls(curves.get("epoch", range(1, len(loss) + 1)), loss, curves.get("val_loss", ()))
 
     def _draw(self, ax: Axes) -> None:
         marker = "o" if len(self.epochs) == 1 else ""

@@ -46,6 +46,20 @@ class RelevanceDisplay(Display):
         self.image, self.relevance = image, relevance
 
     @classmethod
+    def from_map(cls, image: ArrayLike, relevance: ArrayLike, *, ax: Axes | None = None) -> Self:
+        """Draw a map that is there already.
+
+        Args:
+            image: As of the display, and so is relevance.
+            relevance: See there.
+            ax: As of `plot`.
+
+        Raises:
+            ValueError: The shapes do not fit.
+        """
+        return cls(image, relevance).plot(ax)
+
+    @classmethod
     def from_estimator(
         cls,
         classifier: PhotoClassifier,
@@ -62,7 +76,7 @@ class RelevanceDisplay(Display):
             image: One photo `(image_size, image_size, channels)` of 0..255, or the path of a file.
             target: The class: its name or number; left out, the one that is answered.
             method: Of `purr.explanation`; the first needs a network that reads pixels.
-            ax: Axes to draw on; new ones by default.
+            ax: As of `plot`.
 
         Raises:
             ValueError: There is no such method or class, or the photo does not fit.
@@ -73,9 +87,7 @@ class RelevanceDisplay(Display):
         if method not in methods:
             raise ValueError(f"method must be one of {', '.join(map(repr, methods))}, got {method!r}")
         photo = one_picture(classifier, image)[0]
-        display = cls(photo, methods[method](classifier, photo, target))
-        display.plot(ax)
-        return display
+        return cls(photo, methods[method](classifier, photo, target)).plot(ax)
 
     def _draw(self, ax: Axes) -> None:
         picture(ax, overlay(self.image, self.relevance))

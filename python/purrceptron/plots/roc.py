@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..assessment._inputs import checked_pair
 from .canvas import ACCENT, FAINT, MUTED, SECOND, AnswersDisplay, quiet
+from .names import shown_ends
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +49,7 @@ class RocDisplay(AnswersDisplay):
     chance.
 
     Args:
-        curves: The curves; of more than ten those ten of the smallest area are drawn.
+        curves: The curves; of more than ten those ten of the smallest area are drawn, and the legend says so.
 
     Attributes:
         curves: As given, the largest area first.
@@ -66,6 +67,7 @@ class RocDisplay(AnswersDisplay):
 
     _size = (4.2, 3.6)
     _most = len(_COLORS) * len(_STYLES)
+    _MOST_LETTERS = 32  # of a name in the legend
 
     def __init__(self, curves: Sequence[RocCurve]) -> None:
         if not curves:
@@ -73,6 +75,11 @@ class RocDisplay(AnswersDisplay):
         self.curves = tuple(sorted(curves, key=lambda curve: -curve.area))
         if len(curves) > 1:  # more height, for the legend
             self._size = (4.2, 3.9 + 0.2 * min(len(curves), self._most))
+
+    @property
+    def drawn(self) -> tuple[RocCurve, ...]:
+        """The curves that are drawn: all, or those that are told worst."""
+        return self.curves[-self._most :]
 
     @classmethod
     def from_predictions(
@@ -84,15 +91,13 @@ class RocDisplay(AnswersDisplay):
             labels: True classes `(photos,)`, as numbers in the order of the names.
             probabilities: `(photos, classes)`.
             class_names: Names of the classes.
-            ax: Axes to draw on; new ones by default.
+            ax: As of `plot`.
 
         Raises:
             ImportError: scikit-learn or matplotlib is not installed.
             ValueError: Labels or probabilities do not fit, or all photos are of one class.
         """
-        display = cls(roc_curves(labels, probabilities, class_names))
-        display.plot(ax)
-        return display
+        return cls(roc_curves(labels, probabilities, class_names)).plot(ax)
 
     @classmethod
     def _of(cls, classifier: PhotoClassifier, labels: ArrayLike, probabilities: NDArray[np.float64]) -> Self:
@@ -101,7 +106,7 @@ class RocDisplay(AnswersDisplay):
     def _draw(self, ax: Axes) -> None:
         ax.plot((0, 1), (0, 1), color=FAINT, linewidth=1.2, zorder=1)
         self.lines_ = []
-        for place, curve in enumerate(self.curves[-self._most :]):
+        for place, curve in enumerate(self.drawn):
             color, style = _COLORS[place % len(_COLORS)], _STYLES[place // len(_COLORS)]
             self.lines_ += ax.plot(curve.false_alarms, curve.recall, style, color=color, linewidth=1.8)
         ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
@@ -117,11 +122,13 @@ class RocDisplay(AnswersDisplay):
 
     def _name_lines(self, ax: Axes) -> None:
         """A legend below the curves, which lie too close to each other for names at them."""
-        names = [f"{curve.name} {curve.area:.3f}" for curve in self.curves[-self._most :]]
+        names = [f"{curve.area:.3f} {shown_ends(curve.name, self._MOST_LETTERS)}" for curve in self.drawn]
+        n, all_of_them = len(self.drawn), len(self.curves)
+        which = "" if n == all_of_them else f", the {n} smallest of {all_of_them}"
         legend = ax.legend(
             self.lines_,
             names,
-            title="AUC (chance 0.5)",
+            title=f"AUC (chance 0.5){which}",
             loc="upper left",
             bbox_to_anchor=(-0.05, -0.16),
             alignment="left",

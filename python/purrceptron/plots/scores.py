@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..assessment import Assessment, Interval, assess
 from .canvas import ACCENT, FAINT, INK, MUTED, AnswersDisplay, quiet
+from .names import shown_ends
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +42,7 @@ class ScoresDisplay(AnswersDisplay):
         >>> pyplot.close(display.figure_)
     """
 
-    _MOST_CLASSES = 8
+    _MOST_CLASSES, _MOST_LETTERS = 8, 30
 
     def __init__(self, assessment: Assessment) -> None:
         self.assessment = assessment
@@ -52,7 +54,25 @@ class ScoresDisplay(AnswersDisplay):
         if len(assessment.class_names) <= self._MOST_CLASSES:
             recalls = zip(assessment.class_names, assessment.recall, strict=True)
             self.rows |= {f"recall of '{name}'": recall for name, recall in recalls}
-        self._size = (5.6, 0.55 + 0.36 * len(self.rows))
+        self._size = (4.6, 0.55 + 0.36 * len(self.rows))
+
+    @classmethod
+    def from_predictions(
+        cls, labels: ArrayLike, probabilities: ArrayLike, class_names: Sequence[str], *, ax: Axes | None = None
+    ) -> Self:
+        """Score probabilities, and draw; `purr.assessment.assess` has more to ask for.
+
+        Args:
+            labels: True classes `(photos,)`, as numbers in the order of the names.
+            probabilities: `(photos, classes)`.
+            class_names: Names of the classes.
+            ax: As of `plot`.
+
+        Raises:
+            ImportError: scikit-learn or matplotlib is not installed.
+            ValueError: Labels, probabilities or names do not fit.
+        """
+        return cls(assess(labels, probabilities, class_names)).plot(ax)
 
     @classmethod
     def _of(cls, classifier: PhotoClassifier, labels: ArrayLike, probabilities: NDArray[np.float64]) -> Self:
@@ -70,7 +90,7 @@ class ScoresDisplay(AnswersDisplay):
             if known:
                 ax.plot(score.value, place, "o", color=color, markersize=6, clip_on=False, zorder=3)
         ax.set_yticks(range(len(self.rows)))
-        ax.set_yticklabels(self.rows, parse_math=False)
+        ax.set_yticklabels([shown_ends(name, self._MOST_LETTERS) for name in self.rows], parse_math=False)
         ax.set(xlim=(-0.01, 1.01), ylim=(len(self.rows) - 0.5, -0.5))
         ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
         quiet(ax, grid="x")

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..explanation.saliency import reads_pixels
-from ..photos.classifier import learnt
-from .canvas import Display, picture
+from .canvas import LearntDisplay, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,14 +36,21 @@ def weight_pictures(classifier: PhotoClassifier) -> Pictures | None:
     kernels = [w for w in classifier.model_.get_weights() if w.ndim == 2 and len(w) == features]
     if not reads_pixels(classifier) or not kernels:
         return None
-    kernel = kernels[0].T.reshape(-1, *shape).astype(np.float64)
-    largest = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True)
-    scaled = np.rint(127.5 + 127.5 * kernel / np.where(largest > 0, largest, 1)).astype(np.uint8)
+    return _as_pictures(kernels[0].astype(np.float64), shape)
+
+
+def _as_pictures(kernel: NDArray[np.float64], shape: tuple[int, ...]) -> Pictures:
+    """A kernel `(features, units)` of pictures of a shape as `weight_pictures` gives it."""
+    if kernel.ndim != 2 or len(shape) != 3 or shape[2] not in (1, 3) or len(kernel) != np.prod(shape):
+        raise ValueError(f"kernel: expected weights of pictures (height, width, 1 or 3), got {kernel.shape} of {shape}")
+    units = kernel.T.reshape(-1, *shape)
+    largest = np.abs(units).max(axis=(1, 2, 3), keepdims=True)
+    scaled = np.rint(127.5 + 127.5 * units / np.where(largest > 0, largest, 1)).astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(scaled, (*scaled.shape[:3], 3)))
 
 
-class WeightsDisplay(Display):
-    """The weights of a first layer, a picture for each unit.
+class WeightsDisplay(LearntDisplay):
+    """The weights of a first layer, a picture for each unit; of an ensemble the first network counts.
 
     Args:
         images: Pictures `(units, height, width, 3)` of 0..255.
@@ -69,22 +75,25 @@ class WeightsDisplay(Display):
             raise ValueError(f"images: expected (units, height, width, 3), got {self.images.shape}")
 
     @classmethod
-    def from_estimator(cls, classifier: PhotoClassifier, *, ax: Axes | None = None) -> Self:
-        """Draw the first layer of a classifier.
+    def from_kernel(cls, kernel: ArrayLike, shape: tuple[int, int, int], *, ax: Axes | None = None) -> Self:
+        """Draw the weights of any layer that reads pixels.
 
         Args:
-            classifier: One that has learnt; of an ensemble the first network counts.
-            ax: Axes to draw on; new ones by default.
+            kernel: `(height · width · channels, units)`.
+            shape: The pictures' `(height, width, channels)`, of one or three channels.
+            ax: As of `plot`.
 
         Raises:
-            ValueError: Nothing was learnt yet; or the first layer reads features of photos, not pixels.
+            ValueError: The kernel is of other pictures.
         """
-        pictures = weight_pictures(learnt(classifier))
+        return cls(_as_pictures(np.asarray(kernel, np.float64), shape)).plot(ax)
+
+    @classmethod
+    def _of(cls, classifier: PhotoClassifier) -> Self:
+        pictures = weight_pictures(classifier)
         if pictures is None:
             raise ValueError("the first layer reads features of photos, not pixels: its weights are no pictures")
-        display = cls(pictures)
-        display.plot(ax)
-        return display
+        return cls(pictures)
 
     def _draw(self, ax: Axes) -> None:
         units, height, width, _ = self.images.shape

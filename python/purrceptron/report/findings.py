@@ -15,7 +15,9 @@ from ..assessment.conformal import ABSTAIN
 from ..diagnosis import Diagnosis, doctor
 from ..explanation import Explanation, explain
 from ..photos import PhotoClassifier
+from ..photos.asked import Asked
 from ..photos.pictures import Pictures, as_pictures
+from ..plots.gallery import Shown, Which, choose, photo_names
 from ..plots.weights import weight_pictures
 
 __all__ = ["Findings", "Looked", "Shown"]
@@ -23,34 +25,6 @@ __all__ = ["Findings", "Looked", "Shown"]
 _AT_MOST, _LOOKED_AT_MOST, _UNITS_AT_MOST = 6, 3, 24
 # The doctor compares photos with each other, and what it finds it finds in some thousands.
 _EXAMINED_AT_MOST = 5000
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """A photo, what it is, and what the classifier says.
-
-    Attributes:
-        number: Its place among the photos, from 0.
-        name: What it is called: the name of its file, or "photo" and its number.
-        image: `(height, width, channels)`, 0..255.
-        truth: Name of its class.
-        answer: Name of the class that is answered.
-        probability: How probable the classifier finds the answer.
-        novelty: How unlike the training photos it is, above 1 for unlike; None if that is not known.
-    """
-
-    number: int
-    name: str
-    image: Array
-    truth: str
-    answer: str
-    probability: float
-    novelty: float | None
-
-    @property
-    def right(self) -> bool:
-        """Whether the answer is the truth."""
-        return self.answer == self.truth
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,23 +125,26 @@ class Findings:
         class_names = classifier.class_names_
         checked_share("abstain", abstain)
         pictures = as_pictures(images, classifier.image_size, classifier.color, fit=classifier.image_fit)
-        if names is not None and len(names) != len(pictures):
-            raise ValueError(f"names: expected one for each of {len(pictures)} photos, got {len(names)}")
-        raw = classifier._probabilities(pictures)
+        names = photo_names(names, len(pictures))
+        asked = Asked(classifier, pictures)
         scores = assess(
             labels,
-            classifier._calibrated(raw),
+            asked.probabilities,
             class_names,
             training_counts=classifier.training_["photos"],
             class_shares=classifier.class_shares_,
             confidence=confidence,
             seed=seed,
         )
-        novelty = _novelty(classifier, pictures)
-        order = _Order(scores, pictures, novelty, names)
+        novelty = asked.novelty
+
+        def chosen(which: Which) -> tuple[Shown, ...]:
+            found = scores.labels, scores.probabilities, class_names
+            return choose(which, pictures, *found, count=_AT_MOST, names=names, novelty=novelty)
+
         line = {"share": share, "cost_false_positive": cost_false_positive, "cost_false_negative": cost_false_negative}
-        left_open = classifier._left_open(pictures, scores.labels, raw, abstain, confidence=confidence)
-        right, wrong, border = order.surest(True), order.surest(False), order.border()
+        left_open = asked.left_open(scores.labels, abstain, confidence=confidence)
+        right, wrong, border = chosen("right"), chosen("wrong"), chosen("border")
         weights = weight_pictures(classifier)
         return cls(
             classifier=classifier,
@@ -180,7 +157,7 @@ class Findings:
             right=right,
             wrong=wrong,
             border=border,
-            unlike=order.unlike(),
+            unlike=() if novelty is None else chosen("unlike"),
             unlike_count=None if novelty is None else int((novelty > 1).sum()),
             looked=_looked(classifier, [*right[:1], *wrong[:1], *border]),
             weights=None if weights is None else _strongest(classifier, weights),
@@ -190,58 +167,10 @@ class Findings:
         )
 
 
-class _Order:
-    """Photos in the orders in which they are worth a look. Of equals the first comes first."""
-
-    def __init__(
-        self, scores: Assessment, pictures: Array, novelty: NDArray[np.float64] | None, names: Sequence[str] | None
-    ) -> None:
-        self.scores, self.pictures, self.novelty, self.names = scores, pictures, novelty, names
-        self.sure = scores.probabilities.max(axis=1)
-        self.hits = scores.predicted == scores.labels
-
-    def surest(self, right: bool) -> tuple[Shown, ...]:
-        members = np.flatnonzero(self.hits == right)
-        return self._shown(members[np.argsort(-self.sure[members], kind="stable")])
-
-    def border(self) -> tuple[Shown, ...]:
-        """Those whose two most probable classes are closest."""
-        two = np.sort(self.scores.probabilities, axis=1)[:, -2:]
-        return self._shown(np.argsort(two[:, 1] - two[:, 0], kind="stable"))
-
-    def unlike(self) -> tuple[Shown, ...]:
-        if self.novelty is None:
-            return ()
-        order = np.argsort(-self.novelty, kind="stable")
-        return self._shown(order[self.novelty[order] > 1])
-
-    def _shown(self, places: Iterable[int]) -> tuple[Shown, ...]:
-        classes, scores = self.scores.class_names, self.scores
-        return tuple(
-            Shown(
-                number=int(place),
-                name=f"photo {place}" if self.names is None else self.names[place],
-                image=self.pictures[place],
-                truth=classes[scores.labels[place]],
-                answer=classes[scores.predicted[place]],
-                probability=float(self.sure[place]),
-                novelty=None if self.novelty is None else float(self.novelty[place]),
-            )
-            for place in list(places)[:_AT_MOST]
-        )
-
-
 def _threshold(classifier: PhotoClassifier, scores: Assessment, line: dict[str, float]) -> JudgedThreshold | None:
     if not line and (len(scores.class_names) != 2 or len(np.unique(scores.labels)) != 2):
         return None
     return judge_threshold(scores.labels, scores.probabilities, classifier.class_shares_[1], **line)
-
-
-def _novelty(classifier: PhotoClassifier, pictures: Array) -> NDArray[np.float64] | None:
-    try:
-        return classifier.novelty(pictures)
-    except ValueError:  # of a file from before, or of very few training photos
-        return None
 
 
 def _looked(classifier: PhotoClassifier, photos: Iterable[Shown]) -> tuple[Looked, ...]:

@@ -13,10 +13,10 @@ import numpy as np
 from .. import _core
 from ..assessment import SHARE_EFFECTS, Assessment, Interval, least_photos
 from ..explanation import overlay
-from ..images.reading import named
 from ..layers import Dense
-from ..photos import Calibration
+from ..photos import NOT_SURE, Calibration
 from ..plots import CalibrationDisplay, CostDisplay, RocDisplay, ScoresDisplay
+from ..plots.names import shown_ends, shown_name
 from ..plots.roc import roc_curves
 from .charts import png, svg
 from .findings import Findings, Looked
@@ -24,8 +24,7 @@ from .findings import Findings, Looked
 __all__ = ["render"]
 
 _TEMPLATE = "report.html.j2"
-_LONGEST_NAME, _MOST_IN_TABLE, _MOST_CONFUSIONS = 40, 10, 12
-_END_OF_NAME = 12  # what is kept of the end of a longer file name: a number, and of what kind it is
+_MOST_IN_TABLE, _MOST_CONFUSIONS = 10, 12
 _METHODS = {
     "gradient x input": "“Gradient × input” asks what a small change of each pixel would do.",
     "occlusion": "“Occlusion” covers a part of the photo and asks again.",
@@ -76,9 +75,10 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, name=shown_name, file=shown_file, png=png, number=_number)
+    environment.filters.update(percent=percent, name=shown_name, file=shown_ends, png=png, number=_number)
     names = tuple(map(shown_name, findings.assessment.class_names))
     scores = dataclasses.replace(findings.assessment, class_names=names)
+    roc = _roc(scores)
     return environment.get_template(_TEMPLATE).render(
         findings=findings,
         scores=scores,
@@ -101,7 +101,8 @@ def render(
             says for name, says in _METHODS.items() if any(name in each.explanation.maps for each in findings.looked)
         ],
         training=_training(findings),
-        charts=_charts(findings, scores),
+        roc=roc,
+        charts=_charts(findings, scores, roc),
         version=_core.version(),
     )
 
@@ -109,20 +110,6 @@ def render(
 def percent(share: float, digits: int = 0) -> str:
     """A share as people read it: "83 %", with a space that does not break; "n/a" for one that is not known."""
     return "n/a" if math.isnan(share) else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
-
-
-def shown_name(name: str) -> str:
-    """The name of a class, which may hold anything, as it is shown: one line, not too long."""
-    plain = named(name) or "''"
-    return plain if len(plain) <= _LONGEST_NAME else plain[: _LONGEST_NAME - 1] + "…"
-
-
-def shown_file(name: str) -> str:
-    """The name of a file, likewise; where it is too long the middle is left out."""
-    plain = named(name)
-    if len(plain) <= _LONGEST_NAME:
-        return plain
-    return plain[: _LONGEST_NAME - _END_OF_NAME - 1] + "…" + plain[-_END_OF_NAME:]
 
 
 def _number(value: float) -> str:
@@ -189,12 +176,15 @@ def _open_answers(findings: Findings, scores: Assessment) -> dict[str, Any]:
     found, calibration = findings.open_answers, findings.classifier.calibration_
     if calibration is None:
         return {"known": False, "calibrated": False}
+    if NOT_SURE in findings.classifier.class_names_:
+        return {"known": False, "calibrated": True, "taken": NOT_SURE}
     if found is None:
         counts = list(map(len, calibration.scores))
         fewest = int(np.argmin(counts))
         return {
             "known": False,
             "calibrated": True,
+            "taken": None,
             "least": least_photos(1 - findings.abstain),
             "name": scores.class_names[fewest],
             "count": counts[fewest],
@@ -207,6 +197,7 @@ def _maps(looked: Looked) -> dict[str, Any]:
     explanation = looked.explanation
     return {
         "photo": looked.photo,
+        "still": not any(relevance.any() for relevance in explanation.maps.values()),
         "maps": {name: overlay(explanation.image, relevance) for name, relevance in explanation.maps.items()},
     }
 
@@ -238,7 +229,13 @@ def _calibrated(calibration: Calibration | None) -> str:
     return "yes, on photos apart" if calibration.folds is None else f"yes, on {calibration.folds} folds"
 
 
-def _charts(findings: Findings, scores: Assessment) -> dict[str, str]:
+def _roc(scores: Assessment) -> RocDisplay | None:
+    """The curves of the classes; None where all photos are of one."""
+    curves = roc_curves(scores.labels, scores.probabilities, scores.class_names)
+    return RocDisplay(curves) if curves else None
+
+
+def _charts(findings: Findings, scores: Assessment, roc: RocDisplay | None) -> dict[str, str]:
     of = scores.class_names[1] if len(scores.class_names) == 2 else None
     drawn = {
         "scores": svg(ScoresDisplay(scores), "Scores with their intervals; the table below has the numbers."),
@@ -247,8 +244,7 @@ def _charts(findings: Findings, scores: Assessment) -> dict[str, str]:
             f"Calibration curve; expected calibration error {percent(scores.calibration.error, 1)}.",
         ),
     }
-    if not math.isnan(scores.auc.value):
-        roc = RocDisplay(roc_curves(scores.labels, scores.probabilities, scores.class_names))
+    if roc is not None:
         drawn["roc"] = svg(roc, f"ROC curve; area under it {percent(scores.auc.value, 1)}.")
     curves = findings.classifier.training_["curves"]
     if curves.get("loss"):
