@@ -227,7 +227,7 @@ class _Answer:
 
 def _read(photo: str, classifier: PhotoClassifier) -> Array:
     if os.path.isdir(photo):
-        raise IsADirectoryError(None, None, photo)
+        raise DataError(f"{photo}: is a folder; name the photos in it, such as {os.path.join(photo, '*.jpg')}")
     return load_image(photo, image_size=classifier.image_size, color=classifier.color, fit=classifier.image_fit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from typing import Any
 
@@ -31,16 +32,17 @@ Rows = list[tuple[str, str]]
 
 def shown(interval: Interval) -> str:
     """A share with its interval, as people read it."""
-    if interval.value != interval.value:
+    if math.isnan(interval.value):
         return "unknown"
     return f"{100 * interval.value:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
 
 
 def score_rows(found: Assessment) -> Rows:
     """Balanced accuracy and area under the curve."""
+    pairs = f"{shown(found.auc)} of pairs of a photo of a class and another are in order"
     return [
         ("balanced", f"{shown(found.balanced_accuracy)}, the mean of the classes' recalls"),
-        ("AUC", f"{shown(found.auc)} of pairs of a photo of a class and another are in order"),
+        ("AUC", "unknown: all photos are of one class" if math.isnan(found.auc.value) else pairs),
     ]
 
 
@@ -85,8 +87,10 @@ def coverage_rows(found: Coverage, names: tuple[str, ...], abstain: float, apart
     head = f"answers {shown(found.answered)} of the photos, {shown(found.right)} of these right"
     rows = [(f"abstain {abstain:g}", head)]
     promised = f"at most {100 * abstain:g} % {'promised' if apart else 'meant'}"
-    shares = zip(names, found.wrong_by_class, strict=True)
-    return rows + [("", f"takes {shown(share)} of {name!r} for another, {promised}") for name, share in shares]
+    for name, share in zip(names, found.wrong_by_class, strict=True):
+        if not math.isnan(share.value):  # there are photos of the class
+            rows.append(("", f"takes {shown(share)} of {name!r} for another, {promised}"))
+    return rows
 
 
 def coverage_fields(found: Coverage, names: tuple[str, ...], abstain: float) -> dict[str, Any]:
@@ -119,8 +123,8 @@ def threshold_rows(found: JudgedThreshold, name: str, model: str) -> Rows:
     """Where to draw the line, what to expect of it, and how to have a model answer by it."""
     line, here, usual = found.line, found.here, found.usual
     costs = f"false {name!r} costs {line.cost_false_positive:g}, a missed one {line.cost_false_negative:g}"
-    precision = "unknown" if here.precision != here.precision else f"{100 * here.precision:.1f} %"
-    shares = f"{100 * line.share:.1f} % {name!r} in use, counted as {100 * line.training_share:.1f} % in training"
+    precision = "unknown" if math.isnan(here.precision) else f"{100 * here.precision:.1f} %"
+    shares = f"{100 * line.share:.3g} % {name!r} in use, counted as {100 * line.training_share:.1f} % in training"
     return [
         ("threshold", f"{click.style(str(line), bold=True)}: say {name!r} from this probability on"),
         ("", f"for {shares}; a {costs}"),
