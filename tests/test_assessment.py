@@ -292,6 +292,13 @@ def test_the_threshold_costs_least(false_positive: float, false_negative: float,
     assert expected.precision == pytest.approx(sk.precision_score(labels[drawn], called), abs=0.02)
 
 
+def test_a_threshold_is_written_in_four_decimals_but_never_as_0_or_1() -> None:
+    assert str(assessment.threshold_for(0.5, cost_false_negative=9.0)) == "0.1000"
+    for cost in (1e-8, 1e8):
+        line = assessment.threshold_for(0.5, cost_false_negative=cost)
+        assert float(str(line)) == line.value
+
+
 def test_photos_judge_the_threshold_at_their_own_share_if_none_is_given() -> None:
     labels, p = np.array([0, 0, 0, 1]), np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.6, 0.4]])
     found = assessment.judge_threshold(labels, p, 0.5, cost_false_negative=3.0)

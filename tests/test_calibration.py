@@ -451,6 +451,19 @@ def test_the_temperature_is_of_photos_with_the_weights_of_their_classes(weight: 
     assert classifier.calibrate(apart, truth, folds=None).calibration_.temperature == expected
 
 
+def test_photos_apart_count_by_the_class_shares_of_the_training() -> None:
+    images, labels = patches(90)
+    classifier = grey(epochs=60).fit(images, labels)
+    apart, truth = patches(900, seed=3)
+    mixed = np.concatenate([np.flatnonzero(truth == 0)[:30], np.flatnonzero(truth == 1)])
+    raw = classifier._probabilities(apart[mixed])
+    temperature = classifier.calibrate(apart[mixed], truth[mixed], folds=None).calibration_.temperature
+    assert temperature == purr.assessment.fit_temperature(truth[mixed], raw, shares=(2 / 3, 1 / 3))
+    same_shares = classifier.calibrate(apart, truth, folds=None).calibration_.temperature
+    unweighted = purr.assessment.fit_temperature(truth[mixed], raw)
+    assert abs(np.log(temperature / same_shares)) < abs(np.log(unweighted / same_shares)) / 4
+
+
 def test_evaluate_and_report_say_what_shares_probabilities_stand_for(tmp_path: Path) -> None:
     images, labels = patches(120)
     for weight in ("balanced", None):

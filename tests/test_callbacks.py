@@ -475,9 +475,18 @@ def test_a_condition_stops_the_training() -> None:
     assert condition.stopped_epoch == 2
 
 
-@pytest.mark.parametrize(("width", "bar"), [(80, 0), (100, 22), (140, 28)])
+@pytest.mark.parametrize(
+    ("width", "bar", "scores"),
+    [
+        (40, 0, ""),
+        (60, 6, "  cost 0.5000"),
+        (80, 0, "  cost 0.5000  validation cost 0.6250"),
+        (100, 22, "  cost 0.5000  validation cost 0.6250"),
+        (140, 28, "  cost 0.5000  validation cost 0.6250"),
+    ],
+)
 def test_in_a_terminal_of_any_width_the_line_is_whole_and_its_bar_keeps_its_length(
-    width: int, bar: int, monkeypatch: pytest.MonkeyPatch
+    width: int, bar: int, scores: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = io.StringIO()
     options: dict[str, Any] = {"file": shown, "width": width, "force_terminal": True, "force_interactive": True}
@@ -495,7 +504,7 @@ def test_in_a_terminal_of_any_width_the_line_is_whole_and_its_bar_keeps_its_leng
     for line in lines:
         line = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)
         assert len(line.rstrip()) <= width
-        assert re.search(r"[ \d,]{6}/40,000  cost 0\.5000  validation cost 0\.6250  .* left", line)
+        assert re.search(rf"[ \d,]{{6}}/40,000{re.escape(scores)}  [\d.mins ]+ left$", line.rstrip())
         assert line.index("/40,000") == len("training 40,000") + (1 + bar if bar else 0)
 
 

@@ -453,7 +453,8 @@ def test_a_missing_file_is_named() -> None:
 
 def test_a_missing_photo_is_named(model: Path, pictures: Path) -> None:
     assert refused("predict", model, "photo.jpg") == "photo.jpg: no such file"
-    assert refused("predict", model, pictures) == f"{pictures}: is a folder, expected a file"
+    photos = pictures / "*.jpg"
+    assert refused("predict", model, pictures) == f"{pictures}: is a folder; name the photos in it, such as {photos}"
     assert refused("evaluate", model, "nothing") == "nothing: no such file"
     assert refused("train", pictures, "--test", "nothing", *FAST) == "nothing: no such file"
 
@@ -649,8 +650,32 @@ def test_what_is_read_is_never_replaced(arguments: tuple[str, ...], output: str,
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     said = refused(*arguments, "--output", output)
     assert said.startswith(f"{output}: ")
-    assert said.endswith("to write")
+    assert "to write" in said
     assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (("train", *FAST), "cats.safetensors"),
+        (("report", "../model"), "report.html"),
+        (("data", "preview"), "sheet.png"),
+    ],
+)
+def test_photos_of_the_present_folder_are_worked_on_at_the_place_that_the_refusal_names(
+    arguments: tuple[str, ...], output: str, model: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(pictures, "photos of cats")
+    shutil.copy(model, "model")
+    monkeypatch.chdir("photos of cats")
+    for folder, beside in ((".", f"../{output}"), (os.getcwd(), os.path.abspath(f"../{output}"))):
+        said = refused(*arguments, folder)
+        assert said.startswith(f"{output}: ")
+        assert f" within {folder}, " in said
+        named = said.split(" such as ")[1]
+        assert named == f"--output {beside}"
+        run(*arguments, folder, *named.split())
+        assert Path(beside).is_file()
 
 
 def test_a_folder_for_a_sheet_that_is_not_there_is_found_before_the_work() -> None:
@@ -738,6 +763,19 @@ def test_wrong_usage_is_status_2(arguments: tuple[str, ...], message: str) -> No
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "--learning-rate", "fast"), "'--learning-rate': 'fast' is not a valid number."),
+        (("train", "--epochs", "1e3"), "'--epochs': '1e3' is not a valid whole number."),
+        (("data", "make", "x", "--count", "ten"), "'--count': 'ten' is not a valid whole number."),
+        (("doctor", "x", "--batch-size", "0.5"), "'--batch-size': '0.5' is not a valid whole number."),
+    ],
+)
+def test_what_is_no_number_is_said_to_be_none(arguments: tuple[str, ...], message: str) -> None:
+    assert message in run(*arguments, status=2).stderr
+
+
 def test_progress_leaves_no_empty_lines_where_there_is_no_terminal(pictures: Path) -> None:
     said = run("train", pictures, "--recipe", "best").stderr
     assert "training  " in said.split("\n\n")[0]
@@ -774,8 +812,10 @@ def test_every_command_has_help_with_an_example() -> None:
         assert f"  purr {' '.join(arguments)}" in shown.split("Example")[1]
         for option in ("--json", "--quiet", "--debug"):
             assert option in shown
-    names = [line.split()[0] for line in run("--help").stdout.split("Commands:\n")[1].splitlines()[:8]]
-    assert names == [command.split()[0] for command in commands]
+    groups = ((), [command.split()[0] for command in commands]), (("data",), ["make", "preview", "cache"])
+    for arguments, expected in groups:
+        listed = run(*arguments, "--help").stdout.split("Commands:\n")[1].splitlines()
+        assert [line.split()[0] for line in listed if line][: len(expected)] == expected
 
 
 def test_version() -> None:
@@ -844,6 +884,27 @@ def test_a_pipe_or_a_device_is_never_replaced_by_a_model(pictures: Path) -> None
     with pytest.raises(OSError, match="no regular file"):
         purr.Sequential.from_string("2-1").save("pipe")
     assert stat.S_ISFIFO(os.stat("pipe").st_mode)
+
+
+def test_a_folder_of_photos_alone_says_which_folder_to_give(pictures: Path) -> None:
+    assert refused("train", pictures / "cat").endswith("photos of one class, give the folder around theirs)")
+
+
+def test_a_positive_class_that_is_none_is_refused_before_the_work(pictures: Path) -> None:
+    expected = f"{pictures}: --positive-class 'dog' is none of the classes 'cat', 'not cat'"
+    assert refused("train", pictures, "--recipe", "best", "--positive-class", "dog") == expected
+
+
+def test_what_photos_of_one_class_cannot_tell_is_said_to_be_unknown() -> None:
+    pytest.importorskip("sklearn")
+    images, labels = purr.datasets.make_cats(60, size=16, seed=0)
+    purr.CatClassifier((4,), image_size=16, epochs=20).fit(images, labels).calibrate(images, labels).save("model")
+    others, classes = purr.datasets.make_cats(30, size=16, seed=1)
+    save_npz(Path("cats.npz"), x=others[classes == 1], y=np.ones(15, int))
+    told = run("evaluate", "model", "cats.npz").stdout
+    assert "unknown: all photos are of one class" in told
+    assert "of 'cat' for another" in told
+    assert "of 'not cat' for another" not in told
 
 
 def test_a_folder_of_one_class_says_that_it_takes_two(pictures: Path) -> None:

@@ -76,6 +76,11 @@ def near_duplicates() -> tuple[dict[str, Any], dict[str, Any]]:
     return {"x": images, "y": labels}, {"near_in_training": 8, "looked_at": 100}
 
 
+def one_class() -> tuple[dict[str, Any], dict[str, Any]]:
+    x, y = sound()
+    return {"x": x, "y": np.full_like(y, 2)}, {"class": 2}
+
+
 def class_share() -> tuple[dict[str, Any], dict[str, Any]]:
     x, y = sound()
     test_x, test_y = sound(1)
@@ -123,6 +128,7 @@ FAULTS: dict[str, Fault] = {
         duplicate_columns,
         same_in_train_and_test,
         near_duplicates,
+        one_class,
         class_share,
         shuffled_labels,
         saturating_initialization,
@@ -150,7 +156,7 @@ def test_no_check_finds_anything_in_sound_data(seed: int) -> None:
     diagnosis = purr.doctor(x, y, test=sound(seed + 100), network=f"6-64:tanh-{y.max() + 1}", seed=seed)
     assert list(diagnosis) == []
     assert sorted(diagnosis.checked) == sorted(check.__name__ for check in CHECKS)
-    assert "nothing found by 11 checks" in str(diagnosis)
+    assert "nothing found by 12 checks" in str(diagnosis)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -345,7 +351,7 @@ def test_the_command_reports_in_a_terminal(table: Path) -> None:
     assert "warning  constant columns" in result.stdout
     assert "1 of 6 columns have the same value in every sample: 3" in result.stdout
     assert "warning  diverging learning rate" in result.stdout
-    assert "10 of 11" not in run(table).stdout
+    assert "10 of 12" not in run(table).stdout
     assert max(len(line) for line in result.stdout.splitlines() if str(table) not in line) <= 80
     assert "looking at 400 samples" in result.stderr
     assert run(table, "--quiet").stderr == ""
@@ -357,7 +363,7 @@ def test_the_command_gives_one_json_object(table: Path) -> None:
     assert shown["findings"][1]["numbers"]["same"] == 400
     assert shown["network"] is None
     assert set(shown["skipped"]) == {"saturating_initialization", "dead_units", "diverging_learning_rate"}
-    assert len(shown["checked"]) == 8
+    assert len(shown["checked"]) == 9
 
 
 def test_the_command_tries_the_usual_network_on_photos(tmp_path: Path) -> None:

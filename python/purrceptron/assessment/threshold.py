@@ -84,6 +84,11 @@ class Threshold:
             cost=self.cost_false_negative * self.share * (1 - found) + self.cost_false_positive * false,
         )
 
+    def __str__(self) -> str:
+        """The value in four decimals; in all that it has where four would make it 0 or 1."""
+        text = f"{self.value:.4f}"
+        return text if 0 < float(text) < 1 else repr(self.value)
+
     def to_dict(self) -> dict[str, float]:
         """All of it, for JSON."""
         return {

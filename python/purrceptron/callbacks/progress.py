@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from .callback import Callback
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from ..model import Sequential
 
 __all__ = ["Progress", "ProgressBar"]
+
+# Columns of a bar; one of fewer than the shortest says nothing.
+_LONGEST_BAR, _SHORTEST_BAR = 28, 5
 
 
 class Progress(Callback):
@@ -52,6 +56,8 @@ class Progress(Callback):
 class ProgressBar(Progress):
     """A live line on standard error: epochs done, scores, time left.
 
+    In a narrow terminal there is no bar, then no scores, the last of them first; the time left is always there.
+
     Where standard error is no terminal it writes plain lines: one for each tenth of the epochs at most, with seconds
     between them, and one at the end.
 
@@ -65,9 +71,7 @@ class ProgressBar(Progress):
     """
 
     _SECONDS_BETWEEN_LINES, _MOST_LINES = 5.0, 10
-    # Columns of the bar; where scores and time leave it less, there is none.
-    _SHORTEST, _LONGEST = 5, 28
-    _TEXT = " {0}/{0}  cost 0.0000  validation cost 0.0000  00 min 00 s left "
+    _LONGEST_TIME = "00 min 00 s left"  # the bar keeps its length whatever the time
 
     def __init__(self, description: str = "training") -> None:
         super().__init__(self._show)
@@ -80,7 +84,6 @@ class ProgressBar(Progress):
     def on_train_begin(self, model: Sequential, epochs: int) -> None:
         """Start the bar."""
         from rich.console import Console
-        from rich.progress import BarColumn, ProgressColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
         super().on_train_begin(model, epochs)
@@ -88,15 +91,8 @@ class ProgressBar(Progress):
         self._first, self._next_line = None, 0.0
         console = Console(stderr=True)
         if console.is_interactive:
-            columns: list[ProgressColumn] = [
-                TextColumn("{task.description}", markup=False),
-                TextColumn("{task.fields[status]}", markup=False),
-            ]
-            text = self._description + self._TEXT.format(f"{epochs:,}")
-            if (room := console.width - len(text)) >= self._SHORTEST:
-                columns.insert(1, BarColumn(bar_width=min(room, self._LONGEST)))
-            self._bar = RichProgress(*columns, console=console)
-            self._task = self._bar.add_task(self._description, total=epochs, status="")
+            self._bar = RichProgress(*self._columns(0), console=console)
+            self._task = self._bar.add_task(self._description, total=epochs, status=f"0/{epochs:,}")
             self._bar.start()
 
     def on_epoch_begin(self, epoch: int) -> None:
@@ -107,14 +103,29 @@ class ProgressBar(Progress):
         now = time.monotonic()
         spent, done = now - self._begin, epoch - (self._first or 0)
         left = f"{_duration(spent / max(done, 1) * (epochs - epoch))} left" if epoch < epochs else _duration(spent)
-        scores = (f"{_said(name)} {value:.4f}" for name, value in logs.items())
+        scores = [f"{_said(name)} {value:.4f}" for name, value in logs.items()]
         of_all = f"{epochs:,}"
-        status = "  ".join([f"{epoch:>{len(of_all)},}/{of_all}", *scores, left])
+        count = f"{epoch:>{len(of_all)},}/{of_all}"
         if self._bar is not None:
-            self._bar.update(self._task, completed=epoch, status=status)
+            self._draw(epoch, count, scores, left)
         elif epoch == epochs or (epoch >= self._next_line and now - self._last_line >= self._SECONDS_BETWEEN_LINES):
             self._last_line, self._next_line = now, epoch + epochs / self._MOST_LINES
-            print(f"{self._description}  {status}", file=sys.stderr, flush=True)
+            print("  ".join([self._description, count, *scores, left]), file=sys.stderr, flush=True)
+
+    def _draw(self, epoch: int, count: str, scores: list[str], left: str) -> None:
+        """The live line, with as many scores and as long a bar as there is room for beside the time."""
+        room = self._bar.console.width - len(f"{self._description} {count}  {self._LONGEST_TIME}")
+        ends = list(accumulate((len(f"  {score}") for score in scores), initial=0))
+        kept = sum(end <= room for end in ends[1:])
+        self._bar.columns = self._columns(room - ends[kept] - 1)
+        self._bar.update(self._task, completed=epoch, status="  ".join([count, *scores[:kept], left]))
+
+    def _columns(self, room: int) -> list[Any]:
+        """What the live line is made of, with a bar if there is room for it."""
+        from rich.progress import BarColumn, TextColumn
+
+        text, status = (TextColumn(part, markup=False) for part in ("{task.description}", "{task.fields[status]}"))
+        return [text, BarColumn(min(room, _LONGEST_BAR)), status] if room >= _SHORTEST_BAR else [text, status]
 
     def on_train_end(self) -> None:
         """Stop the bar."""

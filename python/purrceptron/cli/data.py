@@ -12,7 +12,8 @@ from ..datasets import make_cats, write_image_folder
 from ..datasets.cats import SMALLEST
 from ..datasets.data import DEFAULT_CLASS_NAMES
 from ..images.cache import MOST_BYTES, cache_folder, clear, sizes
-from .options import seed_option
+from .failure import InOrder
+from .options import WholeRange, seed_option
 from .output import Output, amount, output_options
 from .preview import preview
 
@@ -31,21 +32,18 @@ Examples:
 """
 
 
-@click.group(short_help="Make photos, look at them, and at the pixels kept.")
+@click.group(cls=InOrder, short_help="Make photos, look at them, and at the pixels kept.")
 def data() -> None:
     """Photos to learn from."""
 
 
-data.add_command(preview)
-
-
 @data.command(short_help="Draw cats and other things into a folder.", epilog=_EXAMPLES)
 @click.argument("folder", metavar="DIR", type=click.Path())
-@click.option("--count", type=click.IntRange(1), default=400, show_default=True, metavar="N", help="Pictures to draw.")
+@click.option("--count", type=WholeRange(1), default=400, show_default=True, metavar="N", help="Pictures to draw.")
 @seed_option("The same seed draws the same pictures; `purr train` without DATA learns from those of its own seed.")
 @click.option(
     "--size",
-    type=click.IntRange(SMALLEST),
+    type=WholeRange(SMALLEST),
     default=64,
     show_default=True,
     metavar="PIXELS",
@@ -68,6 +66,9 @@ def make(folder: str, count: int, seed: int, size: int, output: Output) -> None:
         [f"{amount(count, 'picture')} of {size} x {size}: {folders}"],
     )
     output.say("", "Next, learn from them:", f"  purr train {shlex.quote(folder)}")
+
+
+data.add_command(preview)
 
 
 @data.command(short_help="Show or clear the pixels that are kept of photos.", epilog=_CACHE_EXAMPLES)

@@ -17,7 +17,7 @@ from ..model import Sequential
 from ..optimizers import as_optimizer
 from ..photos.network import photo_layers
 from ..strings import parse_network
-from .options import USUAL, NumberRange, checked_network, seed_option, skip_bad_option
+from .options import USUAL, NumberRange, WholeRange, checked_network, seed_option, skip_bad_option
 from .output import Output, amount, facts, output_options
 from .sources import assumed, describe, indices_of, read_data, read_test_data, skipped_files
 
@@ -56,7 +56,7 @@ Examples:
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     metavar="N",
     help="Samples of one step.  [default: all for photos, 32 for tables]",
 )
@@ -77,8 +77,8 @@ def doctor(
     """Look for what would waste a training on DATA, and say what to do about it.
 
     Of the data: numbers that are none, input that is not scaled, constant and duplicate columns, photos that are in
-    training and test or nearly so, class shares that differ, labels that look shuffled. Of a network on it: first
-    weights that saturate, dead units, a learning rate that diverges in a trial of ten steps.
+    training and test or nearly so, one class alone, class shares that differ, labels that look shuffled. Of a network
+    on it: first weights that saturate, dead units, a learning rate that diverges in a trial of ten steps.
 
     DATA is as for `purr train`, or an .npz of numbers x (samples, features) with classes y. The exit status is 0
     whether something was found or not.

@@ -69,7 +69,8 @@ def evaluate(
     DATA is as for `purr train`; of an .h5 with two parts the test set counts. Classes are matched by name.
     """
     asked = _Asked.read(model, data, skip_bad, output)
-    trust.check_two_classes(model, asked.classifier, line)
+    if line:
+        trust.check_two_classes(model, asked.classifier)
     scored = asked.labelled.scored
     names, photos = asked.classifier.class_names_, asked.photos
     labels, probabilities = asked.labelled.labels[scored], asked.probabilities[scored]
@@ -189,7 +190,7 @@ def _add_threshold(
         found = judge_threshold(labels[scored], probabilities[scored], asked.classifier.class_shares_[1], **line)
     except ValueError as error:
         raise DataError(f"{asked.photos.source}: {error}") from error
-    rows += trust.threshold_rows(found, names[1])
+    rows += trust.threshold_rows(found, names[1], asked.file)
     fields["threshold"] = found.to_dict()
 
 

@@ -15,8 +15,10 @@ from .whole_files import write_whole
 __all__ = ["explain_into"]
 
 
-def explain_into(folder: Path, photos: Sequence[str], pictures: Array, classifier: PhotoClassifier) -> list[str]:
-    """Write NAME.explained.png into a folder for every photo; its path for each.
+def explain_into(
+    folder: Path, photos: Sequence[str], pictures: Array, places: Sequence[int], classifier: PhotoClassifier
+) -> list[str]:
+    """Write NAME.explained.png into a folder for every photo, about the class at its place; its path for each.
 
     An earlier explanation of that name is replaced, a photo never. A second photo of the same name gets
     NAME-2.explained.png.
@@ -28,9 +30,9 @@ def explain_into(folder: Path, photos: Sequence[str], pictures: Array, classifie
 
     taken = {os.path.realpath(photo) for photo in photos}
     files = []
-    for photo, picture in zip(photos, pictures, strict=True):
+    for photo, picture, place in zip(photos, pictures, places, strict=True):
         file = _free(folder, Path(photo).stem, taken)
-        _write(file, explain(classifier, picture).picture())
+        _write(file, explain(classifier, picture, place).picture())
         files.append(str(file))
     return files
 

@@ -14,7 +14,7 @@ import click
 from ..images.reading import named
 from .signals import Terminated
 
-__all__ = ["DEBUG", "Purr", "failure_line", "plain", "say_failure"]
+__all__ = ["DEBUG", "InOrder", "Purr", "failure_line", "plain", "say_failure"]
 
 DEBUG = "purrceptron.debug"
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -27,7 +27,15 @@ _EXPECTED = (OSError, ValueError, ArithmeticError, ImportError, MemoryError, Typ
 _COLOR = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
-class Purr(click.Group):
+class InOrder(click.Group):
+    """A group that lists its commands in the order in which one uses them, in which they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(self.commands)
+
+
+class Purr(InOrder):
     """A group whose commands fail with one line; click itself answers wrong usage, with status 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -50,10 +58,6 @@ class Purr(click.Group):
                 raise
             say_failure(ctx, failure_line(error))
             ctx.exit(1)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the subcommands, in the order in which one uses them."""
-        return list(self.commands)
 
 
 def failure_line(error: Exception) -> str:

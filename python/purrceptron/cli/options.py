@@ -20,6 +20,7 @@ __all__ = [
     "USUAL",
     "Command",
     "NumberRange",
+    "WholeRange",
     "augment_option",
     "checked_network",
     "mixup_option",
@@ -37,12 +38,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 class NumberRange(click.FloatRange):
     """A range of finite numbers: "nan" is in none, and neither is "inf"."""
 
+    name = "number"  # as messages call what is asked for
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number, or a message that names the option."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{number} is no finite number.", param, ctx)
         return number
+
+
+class WholeRange(click.IntRange):
+    """A range of whole numbers."""
+
+    name = "whole number"
 
 
 SHARE = NumberRange(0, 1, min_open=True, max_open=True)

@@ -13,7 +13,7 @@ import click
 
 from .failure import DEBUG, plain
 
-__all__ = ["Output", "amount", "facts", "output_options", "percent"]
+__all__ = ["Output", "aligned", "amount", "facts", "output_options", "percent"]
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 _LABEL_WIDTH = 11
@@ -65,6 +65,24 @@ def facts(rows: Sequence[tuple[str, str]]) -> list[str]:
     """Lines of a label and what there is to say; without a label it belongs to the row before; without both a gap."""
     lines = (f"  {click.style(label.ljust(_LABEL_WIDTH), dim=True)}  {text}" for label, text in rows)
     return [line if text else "" for line, (_, text) in zip(lines, rows, strict=True)]
+
+
+def aligned(columns: Sequence[Sequence[str]], ends: str) -> list[str]:
+    """Columns side by side, under each other as a terminal shows them: escaped, and with letters of any width.
+
+    Args:
+        columns: The cells of each, as many as there are lines; they may be coloured.
+        ends: Where each column is even, "<" or ">"; the last sign counts for those that follow, too.
+    """
+    from rich.cells import cell_len
+
+    padded = []
+    for column, end in zip(columns, ends.ljust(len(columns), ends[-1]), strict=True):
+        cells = list(map(plain, column))
+        lengths = [cell_len(click.unstyle(cell)) for cell in cells]
+        gaps = [" " * (max(lengths) - length) for length in lengths]
+        padded.append([cell + gap if end == "<" else gap + cell for cell, gap in zip(cells, gaps, strict=True)])
+    return ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
 
 
 def percent(share: float) -> str:

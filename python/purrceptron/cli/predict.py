@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -18,8 +20,9 @@ from ..photos.asked import Asked
 from .calibrating import FOLDS
 from .explaining import explain_into
 from .failure import DEBUG, failure_line, say_failure
-from .options import SHARE
-from .output import Output, amount, output_options, percent
+from .options import SHARE, NumberRange
+from .output import Output, aligned, amount, output_options, percent
+from .trust import check_two_classes
 
 __all__ = ["load_classifier", "predict"]
 
@@ -40,6 +43,7 @@ _EXAMPLES = """\b
 Examples:
   purr predict cats.safetensors photo.jpg
   purr predict cats.safetensors --abstain 0.1 photo.jpg
+  purr predict cats.safetensors --threshold 0.2 photo.jpg
   purr predict cats.safetensors --json holiday/*.jpg
   purr predict cats.safetensors photo.jpg --explain
 """
@@ -54,6 +58,13 @@ Examples:
     metavar="SHARE",
     help="Answer 'not sure' on photos that are nothing like those of the training, and so often that at most this "
     "share of each class's photos is taken for another.",
+)
+@click.option(
+    "--threshold",
+    type=NumberRange(0, 1),
+    metavar="P",
+    help="Of two classes answer the positive one from this probability of it on, as `purr evaluate --share` and "
+    "`--cost-...` advise.  [default: the more probable class]",
 )
 @click.option(
     "--explain",
@@ -74,23 +85,26 @@ def predict(
     model: str,
     photos: tuple[str, ...],
     abstain: float | None,
+    threshold: float | None,
     explain: bool,
     folder: str | None,
     output: Output,
 ) -> None:
     """Ask MODEL, a file that `purr train` wrote, what is on each PHOTO.
 
-    One line a photo: the photo, the answer, and how probable the model finds it. A photo is scaled until it covers the
-    square that the model sees, and cropped. A photo that cannot be read is named on standard error, and the exit status
-    is then 1; the others are answered.
+    One line a photo: the photo, the answer, and how probable the model finds that answer. A photo is scaled until it
+    covers the square that the model sees, and cropped. A photo that cannot be read is named on standard error, and the
+    exit status is then 1; the others are answered.
 
     A photo that is nothing like those that the model has learnt from is marked: the answer on it says little.
     """
     if folder is not None and not explain:
         raise click.UsageError("--output is the folder for what --explain writes; add --explain")
+    if abstain is not None and threshold is not None:
+        raise click.UsageError("--abstain asks what classes fit a photo, without a --threshold: leave one of them out.")
     classifier = load_classifier(model)
-    if abstain is not None:
-        _check_abstain(model, classifier, abstain)
+    rule = _Rule(abstain, threshold)
+    rule.check(model, classifier)
     pictures: dict[int, Array] = {}
     failed: list[dict[str, str]] = []
     for place, photo in enumerate(photos):
@@ -104,31 +118,115 @@ def predict(
     if pictures:
         read = [photos[place] for place in pictures]
         into = Path(folder or ".") if explain else None
-        _answer(model, classifier, read, np.stack(list(pictures.values())), abstain, failed, into, output)
+        _answer(model, classifier, read, np.stack(list(pictures.values())), rule, failed, into, output)
     if failed:
         ctx.exit(1)
 
 
-def _check_abstain(model: str, classifier: PhotoClassifier, abstain: float) -> None:
-    """Find out before the work whether answers can be left open.
+@dataclass(frozen=True)
+class _Rule:
+    """How probabilities become answers: the likeliest class unless one of these is there.
 
-    Raises:
-        DataError: They cannot.
+    Attributes:
+        abstain: Share of a class's photos that may get another answer; the rest is left open.
+        threshold: Probability of the positive class from which it is the answer.
     """
-    if classifier.calibration_ is None:
-        raise DataError(
-            f"{model}: the model is not calibrated, so it can leave no answer open: train it again with "
-            f"purr train --folds {FOLDS}"
-        )
-    try:
-        classifier._check_abstain(abstain)
-    except ValueError as error:
-        raise DataError(f"{model}: {error}") from error
+
+    abstain: float | None
+    threshold: float | None
+
+    def check(self, model: str, classifier: PhotoClassifier) -> None:
+        """Find out before the work whether a model can answer so.
+
+        Raises:
+            DataError: It cannot.
+        """
+        if self.threshold is not None:
+            check_two_classes(model, classifier)
+        if self.abstain is None:
+            return
+        if classifier.calibration_ is None:
+            raise DataError(
+                f"{model}: the model is not calibrated, so it can leave no answer open: train it again with "
+                f"purr train --folds {FOLDS}"
+            )
+        try:
+            classifier._check_abstain(self.abstain)
+        except ValueError as error:
+            raise DataError(f"{model}: {error}") from error
+
+    def apply(self, model: str, classifier: PhotoClassifier, pictures: Array) -> list[_Answer]:
+        """What it makes of each picture.
+
+        Raises:
+            DataError: There are too few calibration photos to leave so few answers wrong.
+        """
+        asked, names = Asked(classifier, pictures), classifier.class_names_
+        probabilities = asked.probabilities
+        places, sure = probabilities.argmax(axis=1), np.ones(len(probabilities), np.bool_)
+        sets: Array | None = None
+        if self.threshold is not None:
+            places = (probabilities[:, 1] >= self.threshold).astype(np.int64)
+        if self.abstain is not None:
+            try:
+                sets = asked.sets(1 - self.abstain)
+            except ValueError as error:
+                raise DataError(f"{model}: {error}") from error
+            sure = answered(sets, asked.unlike)
+            places = np.where(sure, sets.argmax(axis=1), places)  # a set of one class need not be the likeliest one
+        novelty = [None] * len(probabilities) if asked.novelty is None else asked.novelty.tolist()
+        rows = zip(places.tolist(), sure.tolist(), probabilities.tolist(), novelty, strict=True)
+        return [
+            _Answer(names, place, known, row, unlike, None if sets is None else sets[number].tolist())
+            for number, (place, known, row, unlike) in enumerate(rows)
+        ]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The answer on one photo.
+
+    Attributes:
+        names: Of the classes.
+        place: Of the class that is answered; of the likeliest if none is.
+        known: Whether one is.
+        probabilities: Of the classes.
+        novelty: How unlike the training photos it is; None where that is not known.
+        fits: Whether each class fits, if that was asked.
+    """
+
+    names: tuple[str, ...]
+    place: int
+    known: bool
+    probabilities: list[float]
+    novelty: float | None
+    fits: list[bool] | None
+
+    @property
+    def text(self) -> str:
+        return self.names[self.place] if self.known else NOT_SURE
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, for --json."""
+        fits = self.fits
+        return {
+            "answer": self.text,
+            "probability": self.probabilities[self.place],
+            "probabilities": dict(zip(self.names, self.probabilities, strict=True)),
+            **({} if fits is None else {"set": [name for name, fit in zip(self.names, fits, strict=True) if fit]}),
+            "novelty": self.novelty,
+            "unlike_training": None if self.novelty is None else self.novelty > 1,
+        }
+
+    def remark(self) -> str:
+        """How probable the answer is, and what else there is to say."""
+        likeliest = "" if self.known else f" {self.names[self.place]}"
+        return f"{percent(self.probabilities[self.place])}{likeliest}{_mark(self.novelty)}"
 
 
 def _read(photo: str, classifier: PhotoClassifier) -> Array:
     if os.path.isdir(photo):
-        raise IsADirectoryError(None, None, photo)
+        raise DataError(f"{photo}: is a folder; name the photos in it, such as {os.path.join(photo, '*.jpg')}")
     return load_image(photo, image_size=classifier.image_size, color=classifier.color, fit=classifier.image_fit)
 
 
@@ -137,55 +235,26 @@ def _answer(
     classifier: PhotoClassifier,
     photos: list[str],
     pictures: Array,
-    abstain: float | None,
+    rule: _Rule,
     failed: list[dict[str, str]],
     into: Path | None,
     output: Output,
 ) -> None:
-    asked = Asked(classifier, pictures)
-    probabilities, names = asked.probabilities, classifier.class_names_
-    likeliest = probabilities.argmax(axis=1)
-    sets, sure = np.arange(len(names)) == likeliest[:, None], np.ones(len(photos), np.bool_)
-    novelty = [None] * len(photos) if asked.novelty is None else asked.novelty.tolist()
-    if abstain is not None:
-        try:
-            sets = asked.sets(1 - abstain)
-        except ValueError as error:
-            raise DataError(f"{model}: {error}") from error
-        sure = answered(sets, asked.unlike)
-    places = np.where(sure, sets.argmax(axis=1), likeliest)  # a set of one class need not be the likeliest one
-    answers = [
-        {
-            "photo": photo,
-            "answer": names[place] if known else NOT_SURE,
-            "probability": float(row[place]),
-            "probabilities": dict(zip(names, row.tolist(), strict=True)),
-            **({} if abstain is None else {"set": [name for name, held in zip(names, may_be, strict=True) if held]}),
-            "novelty": unlike,
-            "unlike_training": None if unlike is None else unlike > 1,
-        }
-        for photo, place, known, row, may_be, unlike in zip(
-            photos, places, sure, probabilities, sets, novelty, strict=True
-        )
-    ]
-    explanations: list[str] = []
+    """Answer on photos that were read, and explain the answers into a folder if there is one."""
+    answers = rule.apply(model, classifier, pictures)
+    fields = [{"photo": photo, **answer.to_dict()} for photo, answer in zip(photos, answers, strict=True)]
+    lines = aligned(
+        [photos, [click.style(answer.text, bold=True) for answer in answers], [answer.remark() for answer in answers]],
+        "<",
+    )
     if into is not None:
         output.say(f"explaining {amount(len(photos), 'photo')}")
         into.mkdir(parents=True, exist_ok=True)
-        explanations = explain_into(into, photos, pictures, classifier)
-        answers = [answer | {"explanation": file} for answer, file in zip(answers, explanations, strict=True)]
-    width, name_width = max(map(len, photos)), max(len(str(answer["answer"])) for answer in answers)
-    name_width = max(name_width, *map(len, names))
-    lines = [
-        f"{photo:<{width}}  {click.style(str(answer['answer']).ljust(name_width), bold=True)}  {percent(row[place])}"
-        f"{'' if known else f' {names[place]}'}{_mark(unlike)}"
-        for photo, answer, place, known, row, unlike in zip(
-            photos, answers, places, sure, probabilities, novelty, strict=True
-        )
-    ]
-    if explanations:
-        lines += ["", *(f"explained in {file}" for file in explanations)]
-    output.result({"model": model, "answers": answers, "failed": failed}, lines)
+        files = explain_into(into, photos, pictures, [answer.place for answer in answers], classifier)
+        fields = [field | {"explanation": file} for field, file in zip(fields, files, strict=True)]
+        lines += ["", *(f"explained in {file}" for file in files)]
+    asked = {"model": model, "abstain": rule.abstain, "threshold": rule.threshold}
+    output.result({**asked, "answers": fields, "failed": failed}, lines)
 
 
 def _mark(unlike: float | None) -> str:

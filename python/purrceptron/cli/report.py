@@ -13,7 +13,7 @@ from .options import skip_bad_option, trust_options
 from .output import Output, amount, facts, output_options, percent
 from .predict import load_classifier
 from .sources import counts, describe, indices_of, read_data, read_test_data, skipped_files
-from .trust import check_two_classes, coverage_fields
+from .trust import by_threshold, check_two_classes, coverage_fields
 from .whole_files import check_output, write_whole
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def report(
 
     check_output(page, "a page", [model, data, training])
     classifier = load_classifier(model)
-    check_two_classes(model, classifier, line)
+    if line:
+        check_two_classes(model, classifier)
     output.say(f"reading {data}")
     form = {"image_size": classifier.image_size, "color": classifier.color, "fit": classifier.image_fit}
     photos = read_test_data(data, output, **form, skip_bad=skip_bad)
@@ -126,6 +127,8 @@ def report(
     between = f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f} %"
     rows = [("model", model), ("photos", describe(photos)), *(("", line) for line in labelled.cautions)]
     rows.append(("accuracy", f"{score}, 95 % interval {between}"))
+    if line and findings.threshold is not None:
+        rows.append(("threshold", by_threshold(findings.threshold.line, model)))
     rows.append(("report", f"{page}, {size:,} bytes; open it in a browser"))
     output.result(fields, facts(rows))
 

@@ -9,9 +9,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.reading import named
 from ..metrics import accuracy, confusion_matrix, constant_baseline, majority_baseline, wilson_interval
-from .output import percent
+from .output import aligned, percent
 
 __all__ = ["Evaluation", "Score"]
 
@@ -100,13 +99,7 @@ class Evaluation:
 
     def confusion_rows(self) -> list[str]:
         """The table of true classes and answers."""
-        names = list(map(named, self.names))
-        heads = [f"is {name}" for name in names]
-        width = max(len("taken for"), *map(len, heads))
-        columns = [max(len(name), len(f"{most:,}")) for name, most in zip(names, self.confusion.max(0), strict=True)]
-        lines = [("taken for", names)]
-        lines += [(head, [f"{count:,}" for count in row]) for head, row in zip(heads, self.confusion, strict=True)]
-        return [
-            f"  {head:<{width}}  " + "  ".join(f"{cell:>{size}}" for cell, size in zip(cells, columns, strict=True))
-            for head, cells in lines
-        ]
+        heads = ["taken for", *(f"is {name}" for name in self.names)]
+        taken = zip(self.names, self.confusion.T, strict=True)
+        columns = [heads, *([name, *(f"{count:,}" for count in column)] for name, column in taken)]
+        return [f"  {line}" for line in aligned(columns, "<>")]

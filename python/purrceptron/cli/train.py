@@ -25,7 +25,7 @@ from ..photos.pictures import as_pictures
 from ..photos.recipes import Recipe
 from .calibrating import FEWEST_OF_CLASS, FOLDS, MOST_PHOTOS, calibrate, usual_folds
 from .file_progress import work_progress
-from .options import USUAL, NumberRange, skip_bad_option
+from .options import USUAL, NumberRange, WholeRange, skip_bad_option
 from .output import Output, amount, output_options
 from .recipes import choose_recipe
 from .score import Evaluation
@@ -81,7 +81,7 @@ Examples:
 )
 @click.option(
     "--every",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     metavar="N",
     help="Epochs from one checkpoint to the next.  [default: 60 seconds]",
 )
@@ -91,15 +91,15 @@ Examples:
     help="Go on from the last checkpoint in DIR, with the model that a training without a stop gives, bit for bit; "
     "begin where there is none.",
 )
+@click.option("--force-data", is_flag=True, help="Resume on other photos than those of the checkpoint, too.")
 @click.option(
     "--folds",
-    type=click.IntRange(0),
+    type=WholeRange(0),
     metavar="N",
     help="Calibrate the probabilities by so many more trainings, each without a part of the photos; 0 does not.  "
     f"[default: {FOLDS} with --recipe best, of {FEWEST_OF_CLASS} photos of each class at least and {MOST_PHOTOS:,} in "
     "all at most; else 0]",
 )
-@click.option("--force-data", is_flag=True, help="Resume on other photos than those of the checkpoint, too.")
 @click.option(
     "--positive-class",
     metavar="NAME",
@@ -190,6 +190,9 @@ def train(
     classifier = PhotoClassifier(**settings)
     if len(names) == 2:
         positive = positive_class or next((n for n in names if n.casefold() in ("cat", "cats")), names[1])
+        if positive not in names:
+            known = ", ".join(map(repr, names))
+            raise DataError(f"{training.source}: --positive-class {positive!r} is none of the classes {known}")
         names = (*(name for name in names if name != positive), positive)
         classifier = CatClassifier(**settings, positive_class=positive)
     elif positive_class is not None:

@@ -7,7 +7,16 @@ import click
 from .. import _core
 from ..images.decoding import MAP_ABOVE
 from ..photos.recipes import RECIPES
-from .options import USUAL, Command, NumberRange, augment_option, checked_network, mixup_option, seed_option
+from .options import (
+    USUAL,
+    Command,
+    NumberRange,
+    WholeRange,
+    augment_option,
+    checked_network,
+    mixup_option,
+    seed_option,
+)
 from .training_data import BATCH_OF_MANY
 
 __all__ = ["training_options"]
@@ -18,7 +27,7 @@ _OPTIONS = (
         "recipe_name",
         type=click.Choice(RECIPES),
         help="The series' network and procedure, or the best known for few real photos.  [default: best for DATA; "
-        "series for drawn pictures, or where an option says how to train]",
+        "series for drawn pictures, and where one of the options down to --solver is given, whose defaults are its]",
     ),
     click.option(
         "--network",
@@ -29,7 +38,7 @@ _OPTIONS = (
     ),
     click.option(
         "--epochs",
-        type=click.IntRange(1),
+        type=WholeRange(1),
         default=USUAL["epochs"],
         show_default=True,
         metavar="N",
@@ -37,7 +46,7 @@ _OPTIONS = (
     ),
     click.option(
         "--batch-size",
-        type=click.IntRange(1),
+        type=WholeRange(1),
         metavar="N",
         help=f"Photos of one step.  [default: all of them; {BATCH_OF_MANY:,} of a folder that stays on disk, as those "
         f"do whose pixels take more than {MAP_ABOVE >> 30} GiB]",
@@ -47,7 +56,7 @@ _OPTIONS = (
         type=click.Choice(_core.names("optimizer")),
         default=USUAL["optimizer"],
         show_default=True,
-        help="Gradient descent or Adam.",
+        help="How the weights move: gradient descent (sgd) or a refinement of it.",
     ),
     click.option(
         "--learning-rate",
@@ -70,7 +79,7 @@ _OPTIONS = (
     ),
     click.option(
         "--threads",
-        type=click.IntRange(1),
+        type=WholeRange(1),
         metavar="N",
         help="Threads to use; the model is the same bit for bit.  "
         "[default: PURRCEPTRON_NUM_THREADS, else the cores, or fewer by OMP_NUM_THREADS]",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from typing import Any
 
 import click
 
-from ..assessment import Assessment, Comparison, Coverage, Interval, JudgedThreshold
+from ..assessment import Assessment, Comparison, Coverage, Interval, JudgedThreshold, Threshold
 from ..errors import DataError
-from ..images.reading import named
 from ..photos import Calibration, PhotoClassifier
-from .output import amount
+from .output import aligned, amount
 
 __all__ = [
+    "by_threshold",
     "calibration_rows",
     "check_two_classes",
     "class_rows",
@@ -30,16 +32,17 @@ Rows = list[tuple[str, str]]
 
 def shown(interval: Interval) -> str:
     """A share with its interval, as people read it."""
-    if interval.value != interval.value:
+    if math.isnan(interval.value):
         return "unknown"
     return f"{100 * interval.value:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
 
 
 def score_rows(found: Assessment) -> Rows:
     """Balanced accuracy and area under the curve."""
+    pairs = f"{shown(found.auc)} of pairs of a photo of a class and another are in order"
     return [
         ("balanced", f"{shown(found.balanced_accuracy)}, the mean of the classes' recalls"),
-        ("AUC", f"{shown(found.auc)} of pairs of a photo of a class and another are in order"),
+        ("AUC", "unknown: all photos are of one class" if math.isnan(found.auc.value) else pairs),
     ]
 
 
@@ -60,8 +63,7 @@ def calibration_rows(found: Assessment, calibration: Calibration | None) -> Rows
 def class_rows(found: Assessment) -> list[str]:
     """The table of recall and precision."""
     recall, precision = list(map(shown, found.recall)), list(map(shown, found.precision))
-    names = ["", *map(named, found.class_names)]
-    columns = [names, ["recall", *recall], ["precision", *precision]]
+    columns = [["", *found.class_names], ["recall", *recall], ["precision", *precision]]
     return _table(columns)
 
 
@@ -85,8 +87,10 @@ def coverage_rows(found: Coverage, names: tuple[str, ...], abstain: float, apart
     head = f"answers {shown(found.answered)} of the photos, {shown(found.right)} of these right"
     rows = [(f"abstain {abstain:g}", head)]
     promised = f"at most {100 * abstain:g} % {'promised' if apart else 'meant'}"
-    shares = zip(names, found.wrong_by_class, strict=True)
-    return rows + [("", f"takes {shown(share)} of {name!r} for another, {promised}") for name, share in shares]
+    for name, share in zip(names, found.wrong_by_class, strict=True):
+        if not math.isnan(share.value):  # there are photos of the class
+            rows.append(("", f"takes {shown(share)} of {name!r} for another, {promised}"))
+    return rows
 
 
 def coverage_fields(found: Coverage, names: tuple[str, ...], abstain: float) -> dict[str, Any]:
@@ -105,29 +109,34 @@ def coverage_fields(found: Coverage, names: tuple[str, ...], abstain: float) -> 
     }
 
 
-def check_two_classes(model: str, classifier: PhotoClassifier, line: dict[str, float]) -> None:
-    """A line that was asked for lies between two classes.
+def check_two_classes(model: str, classifier: PhotoClassifier) -> None:
+    """A line that is asked for lies between two classes.
 
     Raises:
         DataError: The model has another number of them.
     """
-    if line and len(classifier.class_names_) != 2:
-        n = len(classifier.class_names_)
+    if (n := len(classifier.class_names_)) != 2:
         raise DataError(f"{model}: a threshold lies between two classes, but the model has {n}")
 
 
-def threshold_rows(found: JudgedThreshold, name: str) -> Rows:
-    """Where to draw the line, and what to expect of it."""
+def threshold_rows(found: JudgedThreshold, name: str, model: str) -> Rows:
+    """Where to draw the line, what to expect of it, and how to have a model answer by it."""
     line, here, usual = found.line, found.here, found.usual
     costs = f"false {name!r} costs {line.cost_false_positive:g}, a missed one {line.cost_false_negative:g}"
-    precision = "unknown" if here.precision != here.precision else f"{100 * here.precision:.1f} %"
-    shares = f"{100 * line.share:.1f} % {name!r} in use, counted as {100 * line.training_share:.1f} % in training"
+    precision = "unknown" if math.isnan(here.precision) else f"{100 * here.precision:.1f} %"
+    shares = f"{100 * line.share:.3g} % {name!r} in use, counted as {100 * line.training_share:.1f} % in training"
     return [
-        ("threshold", f"{click.style(f'{line.value:.4f}', bold=True)}: say {name!r} from this probability on"),
+        ("threshold", f"{click.style(str(line), bold=True)}: say {name!r} from this probability on"),
         ("", f"for {shares}; a {costs}"),
         ("", f"expect accuracy {100 * here.accuracy:.1f} %, precision {precision}, cost {here.cost:.3g} a photo"),
         ("", f"with 0.5 instead: accuracy {100 * usual.accuracy:.1f} %, cost {usual.cost:.3g} a photo"),
+        ("", by_threshold(line, model)),
     ]
+
+
+def by_threshold(line: Threshold, model: str) -> str:
+    """What to type so that a model answers by a line."""
+    return f"purr predict {shlex.quote(model)} --threshold {line} answers by it"
 
 
 def comparison_rows(found: Comparison, other: str) -> Rows:
@@ -145,8 +154,4 @@ def comparison_rows(found: Comparison, other: str) -> Rows:
 
 def _table(columns: list[list[str]]) -> list[str]:
     """Columns under their heads, the first to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in columns]
-    return [
-        f"  {row[0]:<{widths[0]}}  " + "  ".join(f"{cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))
-        for row in zip(*columns, strict=True)
-    ]
+    return [f"  {line}" for line in aligned(columns, "<>")]

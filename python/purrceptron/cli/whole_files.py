@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,11 @@ def check_output(file: str, what: str, inputs: Sequence[str | None]) -> None:
         if path.exists() and os.path.exists(given) and os.path.samefile(path, given):
             raise DataError(f"{file}: this is read, and {what} would replace it; name another file to write")
         if os.path.isdir(given) and real.is_relative_to(os.path.realpath(given)):
-            raise DataError(f"{file}: lies within {given}, whose photos are read; name a file elsewhere to write")
+            beside = os.path.normpath(os.path.join(given, os.pardir, path.name))
+            raise DataError(
+                f"{file}: {what} cannot be written within {given}, a folder whose photos are read; choose another "
+                f"place to write, such as --output {shlex.quote(beside)}"
+            )
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -75,6 +75,11 @@ def load_image_folder(
                 files.append((photo, label))
             else:
                 misplaced.append((photo, "is no regular file"))
+    if not classes and strays:
+        raise DataError(
+            f"{named(path)}: holds files, but no folders; expected one folder of photos per class (if they are the "
+            "photos of one class, give the folder around theirs)"
+        )
     if not classes:
         raise DataError(
             f"{named(path)}: there is no class; expected one folder of photos per class, such as {named(path)}/cat"

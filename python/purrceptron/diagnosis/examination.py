@@ -17,7 +17,7 @@ from ..optimizers import Optimizer, as_optimizer
 from .case import Case, SkippedError, labels_of
 from .columns import constant_columns, duplicate_columns, not_finite_input, unscaled_input
 from .findings import Diagnosis, Finding
-from .labels import class_share, shuffled_labels
+from .labels import class_share, one_class, shuffled_labels
 from .samples import near_duplicates, same_in_train_and_test
 from .trial import dead_units, diverging_learning_rate, saturating_initialization
 
@@ -30,13 +30,14 @@ CHECKS: tuple[Callable[[Case], Finding | None], ...] = (
     duplicate_columns,
     same_in_train_and_test,
     near_duplicates,
+    one_class,
     class_share,
     shuffled_labels,
     saturating_initialization,
     dead_units,
     diverging_learning_rate,
 )
-_WITHSTAND_NAN = (not_finite_input, same_in_train_and_test, class_share)
+_WITHSTAND_NAN = (not_finite_input, same_in_train_and_test, one_class, class_share)
 
 
 def doctor(

@@ -1,4 +1,4 @@
-"""Checks of labels: shares that differ between training and test, and labels that the samples know nothing of."""
+"""Checks of labels: one class alone, other shares in training than in test, labels that samples know nothing of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .._arrays import Array
 from .case import Case, SkippedError, deviations_of
 from .findings import Finding
 
-__all__ = ["class_share", "shuffled_labels"]
+__all__ = ["class_share", "one_class", "shuffled_labels"]
 
 _SURE = 0.001  # chance of a difference as large between two draws of the same shares
 _MATTERS = 0.05  # least difference of a share
@@ -20,6 +20,21 @@ _SHUFFLES = 50
 _WIDTHS = (1.0, 1 / 8)  # of the kernel, in medians of the squared distance
 _RIDGE = 0.1
 _BETTER = 3.0  # deviations by which true labels must be guessed better than shuffled ones
+
+
+def one_class(case: Case) -> Finding | None:
+    """Labels that are all the same."""
+    if not case.classes:
+        raise SkippedError("the targets are no classes")
+    if (case.y != case.y[0]).any():
+        return None
+    return Finding(
+        "one_class",
+        "warning",
+        f"all {len(case.y)} samples are of class {case.y[0]}: there is nothing to tell apart",
+        "add samples of another class",
+        {"class": int(case.y[0])},
+    )
 
 
 def class_share(case: Case) -> Finding | None:

@@ -57,7 +57,7 @@ class Calibration:
         targets: Indices,
         probabilities: Array,
         folds: int | None,
-        shares: Sequence[float] | None = None,
+        shares: Sequence[float],
         hashes: str = "",
     ) -> Calibration:
         """From true classes `(photos,)` and probabilities `(photos, classes)` of photos not trained on.
@@ -114,8 +114,14 @@ class Calibration:
 def calibration_of(
     classifier: PhotoClassifier, pictures: Array, targets: Indices, folds: int | None, progress: Progress | None = None
 ) -> Calibration:
-    """What `PhotoClassifier.calibrate` learns."""
-    shares = None if classifier.class_weight is None else classifier.class_shares_
+    """What `PhotoClassifier.calibrate` learns.
+
+    The temperature is fitted for the shares of the classes that the probabilities stand for, `class_shares_`. It has no
+    bias: on photos apart with other shares it would try to make up for these, which it cannot. (Drawn cats, half of the
+    300 to train on and a tenth of 300 apart, six seeds: 20.9 if all photos count alike and 1.07 if they are weighted,
+    where photos apart with the training's shares give 0.92; geometric means.)
+    """
+    shares = classifier.class_shares_
     if folds is not None:
         check_whole("folds", folds, 2)
         if data_hash(pictures, targets) != classifier.training_["data_sha256"]:

@@ -243,8 +243,9 @@ class PhotoClassifier(Answers, Estimator):
     ) -> Self:
         """Learn from photos that a network has not seen how far its probabilities can be trusted.
 
-        Afterwards `predict_proba` gives calibrated probabilities, for `class_shares_` (the most probable class
-        stays what it is), and `predict(..., abstain=...)` may leave an answer open. A new `fit` forgets it.
+        Afterwards `predict_proba` gives calibrated probabilities, for `class_shares_` whatever shares the classes have
+        among these photos (the most probable class stays what it is), and `predict(..., abstain=...)` may leave an
+        answer open. A new `fit` forgets it.
 
         Args:
             images: The photos of `fit`: networks of the same settings are then trained on all folds but one, and asked
