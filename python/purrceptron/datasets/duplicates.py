@@ -15,7 +15,7 @@ from .thumbnails import Thumbnails, same_picture
 
 _Wanted: TypeAlias = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
 
-__all__ = ["equal_pictures", "near_copies", "near_duplicates", "shared_photos"]
+__all__ = ["copied_from", "equal_pictures", "near_copies", "near_duplicates", "shared_photos"]
 
 # Pictures are compared whose signatures differ in no number by more.
 _CLOSE = 20
@@ -69,12 +69,17 @@ def near_copies(images: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]
         >>> near_copies(pictures, pictures[1:2, :, ::-1]).tolist()
         [False, True, False]
     """
-    known = set(_digests(others, mirrored=True))
-    found = np.array([digest in known for digest in _digests(images, mirrored=True)], dtype=bool)
+    return copied_from(images, others) >= 0
+
+
+def copied_from(images: NDArray[Any], others: NDArray[Any]) -> NDArray[np.int64]:
+    """Of each picture the index of another that shows the same, as `near_copies` has it, or -1: `(samples,)`."""
+    known = {digest: place for place, digest in enumerate(_digests(others, mirrored=True))}
+    found = np.array([known.get(digest, -1) for digest in _digests(images, mirrored=True)], dtype=np.int64)
     if images.ndim == others.ndim == 4:
-        pairs = _near_pairs(Thumbnails.of(images), Thumbnails.of(others), True, lambda rows, _: ~found[rows])
-        for one, _ in pairs:
-            found[one] = True
+        pairs = _near_pairs(Thumbnails.of(images), Thumbnails.of(others), True, lambda rows, _: found[rows] < 0)
+        for one, other in pairs:
+            found[one] = other
     return found
 
 
