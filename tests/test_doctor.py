@@ -246,6 +246,17 @@ def test_a_near_duplicate_across_the_split_is_a_warning() -> None:
     assert "test sample 42 and training sample 17" in finding.says
 
 
+def test_a_mirrored_copy_is_a_near_duplicate() -> None:
+    images, labels = purr.datasets.make_cats(60, seed=0)
+    images[50] = images[7, :, ::-1]
+    test_images, test_labels = purr.datasets.make_cats(30, seed=1)
+    test_images[4] = images[9, :, ::-1]
+    finding = found("near_duplicates", purr.doctor(images, labels, test=(test_images, test_labels)))
+    assert (finding.numbers["near_in_training"], finding.numbers["near_in_test"]) == (2, 1)
+    assert "training samples 7 and 50" in finding.says
+    assert "test sample 4 and training sample 9" in finding.says
+
+
 def test_a_table_of_few_patterns_repeats_itself_without_alarm() -> None:
     x = np.random.default_rng(0).integers(0, 2, (400, 6)).astype(float)
     y = (x[:, 0] + x[:, 1] > 1).astype(int)

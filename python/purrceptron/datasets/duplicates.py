@@ -4,39 +4,33 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-_Pairs: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+from .signatures import close_pairs
+from .thumbnails import Thumbnails, same_picture
 
-__all__ = ["difference_hashes", "equal_pictures", "near_copies", "near_duplicates", "shared_photos"]
+_Wanted: TypeAlias = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
 
-# Two photos are near-duplicates if at most so many bits of their hashes differ, and their thumbnails correlate at least
-# so much. Of the 209 cat photos of the series no two do (the closest pair correlates by 0.92), mirrored or not; of
-# 1,000 drawn pictures a pair, and four more mirrored. A copy at 3/4 of its size or compressed by JPEG at quality 40 is
-# found in 99 of 100 cases or more.
-_MOST_BITS, _LEAST_CORRELATION = 20, 0.965
-_SIDE = 16
-# A thumbnail that varies less (grey levels, root mean square) has nothing to compare: equal pixels only.
-_LEAST_VARIATION = 4
-# Up to here every pair is compared; of more only those whose hashes agree in one of eight parts, with the next few.
-_ALL_PAIRS, _BANDS, _FOLLOWERS = 4_000, 8, 32
-_ROWS = 1024
+__all__ = ["copied_from", "equal_pictures", "near_copies", "near_duplicates", "shared_photos"]
+
+# Pictures are compared whose signatures differ in no number by more.
+_CLOSE = 20
+_AT_ONCE = 512
 
 
 def near_duplicates(images: NDArray[Any], *, mirrored: bool = True) -> NDArray[np.int64]:
     """Group of each picture: pictures of one group show the same.
 
-    Pictures belong together if their pixels are equal, or if hashes of their brightness gradients
-    (`difference_hashes`) and the correlation of their thumbnails say that they show the same. Whatever is linked by a
-    chain of such pairs is one group. Copies that were mirrored, scaled, compressed again, made brighter or darker are
-    found, and most of those that lost a hundredth at each edge; turned ones are not. Of more than 4,000 pictures most
-    pairs are found, not all.
+    Pictures belong together if their pixels are equal, or if their signatures are close and their thumbnails are of the
+    same picture (`purrceptron.datasets.thumbnails`). Whatever is linked by a chain of such pairs is one group, whatever
+    the number of pictures. Copies that were mirrored, scaled, compressed again, cut by up to three hundredths, made
+    brighter or darker are found; turned ones, or those in other colours, are not.
 
-    All arithmetic is on whole numbers, so the groups are the same on every machine.
+    The arithmetic gives the same groups on every machine.
 
     Args:
         images: `(samples, height, width, channels)` of 0..255; of arrays of another shape only equal rows are found.
@@ -54,10 +48,13 @@ def near_duplicates(images: NDArray[Any], *, mirrored: bool = True) -> NDArray[n
     parents = equal_pictures(images, mirrored=mirrored)
     if images.ndim == 4:
         alone = np.flatnonzero(parents == np.arange(len(images)))
-        thumbnails, hashes = _thumbnails(images, alone, mirrored)
-        for one, other in _similar(thumbnails, hashes, len(alone), len(alone)):
-            _join(parents, int(alone[one % len(alone)]), int(alone[other % len(alone)]))
-    return np.array([_root(parents, index) for index in range(len(images))], dtype=np.int64)
+
+        def apart(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+            return _roots(parents, alone[rows]) != _roots(parents, alone[columns])
+
+        for one, other in _near_pairs(Thumbnails.of(images, alone), None, mirrored, apart):
+            _join(parents, int(alone[one]), int(alone[other]))
+    return _roots(parents, np.arange(len(images)))
 
 
 def near_copies(images: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
@@ -72,17 +69,17 @@ def near_copies(images: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]
         >>> near_copies(pictures, pictures[1:2, :, ::-1]).tolist()
         [False, True, False]
     """
-    known = set(_digests(others, mirrored=True))
-    found = np.array([digest in known for digest in _digests(images, mirrored=True)], dtype=bool)
+    return copied_from(images, others) >= 0
+
+
+def copied_from(images: NDArray[Any], others: NDArray[Any]) -> NDArray[np.int64]:
+    """Of each picture the index of another that shows the same, as `near_copies` has it, or -1: `(samples,)`."""
+    known = {digest: place for place, digest in enumerate(_digests(others, mirrored=True))}
+    found = np.array([known.get(digest, -1) for digest in _digests(images, mirrored=True)], dtype=np.int64)
     if images.ndim == others.ndim == 4:
-        parts = [
-            _thumbnails(images, np.arange(len(images))),
-            _thumbnails(others, np.arange(len(others)), mirrored=True),
-        ]
-        thumbnails, hashes = map(np.concatenate, zip(*parts, strict=True))
-        for one, other in _similar(thumbnails, hashes, len(images), len(images) + len(others)):
-            if one < len(images) <= other:
-                found[one] = True
+        pairs = _near_pairs(Thumbnails.of(images), Thumbnails.of(others), True, lambda rows, _: found[rows] < 0)
+        for one, other in pairs:
+            found[one] = other
     return found
 
 
@@ -108,23 +105,25 @@ def shared_photos(images: NDArray[Any], labels: NDArray[np.int64], *, near: bool
         {(0, 1): 1, (1, 0): 1}
     """
     first = equal_pictures(images)
-    alone = {label: frozenset([label]) for label in np.unique(labels).tolist()}  # shared, for sets are large
-    classes: dict[int, frozenset[int]] = {}
-    for picture, label in zip(first.tolist(), labels.tolist(), strict=True):
-        classes[picture] = classes[picture] | alone[label] if picture in classes else alone[label]
-    around = dict(classes)
+    places, place = np.unique(first, return_inverse=True)
+    # Sets of classes as bits, a row for each different picture: its own, and those that show the same have.
+    classes = np.zeros((len(places), (int(labels.max(initial=0)) >> 3) + 1), np.uint8)
+    np.bitwise_or.at(classes, (place, labels >> 3), np.left_shift(1, labels & 7).astype(np.uint8))
+    around = classes.copy()
     if near and images.ndim == 4:
-        different = np.unique(first)
-        for one, other in _similar(*_thumbnails(images, different), len(different), len(different)):
-            pair = int(different[one]), int(different[other])
-            for picture, neighbour in (pair, pair[::-1]):
-                around[picture] |= classes[neighbour]
-    return Counter(
-        (label, other)
-        for picture, label in zip(first.tolist(), labels.tolist(), strict=True)
-        for other in around[picture]
-        if other != label
-    )
+
+        def unknown(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+            new = (classes[columns] & ~around[rows]) | (classes[rows] & ~around[columns])
+            return np.any(new, axis=1)
+
+        for one, other in _near_pairs(Thumbnails.of(images, places), None, False, unknown):
+            around[one] |= classes[other]
+            around[other] |= classes[one]
+    shared: Counter[tuple[int, int]] = Counter()
+    for picture, label in zip(place.tolist(), labels.tolist(), strict=True):
+        others = np.flatnonzero(np.unpackbits(around[picture], bitorder="little"))
+        shared.update((label, other) for other in others.tolist() if other != label)
+    return shared
 
 
 def _digests(images: NDArray[Any], mirrored: bool) -> Iterator[bytes]:
@@ -134,119 +133,47 @@ def _digests(images: NDArray[Any], mirrored: bool) -> Iterator[bytes]:
         yield min(hashlib.sha256(np.ascontiguousarray(side).data).digest() for side in sides)
 
 
-def difference_hashes(images: NDArray[Any]) -> NDArray[np.uint8]:
-    """128 bits of each picture, `(samples, 16)`: where brightness grows, from left to right and from top to bottom.
-
-    The "dHash" of N. Krawetz ("Kind of like that", hackerfactor.com, 2013) on 9 x 8 pixels, and the same on 8 x 9 for
-    the other direction.
+def _near_pairs(
+    first: Thumbnails, second: Thumbnails | None, mirrored: bool, wanted: _Wanted
+) -> Iterator[tuple[int, int]]:
+    """Near-duplicates `(row of first, row of second)`, without a second each pair of the first once.
 
     Args:
-        images: `(samples, height, width, channels)` of 0..255, 1 or 3 channels.
+        first: Pictures.
+        second: Others.
+        mirrored: Whether mirror images of the others count.
+        wanted: Which of many pairs still say something; asked again and again, so that of many that all show the same
+            few are compared.
     """
-    return _thumbnails(images, np.arange(len(images)))[1]
+    others = first if second is None else second
+    here, there = np.flatnonzero(first.varied), np.flatnonzero(others.varied)
+    for side in (others, others.mirrored())[: 1 + mirrored]:
+        for rows, columns in close_pairs(first.signatures[here], side.signatures[there], _CLOSE):
+            rows, columns = here[rows], there[columns]
+            if second is None:
+                rows, columns = rows[rows < columns], columns[rows < columns]
+            while len(rows):
+                left = wanted(rows, columns)
+                rows, columns = rows[left], columns[left]
+                one, other = rows[:_AT_ONCE], columns[:_AT_ONCE]
+                same = same_picture(first.pixels[one], side.pixels[other])
+                yield from zip(one[same].tolist(), other[same].tolist(), strict=True)
+                rows, columns = rows[_AT_ONCE:], columns[_AT_ONCE:]
 
 
-def _thumbnails(
-    images: NDArray[Any], indices: NDArray[np.int64], mirrored: bool = False
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Grey thumbnails `(samples, 16 * 16)` and hashes `(samples, 16)`, by Pillow's box filter, which is of integers.
-
-    With `mirrored` those of the mirror images follow them.
-    """
-    from PIL import Image
-
-    sides = 1 + mirrored
-    thumbnails = np.empty((sides, len(indices), _SIDE * _SIDE), np.uint8)
-    hashes = np.empty((sides, len(indices), 16), np.uint8)
-    for row, index in enumerate(indices):
-        image = images[index]
-        if image.dtype != np.uint8:
-            image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
-        grey = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).convert("L")
-        small = [np.asarray(grey.resize(size, Image.Resampling.BOX)) for size in ((_SIDE, _SIDE), (9, 8), (8, 9))]
-        for side in range(sides):
-            thumbnails[side, row] = small[0].ravel()
-            grows = (small[1][:, 1:] > small[1][:, :-1]).ravel(), (small[2][1:] > small[2][:-1]).ravel()
-            hashes[side, row] = np.packbits(np.concatenate(grows))
-            small = [picture[:, ::-1] for picture in small]
-    return thumbnails.reshape(-1, _SIDE * _SIDE), hashes.reshape(-1, 16)
-
-
-def _similar(
-    thumbnails: NDArray[np.uint8], hashes: NDArray[np.uint8], rows: int, photos: int
-) -> Iterator[tuple[int, int]]:
-    """Pairs of near-duplicates: all of the first `rows` with one that follows, where photos are few; else most."""
-    sums, variations = _moments(thumbnails)
-    pairs = _all_pairs(thumbnails, sums, variations, rows) if photos <= _ALL_PAIRS else _pairs_by_hash(hashes)
-    for first, second in pairs:
-        near = _different_bits(hashes[first], hashes[second]) <= _MOST_BITS
-        first, second = first[near], second[near]
-        products = (thumbnails[first].astype(np.int64) * thumbnails[second]).sum(axis=1)
-        alike = _correlated(products, sums[first], sums[second], variations[first], variations[second])
-        yield from zip(*np.sort([first[alike], second[alike]], axis=0).tolist(), strict=True)
-
-
-def _all_pairs(
-    thumbnails: NDArray[np.uint8], sums: NDArray[np.int64], variations: NDArray[np.int64], photos: int
-) -> Iterator[_Pairs]:
-    # A float32 holds every whole number below 2^24, and 256 products of bytes stay below: the sums are exact.
-    values = thumbnails.astype(np.float32)
-    for start in range(0, photos, _ROWS):
-        rows = slice(start, min(start + _ROWS, photos))
-        products = (values[rows] @ values[start:].T).astype(np.int64)
-        alike = _correlated(products, sums[rows, None], sums[None, start:], variations[rows, None], variations[start:])
-        first, second = np.nonzero(np.triu(alike, 1))
-        yield first + start, second + start
-
-
-def _pairs_by_hash(hashes: NDArray[np.uint8]) -> Iterator[_Pairs]:
-    bands = hashes.view(np.uint16)
-    for band in range(_BANDS):
-        order = np.lexsort((*bands.T, bands[:, band]))
-        values = bands[order, band]
-        for step in range(1, _FOLLOWERS + 1):
-            same = np.flatnonzero(values[:-step] == values[step:])
-            yield order[same], order[same + step]
-
-
-def _moments(thumbnails: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sums, and variances times the pixels squared."""
-    squares = np.array([np.square(row, dtype=np.int64).sum() for row in thumbnails], dtype=np.int64)
-    sums = thumbnails.sum(axis=1, dtype=np.int64)
-    return sums, thumbnails.shape[1] * squares - sums**2
-
-
-def _correlated(
-    products: NDArray[np.int64],
-    sums: NDArray[np.int64],
-    others: NDArray[np.int64],
-    variation: NDArray[np.int64],
-    other: NDArray[np.int64],
-) -> NDArray[np.bool_]:
-    pixels = _SIDE * _SIDE
-    least = (_LEAST_VARIATION * pixels) ** 2
-    together = pixels * products - sums * others
-    enough = _LEAST_CORRELATION * np.sqrt(variation.astype(np.float64)) * np.sqrt(other.astype(np.float64))
-    result: NDArray[np.bool_] = (variation >= least) & (other >= least) & (together >= enough)
-    return result
-
-
-_BITS = np.array([number.bit_count() for number in range(256)], dtype=np.uint8)
-
-
-def _different_bits(hashes: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.int64]:
-    bits: NDArray[np.int64] = _BITS[hashes ^ others].sum(axis=1, dtype=np.int64)
-    return bits
-
-
-def _root(parents: NDArray[np.int64], index: int) -> int:
-    while parents[index] != index:
-        parents[index] = parents[parents[index]]
-        index = int(parents[index])
-    return index
+def _roots(parents: NDArray[np.int64], indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    roots = parents[indices]
+    while (parents[roots] != roots).any():
+        roots = parents[roots]
+    return roots
 
 
 def _join(parents: NDArray[np.int64], first: int, second: int) -> None:
     """Make two groups one; its first picture stands for it."""
-    low, high = sorted((_root(parents, first), _root(parents, second)))
-    parents[high] = low
+    ends = []
+    for index in (first, second):
+        while parents[index] != index:
+            parents[index] = parents[parents[index]]
+            index = int(parents[index])
+        ends.append(index)
+    parents[max(ends)] = min(ends)

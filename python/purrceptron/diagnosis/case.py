@@ -33,6 +33,7 @@ class Case:
         x: Samples as rows.
         y: Targets: whole numbers `(samples,)` for classes, else numbers `(samples, outputs)`.
         test: The same of data to test on.
+        shape: Of a sample, before it was a row.
         network: A copy with its first weights, or None.
         loss: Name of the loss.
         optimizer: What moves the weights.
@@ -43,6 +44,7 @@ class Case:
     x: Array
     y: Array
     test: tuple[Array, Array] | None
+    shape: tuple[int, ...]
     network: Sequential | None
     loss: str | None
     optimizer: Optimizer
@@ -53,6 +55,11 @@ class Case:
     def classes(self) -> bool:
         """Whether targets are classes."""
         return self.y.ndim == 1
+
+    @property
+    def pictures(self) -> bool:
+        """Whether samples are pictures, of bytes in one channel or three."""
+        return self.x.dtype == np.uint8 and len(self.shape) == 3 and self.shape[2] in (1, 3)
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -127,7 +127,7 @@ def _case(
         loss = loss or _usual_loss(model, targets)
     if batch_size is not None:
         batch_size = check_whole("batch_size", batch_size, 1)
-    return Case(_rows(samples), targets, tested, model, loss, optimizer, batch_size, seed)
+    return Case(_rows(samples), targets, tested, samples.shape[1:], model, loss, optimizer, batch_size, seed)
 
 
 def _samples(x: ArrayLike, what: str) -> Array:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from hashlib import sha256
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._arrays import Array
+from ..datasets import duplicates
 from .case import Case, SkippedError
 from .findings import Finding
 
@@ -42,12 +44,65 @@ def same_in_train_and_test(case: Case) -> Finding | None:
 
 
 def near_duplicates(case: Case) -> Finding | None:
-    """Samples much closer to another than is usual: cut or compressed again, or bursts of photos.
+    """Samples much closer to another than is usual: cut, mirrored or compressed again, or bursts of photos.
 
-    How much closer some come by chance depends on the number of dimensions that the data fills: with d of them, a share
-    of `ln 2 r^d` is nearer than r times the median. It follows from the distances to the two nearest (Facco et al.,
-    "Estimating the intrinsic dimension of datasets by a minimal neighborhood information", 2017).
+    Pictures are those that a split keeps together (`purrceptron.datasets.near_duplicates`); a mirror image counts.
+
+    In a table how much closer some come by chance depends on the number of dimensions that the data fills: with d of
+    them, a share of `ln 2 r^d` is nearer than r times the median. It follows from the distances to the two nearest
+    (Facco et al., "Estimating the intrinsic dimension of datasets by a minimal neighborhood information", 2017).
     """
+    twins, leaked, numbers = _near_pictures(case) if case.pictures else _near_rows(case)
+    says = []
+    if twins:
+        says.append(
+            f"{len(twins):,} of {numbers['looked_at']:,} training samples are nearly another one (training samples "
+            f"{twins[0][0]} and {twins[0][1]})"
+        )
+    if leaked:
+        says.append(
+            f"{len(leaked):,} of {numbers['test_looked_at']:,} test samples are nearly a training sample (test sample "
+            f"{leaked[0][0]} and training sample {leaked[0][1]})"
+        )
+    if not says:
+        return None
+    return Finding(
+        "near_duplicates",
+        "warning" if leaked or len(twins) > _MANY * numbers["looked_at"] else "note",
+        "; ".join(says),
+        "keep one of each, or all of them on one side of the split: else they are learnt and asked as the same",
+        numbers,
+    )
+
+
+_Near: TypeAlias = tuple[list[tuple[int, int]], list[tuple[int, int]], dict[str, Any]]
+
+
+def _near_pictures(case: Case) -> _Near:
+    """Near training samples with another one, test samples with a training sample near them, and numbers."""
+    images = case.x.reshape(-1, *case.shape)
+    groups = duplicates.near_duplicates(images)
+    sizes = np.bincount(groups)
+    first = groups.tolist()
+    later = {group: place for place, group in reversed(list(enumerate(first))) if place != group}
+    twins = [
+        (place, later[group] if place == group else group) for place, group in enumerate(first) if sizes[group] > 1
+    ]
+    numbers: dict[str, Any] = {"near_in_training": len(twins), "looked_at": len(images)}
+    if case.test is None or case.test[0].dtype != np.uint8:
+        return twins, [], numbers
+    tested = case.test[0].reshape(-1, *case.shape)
+    known = {row.tobytes() for row in images}
+    leaked = [
+        (place, copied)
+        for place, copied in enumerate(duplicates.copied_from(tested, images).tolist())
+        if copied >= 0 and tested[place].tobytes() not in known  # equal ones are another finding
+    ]
+    return twins, leaked, numbers | {"near_in_test": len(leaked), "test_looked_at": len(tested)}
+
+
+def _near_rows(case: Case) -> _Near:
+    """The same of a table, by distances."""
     places = case.some(_MOST, salt=1)
     if len(places) < 20:
         raise SkippedError("there are fewer than 20 samples")
@@ -59,36 +114,15 @@ def near_duplicates(case: Case) -> Finding | None:
     ratio = float(np.median(second / np.maximum(distance, 1e-300)))
     dimensions = math.log(2) / max(math.log(ratio), 1e-3)
     near = usual * min(_NEAR, (_BY_CHANCE / math.log(2)) ** (1 / dimensions))
-    twins = np.flatnonzero(distance <= near)
+    twins = [(int(places[one]), int(places[nearest[one]])) for one in np.flatnonzero(distance <= near)]
     numbers = {"near_in_training": len(twins), "looked_at": len(places), "near": near, "usual_distance": usual}
-    says = []
-    if len(twins):
-        one = int(twins[0])
-        says.append(
-            f"{len(twins):,} of {len(places):,} training samples are nearly another one (training samples "
-            f"{places[one]} and {places[nearest[one]]})"
-        )
-    leaked = np.zeros(0, dtype=np.int64)
-    if case.test is not None:
-        test = case.rescaled(case.test[0][:_MOST])
-        distance, _, nearest = _nearest(test, train, same=False)
-        leaked = np.flatnonzero((distance <= near) & (distance > 0))  # equal ones are another finding
-        numbers |= {"near_in_test": len(leaked), "test_looked_at": len(test)}
-        if len(leaked):
-            one = int(leaked[0])
-            says.append(
-                f"{len(leaked):,} of {len(test):,} test samples are nearly a training sample (test sample {one} and "
-                f"training sample {places[nearest[one]]})"
-            )
-    if not says:
-        return None
-    return Finding(
-        "near_duplicates",
-        "warning" if len(leaked) or len(twins) > _MANY * len(places) else "note",
-        "; ".join(says),
-        "keep one of each, or all of them on one side of the split: else they are learnt and asked as the same",
-        numbers,
-    )
+    if case.test is None:
+        return twins, [], numbers
+    test = case.rescaled(case.test[0][:_MOST])
+    distance, _, nearest = _nearest(test, train, same=False)
+    close = np.flatnonzero((distance <= near) & (distance > 0))  # equal ones are another finding
+    leaked = [(int(one), int(places[nearest[one]])) for one in close]
+    return twins, leaked, numbers | {"near_in_test": len(leaked), "test_looked_at": len(test)}
 
 
 def _alike(rows: Array, others: Array) -> Array:
