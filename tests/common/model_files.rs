@@ -35,7 +35,8 @@ pub fn models() -> Vec<Model> {
 
 /// Networks that differ in seed and weights alone, and have buffers.
 pub fn ensemble() -> Vec<Model> {
-    let layers = || vec![dense(2, Tanh), LayerSpec::BatchNorm { momentum: 0.9, epsilon: 1e-3 }, dense(1, Sigmoid)];
+    let norm = LayerSpec::BatchNorm { momentum: 0.9, epsilon: 1e-3, trainable: true };
+    let layers = || vec![dense(2, Tanh), norm.clone(), dense(1, Sigmoid)];
     [7, u64::MAX, 7].into_iter().map(|seed| Model::F32(network(3, layers(), seed))).collect()
 }
 
