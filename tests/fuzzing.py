@@ -116,7 +116,7 @@ def notes(data: bytes, path: Path) -> None:
     layers = [purr.Rescale(1 / 255), purr.Flatten(), purr.Dense(2, "relu"), purr.Dense(1, "sigmoid")]
     net = purr.Sequential(layers, input_shape=(4, 4, 3), seed=0)
     text = data.decode("utf-8", "replace")
-    classifier = from_notes(net, {"photo_classifier": text}, path)
+    classifier = from_notes((net,), {"photo_classifier": text}, path)
     repr(classifier)
     assert len(classifier.class_names_) == 2
 

@@ -243,6 +243,29 @@ fn a_network_that_is_described_at_length_takes_little_memory() {
     }
 }
 
+/// Few bytes of a file would ask for many networks.
+#[test]
+fn an_ensemble_that_is_described_at_length_takes_little_memory() {
+    let _alone = alone();
+    let ensemble = |members: usize, layers: Value| {
+        let mut description: Value = serde_json::from_str(&with("/network/layers", layers)).expect("JSON");
+        description["format_version"] = json!(2);
+        description["members"] = json!(vec![json!({"seed": 0, "fingerprint": ""}); members]);
+        described(&description.to_string())
+    };
+    let flatten = |count: usize| json!(vec![json!({"type": "flatten"}); count]);
+    assert_refused(&["ensemble of 20001 networks", "16384 values"], || ensemble(20_000, flatten(1)));
+    assert_refused(&["ensemble of 101 networks", "16384 values"], || ensemble(100, flatten(1000)));
+    assert_refused(&["number of tensors", "expected 0"], || ensemble(1000, flatten(2)));
+    assert_refused(&["number of tensors", "expected 0"], || ensemble(15, flatten(500)));
+    let dense = json!([{"type": "dense", "units": 1u64 << 38, "activation": "relu", "kernel_initializer": "zeros",
+        "bias_initializer": "zeros"}]);
+    assert_refused(&["number of tensors", "expected 1000"], || ensemble(499, dense));
+    assert_refused(&["unknown field"], || {
+        described(&with("/notes", json!({})).replace("\"notes\"", "\"members\":[{\"name\":0}],\"notes\""))
+    });
+}
+
 #[test]
 fn giant_layers_cost_nothing_even_if_the_tensors_claim_to_be_there() {
     let _alone = alone();

@@ -30,7 +30,16 @@ fn forged(file: &[u8], change: impl FnOnce(&mut Value, &mut Vec<Tensor>)) -> Vec
 
 #[track_caller]
 fn assert_refused(bytes: &[u8], words: &[&str]) {
-    let error = read(bytes).expect_err("a file that must be refused");
+    refused_with(read(bytes).expect_err("a file that must be refused"), words);
+}
+
+#[track_caller]
+fn assert_ensemble_refused(bytes: &[u8], words: &[&str]) {
+    refused_with(read_ensemble(bytes).map(|(models, _)| models.len()).expect_err("a file that must be refused"), words);
+}
+
+#[track_caller]
+fn refused_with(error: Error, words: &[&str]) {
     assert!(matches!(error, Error::ModelFile { .. }), "{error:?}");
     for word in ["the file"].iter().chain(words) {
         assert!(error.to_string().contains(word), "{error} does not say {word:?}");
@@ -93,6 +102,62 @@ fn a_flipped_bit_in_the_description_of_the_network_is_noticed() {
 }
 
 #[test]
+fn an_ensemble_cut_at_any_byte_is_refused() {
+    let file = write_ensemble(&ensemble());
+    for length in (0..file.len()).step_by(sized(1, 7)) {
+        assert_ensemble_refused(&file[..length], &[]);
+    }
+    assert_ensemble_refused(&[&file[..], &[0]].concat(), &[]);
+}
+
+#[test]
+fn a_flipped_bit_changes_no_member_of_an_ensemble() {
+    let models = ensemble();
+    let file = write_ensemble(&models);
+    for bit in (0..8 * file.len()).step_by(sized(1, 7)) {
+        let mut damaged = file.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let Ok((back, _)) = read_ensemble(&damaged) else { continue };
+        let around = String::from_utf8_lossy(&damaged[(bit / 8).saturating_sub(30)..file.len().min(bit / 8 + 10)]);
+        assert_eq!(back.len(), models.len(), "{around}");
+        for (back, model) in back.iter().zip(&models) {
+            assert_eq!((spec_of(back), weights(back)), (spec_of(model), weights(model)), "{around}");
+            assert_eq!(fingerprint(back), fingerprint(model), "{around}"); // and of the buffers
+        }
+    }
+}
+
+#[test]
+fn a_member_that_does_not_fit_is_refused_by_name() {
+    let file = write_ensemble(&ensemble());
+    let of_tensor = |change: fn(&mut Tensor)| {
+        forged(&file, |_, tensors| {
+            change(tensors.iter_mut().find(|tensor| tensor.0 == "members.2.layers.0.kernel").expect("a kernel"));
+        })
+    };
+    let name = "members.2.layers.0.kernel";
+    assert_ensemble_refused(&of_tensor(|t| t.2 = vec![2, 3]), &[name, "[3, 2]", "[2, 3]"]);
+    assert_ensemble_refused(&of_tensor(|t| t.1 = Dtype::I32), &[name, "F32", "I32"]);
+    assert_ensemble_refused(&of_tensor(|t| t.0 = "members.3.layers.0.kernel".into()), &[name, "missing"]);
+    assert_ensemble_refused(&of_tensor(|t| t.0 = "members.02.layers.0.kernel".into()), &[name, "missing"]);
+    assert_ensemble_refused(&of_tensor(|t| t.3[5] ^= 1), &["members.2: damaged", "fingerprint"]);
+    assert_ensemble_refused(&of_tensor(|t| t.3[..4].copy_from_slice(&f32::NAN.to_le_bytes())), &["members.2", "NaN"]);
+    let of_members = |change: fn(&mut Vec<Value>)| {
+        forged(&file, |metadata, _| change(metadata["members"].as_array_mut().expect("a list")))
+    };
+    assert_ensemble_refused(&of_members(|members| drop(members.pop())), &["number of tensors", "16", "24"]);
+    assert_ensemble_refused(&of_members(|members| members.push(members[0].clone())), &["number of tensors", "32"]);
+    assert_ensemble_refused(&of_members(|members| members.swap(0, 1)), &["members.1: damaged"]);
+    assert_ensemble_refused(&of_members(|members| members[0]["seed"] = json!(8)), &["checksum"]);
+    assert_ensemble_refused(&of_members(|members| members[0]["seed"] = json!(-1)), &["description"]);
+    assert_ensemble_refused(&of_members(|members| members[0]["units"] = json!(5)), &["units"]);
+    let none = forged(&file, |metadata, _| drop(metadata.as_object_mut().expect("an object").remove("members")));
+    assert_ensemble_refused(&none, &["number of tensors", "8", "24"]);
+    // The same file forged without a change is an ensemble: it is the changes that were refused.
+    assert_eq!(read_ensemble(&forged(&file, |_, _| ())).expect("unchanged").0.len(), 3);
+}
+
+#[test]
 fn lying_header_lengths_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("lie.safetensors");
@@ -111,12 +176,12 @@ fn lying_header_lengths_are_refused() {
 #[test]
 fn a_newer_format_is_refused_by_name() {
     let newer = forged(&write(&models()[0]), |metadata, _| {
-        metadata["format_version"] = json!(2);
+        metadata["format_version"] = json!(3);
         metadata["library_version"] = json!("9.8.7");
         metadata["what_came_later"] = json!({"with": ["anything"]});
         metadata["network"] = json!("in another form");
     });
-    assert_refused(&newer, &["9.8.7", "format 2", "upgrade"]);
+    assert_refused(&newer, &["9.8.7", "format 3", "upgrade"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::common::model_files::*;
 use crate::common::{bits, dense, network, numbers, spec};
 use purrceptron::activation::Activation::{Relu, Sigmoid, Tanh};
 use purrceptron::error::Error;
-use purrceptron::file::{load, save, to_bytes};
+use purrceptron::file::{ensemble_to_bytes, load, load_checkpoint, load_ensemble, save, save_ensemble, to_bytes};
 use purrceptron::math::DType;
 use purrceptron::network::{Model, Network};
 use purrceptron::spec::LayerSpec;
@@ -66,6 +66,75 @@ fn any_safetensors_reader_opens_the_file() {
     let metadata = metadata(&file);
     assert_eq!(metadata["network"], serde_json::to_value(net.spec()).expect("JSON"));
     assert_eq!(metadata["fingerprint"], net.fingerprint().expect("finite"));
+}
+
+#[test]
+fn an_ensemble_comes_back_network_by_network_bit_for_bit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ensemble.safetensors");
+    let double = [1, 2].map(|seed| Model::F64(network(7, vec![dense(5, Tanh), dense(1, Sigmoid)], seed)));
+    let bare = [1, 2].map(|seed| Model::F32(network(4, vec![LayerSpec::Rescale { scale: 0.5 }], seed)));
+    for models in [ensemble(), double.to_vec(), bare.to_vec(), models()[..1].to_vec()] {
+        save_ensemble(&models, &path, &notes()).expect("saved");
+        let (back, its_notes) = load_ensemble(&path).expect("loaded");
+        assert_eq!(back.len(), models.len());
+        back.iter().zip(&models).for_each(|(back, model)| assert_equal(&(back.clone(), notes()), model, &notes()));
+        assert_eq!(its_notes, notes());
+        assert_eq!(write_ensemble(&back), write_ensemble(&models));
+    }
+    assert_eq!(write_ensemble(&models()[..1]), write(&models()[0]), "of one network it is that network's file");
+}
+
+#[test]
+fn any_safetensors_reader_finds_the_first_network_and_the_members_of_an_ensemble() {
+    let models = ensemble();
+    let file = write_ensemble(&models);
+    let tensors = SafeTensors::deserialize(&file).expect("a safetensors file");
+    let mut count = 0;
+    for (i, model) in models.iter().enumerate() {
+        let prefix = if i == 0 { String::new() } else { format!("members.{i}.") };
+        let alone = write(model);
+        for (name, of_network) in SafeTensors::deserialize(&alone).expect("a safetensors file").tensors() {
+            assert_eq!(tensors.tensor(&format!("{prefix}{name}")).expect("by its name"), of_network);
+            count += 1;
+        }
+    }
+    assert_eq!(tensors.len(), count);
+    let (description, alone) = (metadata(&file), metadata(&write(&models[0])));
+    assert_eq!((&description["format_version"], &alone["format_version"]), (&2.into(), &1.into()));
+    assert_eq!((&description["network"], &description["fingerprint"]), (&alone["network"], &alone["fingerprint"]));
+    assert_eq!(description["members"][1]["seed"], 7);
+    assert_eq!(description["members"][1]["fingerprint"], fingerprint(&models[2]));
+}
+
+#[test]
+fn an_ensemble_is_not_taken_for_one_network_or_a_checkpoint() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ensemble.safetensors");
+    save_ensemble(&ensemble(), &path, &notes()).expect("saved");
+    for error in [load(&path).err(), load_checkpoint(&path).err(), read(&write_ensemble(&ensemble())).err()] {
+        let error = error.expect("refused");
+        assert!(matches!(error, Error::ModelFile { .. }), "{error:?}");
+        assert!(error.to_string().contains("an ensemble of 3 networks"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_ensemble_is_not_saved() {
+    let refused = |models: &[Model]| {
+        ensemble_to_bytes(models, &Notes::new(), Path::new("the file")).expect_err("refused").to_string()
+    };
+    let one = |units, seed| Model::F32(network(3, vec![dense(units, Tanh)], seed));
+    let double = Model::F64(network(3, vec![dense(2, Tanh)], 0));
+    let mut broken = network::<f32>(3, vec![dense(2, Tanh)], 1);
+    broken.parameters_mut()[0] = f32::NAN;
+    assert!(refused(&[]).contains("one network at least"));
+    assert!(refused(&[one(2, 0), one(2, 1), one(3, 2)]).contains("members.2: differs from the first"));
+    assert!(refused(&[one(2, 0), double]).contains("dtype"));
+    assert!(refused(&[one(2, 0), Model::F32(broken)]).contains("members.1: layers.0.kernel"));
+    let many: Vec<Model> = (0..2000).map(|seed| one(2, seed)).collect();
+    assert!(refused(&many).contains("2000 networks with more than 16384 values"));
+    write_ensemble(&many[..1000]);
 }
 
 fn entries(folder: &Path) -> Vec<String> {

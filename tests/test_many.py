@@ -1,9 +1,7 @@
 """`fit_many`: each network gets the bits, the history and the errors that it would get alone."""
 
 import dataclasses
-import pickle
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -233,15 +231,6 @@ def test_an_ensemble_of_more_classes_averages_too() -> None:
     )
     mean = np.mean([classifier.predict_proba(x) for classifier in alone], axis=0)
     np.testing.assert_allclose(ensemble.predict_proba(x), mean, rtol=1e-6)
-
-
-def test_an_ensemble_is_pickled_but_not_saved(tmp_path: Path) -> None:
-    ensemble = cats(ensemble=2).fit(*pictures())
-    copy = pickle.loads(pickle.dumps(ensemble))
-    assert copy == ensemble != cats(ensemble=1).fit(*pictures())
-    with pytest.raises(ValueError, match="a model file holds one network, but this CatClassifier is an ensemble of 2"):
-        ensemble.save(tmp_path / "cats.safetensors")
-    assert not list(tmp_path.iterdir())
 
 
 def test_an_ensemble_that_diverges_leaves_what_was_learnt_before() -> None:

@@ -287,10 +287,10 @@ def test_not_finite_weights_are_refused_even_with_a_fitting_hash(path: Path) -> 
 def test_a_newer_format_is_refused_with_its_version_and_the_way_out(path: Path) -> None:
     network().save(path)
     header, description, tensors = parse(path.read_bytes())
-    newer = {**description, "format_version": 2, "library_version": "9.8.7", "a field of the future": []}
+    newer = {**description, "format_version": 3, "library_version": "9.8.7", "a field of the future": []}
     message = refused(path, assemble(header, newer, tensors))
     assert "9.8.7" in message
-    assert "format 2" in message
+    assert "format 3" in message
     assert "upgrade" in message
 
 

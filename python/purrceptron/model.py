@@ -569,7 +569,7 @@ class Sequential:
         Raises:
             OSError: The file cannot be written; an older file of that name is then as it was.
         """
-        self._built().save(os.fspath(path), dict(notes or {}))
+        _core.save([self._built()], os.fspath(path), dict(notes or {}))
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self._layers))

@@ -6,6 +6,7 @@ mod convert;
 mod kernels;
 mod many;
 mod metric;
+mod model_file;
 mod network;
 mod own_loss;
 mod shared;
@@ -31,6 +32,8 @@ mod _core {
     use super::many::fit_many;
     #[pymodule_export]
     use super::metric::{Scores, held_out, larger_is_better, score};
+    #[pymodule_export]
+    use super::model_file::{load, save};
     #[pymodule_export]
     use super::network::Network;
     #[pymodule_export]

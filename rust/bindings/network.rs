@@ -4,7 +4,6 @@
 //! network. Who writes makes a new model, with the interpreter released.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use numpy::{Element, IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
@@ -31,7 +30,8 @@ pub struct Network {
 }
 
 impl Network {
-    fn wrap(model: Model) -> Network {
+    /// A model that is shared from now on.
+    pub fn wrap(model: Model) -> Network {
         Network { shared: Shared::new(model), training: Turn::default() }
     }
 
@@ -285,18 +285,6 @@ impl Network {
     /// SHA-256 of names, shapes and bits of the parameters.
     fn fingerprint(&self, py: Python<'_>) -> PyResult<String> {
         Ok(py.detach(|| with_network!(&*self.read(), network => network.fingerprint()))?)
-    }
-
-    /// Writes a model file, whole or not at all.
-    fn save(&self, py: Python<'_>, path: PathBuf, notes: BTreeMap<String, String>) -> PyResult<()> {
-        Ok(py.detach(|| crate::file::save(&self.read(), &path, &notes))?)
-    }
-
-    /// Reads a model file: the network and the notes that were saved with it.
-    #[staticmethod]
-    fn load(py: Python<'_>, path: PathBuf) -> PyResult<(Network, BTreeMap<String, String>)> {
-        let (model, notes) = py.detach(|| crate::file::load(&path))?;
-        Ok((Network::wrap(model), notes))
     }
 
     /// The bytes of a model file.

@@ -11,7 +11,7 @@ use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Contents, Tensor, assemble, file_dtype, open, read, refusal, write_atomically};
+use super::{Contents, Tensor, assemble, file_dtype, little_endian, only, open, read, refusal, write_atomically};
 use crate::error::{Error, Result};
 use crate::math::{Float, zeros};
 use crate::network::{InModel, Model, Network, hexadecimal};
@@ -86,13 +86,12 @@ pub fn save_checkpoint<F: Float>(
     let described = serde_json::to_string(&described).map_err(|error| Error::Spec(error.to_string()))?;
     let mut notes = notes.clone();
     notes.insert(KEY.into(), described);
-    let bytes = assemble(&checkpoint.network, &notes, &tensors, first)?;
+    let bytes = assemble(&[&checkpoint.network], &notes, &tensors, first)?;
     paths.iter().try_for_each(|path| write_atomically(path, &bytes))
 }
 
 fn tensor<F: Float>(prefix: &str, name: &str, values: &[F]) -> Tensor {
-    let mut data = Vec::with_capacity(size_of_val(values));
-    values.iter().for_each(|value| value.write_le(&mut data));
+    let data = little_endian(values);
     Tensor { name: format!("{prefix}{name}"), dtype: file_dtype(F::DTYPE), shape: vec![values.len()], data }
 }
 
@@ -124,7 +123,8 @@ pub fn checkpoint_from_bytes(bytes: &[u8], path: &Path) -> Result<CheckpointFile
 
 /// The checkpoint that a file holds.
 fn checkpoint(contents: Contents, path: &Path) -> Result<CheckpointFile> {
-    let Contents { model, mut notes, more: tensors } = contents;
+    let Contents { models, mut notes, more: tensors } = contents;
+    let model = only(models, path)?;
     let fail = |reason: String| refusal(path, &reason);
     let described = notes.remove(KEY).ok_or_else(|| fail("a model file, but no checkpoint of a training".into()))?;
     let described: Described = serde_json::from_str(&described)

@@ -78,7 +78,7 @@ impl<'a> Header<'a> {
     /// beside them: of that are only names that `is_more`. All lie one after the other, without a gap.
     pub fn places(
         &self,
-        arrays: &[(&str, &[usize])],
+        arrays: &[(String, &[usize])],
         dtype: Dtype,
         is_more: impl Fn(&str) -> bool,
         bytes: u64,
@@ -90,16 +90,16 @@ impl<'a> Header<'a> {
             return Err(Error::shape("number of tensors", expected, own.len().to_string()));
         }
         let mut places = Vec::with_capacity(arrays.len());
-        for &(name, shape) in arrays {
+        for (name, shape) in arrays {
             let tensor = self.tensor(name)?;
-            if tensor.dtype != dtype || tensor.shape != shape {
+            if tensor.dtype != dtype || tensor.shape != *shape {
                 let got = format!("{:?} {:?}", tensor.dtype, tensor.shape);
                 return Err(Error::shape(format!("tensor {name}"), format!("{dtype:?} {shape:?}"), got));
             }
             places.push(tensor);
         }
         let more = more.into_iter().map(|name| Ok((name, self.tensor(name)?))).collect::<Result<Vec<_>>>()?;
-        let own = arrays.iter().map(|(name, _)| *name).zip(&places);
+        let own = arrays.iter().map(|(name, _)| name.as_str()).zip(&places);
         check_order(own.chain(more.iter().map(|(name, tensor)| (*name, tensor))), bytes)?;
         Ok((places, more))
     }

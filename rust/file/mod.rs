@@ -4,32 +4,35 @@
 //! with the format version, the library's version, the network's spec, the weights' fingerprint and the caller's own
 //! notes. (One entry, because the order of several would change from file to file.) Everything that a file claims is
 //! checked against its size and its spec before memory is taken for it, and the fingerprint after.
+//!
+//! An ensemble is several networks that differ in seed and weights alone. Its file is that of the first network, with the
+//! seeds and fingerprints of the others in the description, and their tensors as `members.1.*`, `members.2.*` and so on.
 
 mod atomic;
 mod checkpoint;
+mod contents;
 mod description;
 mod header;
 mod lock;
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{Cursor, ErrorKind, Read, Seek, SeekFrom};
+use std::io::Cursor;
 use std::path::Path;
+use std::slice;
 
-use safetensors::tensor::{Dtype, TensorInfo, TensorView, serialize};
+use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use crate::error::{Error, Result};
-use crate::layer::{Parameter, length};
-use crate::math::{DType, Float, check_room, space, zeros};
-use crate::network::{Model, Network};
-use crate::spec::NetworkSpec;
-use crate::with_network;
+use crate::math::{DType, Float, check_room};
+use crate::network::{InModel, Model, Network};
 pub use atomic::write_atomically;
 pub use checkpoint::{
     AnyCheckpoint, CheckpointFile, InCheckpoint, checkpoint_from_bytes, load_checkpoint, save_checkpoint,
 };
+use contents::{Contents, open, read};
 use description::Description;
-use header::{Header, Named};
+use header::Header;
 pub use lock::DirectoryLock;
 
 /// Longest header: 8 bytes of length not counted.
@@ -46,34 +49,61 @@ const KEY: &str = "purrceptron";
 /// # Errors
 /// [`Error::Io`] if the file cannot be written, [`Error::Data`] if a weight is not finite.
 pub fn save(model: &Model, path: &Path, notes: &BTreeMap<String, String>) -> Result<()> {
-    write_atomically(path, &to_bytes(model, notes, path)?)
+    save_ensemble(slice::from_ref(model), path, notes)
+}
+
+/// Writes an ensemble to one file, which [`load_ensemble`] reads; of one network it is the file that [`save`] writes.
+///
+/// # Errors
+/// As of [`save`]; and [`Error::Spec`] if there is no network, or if two differ in more than seed and weights.
+pub fn save_ensemble(models: &[impl Borrow<Model>], path: &Path, notes: &BTreeMap<String, String>) -> Result<()> {
+    write_atomically(path, &ensemble_to_bytes(models, notes, path)?)
 }
 
 /// The bytes of a model file; `path` is for messages.
 pub fn to_bytes(model: &Model, notes: &BTreeMap<String, String>, path: &Path) -> Result<Vec<u8>> {
-    with_network!(model, network => assemble(network, notes, &[], path))
+    ensemble_to_bytes(slice::from_ref(model), notes, path)
 }
 
-/// The bytes of a model file with some tensors more.
+/// The bytes of the file of an ensemble; `path` is for messages.
+pub fn ensemble_to_bytes(
+    models: &[impl Borrow<Model>],
+    notes: &BTreeMap<String, String>,
+    path: &Path,
+) -> Result<Vec<u8>> {
+    match models.first().map(Borrow::borrow) {
+        Some(Model::F64(_)) => assemble(&of_type::<f64>(models)?, notes, &[], path),
+        _ => assemble(&of_type::<f32>(models)?, notes, &[], path),
+    }
+}
+
+fn of_type<F: InModel>(models: &[impl Borrow<Model>]) -> Result<Vec<&Network<F>>> {
+    models.iter().map(|model| F::network(model.borrow())).collect()
+}
+
+/// The bytes of a model file of networks of one spec, with some tensors more.
 fn assemble<F: Float>(
-    network: &Network<F>,
+    networks: &[&Network<F>],
     notes: &BTreeMap<String, String>,
     more: &[Tensor],
     path: &Path,
 ) -> Result<Vec<u8>> {
     let fail = |reason: String| refusal(path, &reason);
-    let description = Description::of(network, notes)?;
+    let description = Description::of(networks, notes)?;
     let description = serde_json::to_string(&description).map_err(|error| fail(error.to_string()))?;
-    let bytes = network.arrays().map(|(_, values)| size_of_val(values)).sum::<usize>();
+    let arrays = || networks.iter().enumerate().flat_map(|(i, network)| network.arrays().map(move |array| (i, array)));
+    let bytes = arrays().map(|(_, (_, values))| size_of_val(values)).sum::<usize>();
     let additional = more.iter().map(|tensor| tensor.data.len()).sum::<usize>();
     check_room::<u8>("a model file", 2 * bytes + additional)?; // array by array, and put together
-    let data = little_endian(network);
+    let own = arrays().map(|(i, (place, values))| Tensor {
+        name: tensor_name(i, &place.name),
+        dtype: file_dtype(F::DTYPE),
+        shape: place.shape.clone(),
+        data: little_endian(values),
+    });
+    let own: Vec<Tensor> = own.collect();
     let mut tensors = Vec::new();
-    for ((parameter, _), data) in network.arrays().zip(&data) {
-        let view = TensorView::new(file_dtype(network.spec().dtype), parameter.shape.clone(), data);
-        tensors.push((parameter.name.as_str(), view.map_err(|error| fail(error.to_string()))?));
-    }
-    for Tensor { name, dtype, shape, data } in more {
+    for Tensor { name, dtype, shape, data } in own.iter().chain(more) {
         let view = TensorView::new(*dtype, shape.clone(), data);
         tensors.push((name.as_str(), view.map_err(|error| fail(error.to_string()))?));
     }
@@ -88,7 +118,7 @@ fn assemble<F: Float>(
     Ok(bytes)
 }
 
-/// A tensor beside those of the network.
+/// A tensor of a file.
 struct Tensor {
     name: String,
     dtype: Dtype,
@@ -96,13 +126,15 @@ struct Tensor {
     data: Vec<u8>,
 }
 
-fn little_endian<F: Float>(network: &Network<F>) -> Vec<Vec<u8>> {
-    let bytes = |values: &[F]| {
-        let mut bytes = Vec::with_capacity(std::mem::size_of_val(values));
-        values.iter().for_each(|value| value.write_le(&mut bytes));
-        bytes
-    };
-    network.arrays().map(|(_, values)| bytes(values)).collect()
+fn little_endian<F: Float>(values: &[F]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(size_of_val(values));
+    values.iter().for_each(|value| value.write_le(&mut bytes));
+    bytes
+}
+
+/// Name in the file of an array of the network that is number `member` of the ensemble.
+fn tensor_name(member: usize, name: &str) -> String {
+    if member == 0 { name.into() } else { format!("members.{member}.{name}") }
 }
 
 fn file_dtype(dtype: DType) -> Dtype {
@@ -115,90 +147,41 @@ fn file_dtype(dtype: DType) -> Dtype {
 /// Reads a model file, with the notes that were saved with it.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read, [`Error::ModelFile`] if it is truncated, foreign, damaged, or too new,
+/// [`Error::Io`] if it cannot be read, [`Error::ModelFile`] if it is truncated, foreign, damaged, too new, or an ensemble,
 /// [`Error::Memory`] if it is whole and there is no room for it.
 pub fn load(path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
+    let (models, notes) = load_ensemble(path)?;
+    Ok((only(models, path)?, notes))
+}
+
+/// Reads a model file of one network or of an ensemble.
+///
+/// # Errors
+/// As of [`load`], but for the last.
+pub fn load_ensemble(path: &Path) -> Result<(Vec<Model>, BTreeMap<String, String>)> {
     let (mut file, size) = open(path)?;
-    let Contents { model, notes, .. } = read(&mut file, size, path, false)?;
-    Ok((model, notes))
+    let Contents { models, notes, .. } = read(&mut file, size, path, false)?;
+    Ok((models, notes))
 }
 
-/// Reads the bytes of a model file; `path` is for messages.
+/// Reads the bytes of a model file as [`load`] reads a file; `path` is for messages.
 pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Model, BTreeMap<String, String>)> {
-    let Contents { model, notes, .. } = read(&mut Cursor::new(bytes), bytes.len() as u64, path, false)?;
-    Ok((model, notes))
+    let (models, notes) = ensemble_from_bytes(bytes, path)?;
+    Ok((only(models, path)?, notes))
 }
 
-/// A regular file, and its size.
-fn open(path: &Path) -> Result<(File, u64)> {
-    let io = |source| Error::Io { path: path.to_path_buf(), source };
-    // Opening a pipe would wait for its other end.
-    let kind = std::fs::metadata(path).map_err(io)?;
-    if !kind.is_file() {
-        let reason = if kind.is_dir() { "is a folder, not a model file" } else { "is no regular file" };
-        return Err(refusal(path, reason));
-    }
-    let file = File::open(path).map_err(io)?;
-    let size = file.metadata().map_err(io)?.len();
-    Ok((file, size))
+/// Reads the bytes of a model file as [`load_ensemble`] reads a file; `path` is for messages.
+pub fn ensemble_from_bytes(bytes: &[u8], path: &Path) -> Result<(Vec<Model>, BTreeMap<String, String>)> {
+    let Contents { models, notes, .. } = read(&mut Cursor::new(bytes), bytes.len() as u64, path, false)?;
+    Ok((models, notes))
 }
 
-/// What a file holds.
-struct Contents {
-    model: Model,
-    notes: BTreeMap<String, String>,
-    /// What a checkpoint has beside the model, if it was asked for, in the order of the names.
-    more: Vec<Tensor>,
+/// The one network of a file.
+fn only(models: Vec<Model>, path: &Path) -> Result<Model> {
+    let one = <[Model; 1]>::try_from(models);
+    let [model] = one.map_err(|models| refusal(path, &format!("an ensemble of {} networks, not one", models.len())))?;
+    Ok(model)
 }
-
-/// Reads a model from a file of `size` bytes. The header is held against the size, the description against its limits, the
-/// tensors against the description and the size; then memory is taken for the weights, and they are read into it.
-fn read(file: &mut (impl Read + Seek), size: u64, path: &Path, wants_more: bool) -> Result<Contents> {
-    let fail = |reason: String| refusal(path, &reason);
-    let io = |error: std::io::Error| match error.kind() {
-        ErrorKind::UnexpectedEof => fail(format!("{FOREIGN}, or truncated: {size} bytes")),
-        _ => Error::Io { path: path.to_path_buf(), source: error },
-    };
-    let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(io)?;
-    let length = u64::from_le_bytes(length);
-    if length > MOST_HEADER {
-        return Err(fail(format!("{FOREIGN}: no header of at most 1 MiB")));
-    }
-    let Some(bytes) = size.checked_sub(8 + length) else { return Err(io(ErrorKind::UnexpectedEof.into())) };
-    let mut header = vec![0; length as usize];
-    file.read_exact(&mut header).map_err(io)?;
-    let mut header = Header::parse(&header).map_err(|error| fail(format!("{FOREIGN}: {error}")))?;
-    let description = Description::read(&mut header, path)?;
-    let whole = description.is_whole()?;
-    let Description { network: spec, fingerprint, notes, .. } = description;
-    let explain = |error: Error| match error {
-        Error::Io { source, .. } => io(source),
-        Error::Memory { .. } => error,
-        _ => fail(error.to_string()),
-    };
-    let is_more = |name: &str| notes.contains_key(checkpoint::KEY) && checkpoint::owns(name);
-    let mut data = Data { file, path, first: 8 + length };
-    let (model, places) = match spec.dtype {
-        DType::Float32 => {
-            let read = data.network(spec, &header, bytes, is_more, &fingerprint);
-            read.map(|(network, places)| (Model::F32(network), places))
-        }
-        DType::Float64 => {
-            let read = data.network(spec, &header, bytes, is_more, &fingerprint);
-            read.map(|(network, places)| (Model::F64(network), places))
-        }
-    }
-    .map_err(explain)?;
-    if !whole {
-        return Err(fail("damaged: the description of the network does not have the checksum saved with it".into()));
-    }
-    let more = places.into_iter().filter(|_| wants_more);
-    let more = more.map(|(name, tensor)| data.tensor(name, tensor)).collect::<Result<_>>().map_err(explain)?;
-    Ok(Contents { model, notes, more })
-}
-
-const FOREIGN: &str = "not a purrceptron model file (safetensors)";
 
 /// A file may speak through the reason: what a terminal would obey is spelled out, and what is long is cut.
 fn refusal(path: &Path, reason: &str) -> Error {
@@ -211,78 +194,4 @@ fn refusal(path: &Path, reason: &str) -> Error {
         short.push('…');
     }
     Error::ModelFile { path: path.into(), reason: short }
-}
-
-/// What follows the header.
-struct Data<'a, R> {
-    file: &'a mut R,
-    path: &'a Path,
-    first: u64,
-}
-
-impl<R: Read + Seek> Data<'_, R> {
-    /// The network of `spec` with its weights, and where the tensors are that are none of them.
-    fn network<'h, F: Float>(
-        &mut self,
-        spec: NetworkSpec,
-        header: &'h Header,
-        bytes: u64,
-        is_more: impl Fn(&str) -> bool,
-        fingerprint: &str,
-    ) -> Result<(Network<F>, Vec<Named<'h>>)> {
-        let mut network = Network::<F>::without_weights(spec)?;
-        let (parameters, buffers) = (network.named_parameters(), network.named_buffers());
-        let arrays = parameters.iter().chain(buffers).map(|array| (array.name.as_str(), array.shape.as_slice()));
-        let arrays: Vec<_> = arrays.collect();
-        let (places, more) = header.places(&arrays, file_dtype(F::DTYPE), is_more, bytes)?;
-        let (learned, gathered) = places.split_at(parameters.len());
-        let mut read = |arrays: &[Parameter], places: &[TensorInfo]| {
-            let mut values = zeros("a model file", length(arrays))?;
-            for (array, place) in arrays.iter().zip(places) {
-                self.array(&mut values[array.range.clone()], place)?;
-            }
-            Ok::<_, Error>(values)
-        };
-        let (parameters, buffers) = (read(parameters, learned)?, read(buffers, gathered)?);
-        network.set_parameters(parameters)?;
-        network.set_buffers(buffers)?;
-        if network.fingerprint()? != fingerprint {
-            return Err(Error::Data(
-                "damaged: the weights do not have the fingerprint that was saved with them".into(),
-            ));
-        }
-        Ok((network, more))
-    }
-
-    /// Fills an array from its place, a piece at a time.
-    fn array<F: Float>(&mut self, values: &mut [F], place: &TensorInfo) -> Result<()> {
-        self.seek(place)?;
-        let mut bytes = [0; 1 << 14];
-        for values in values.chunks_mut(bytes.len() / size_of::<F>()) {
-            let bytes = &mut bytes[..size_of_val(values)];
-            self.file.read_exact(bytes).map_err(|source| self.error(source))?;
-            F::read_le(bytes, values);
-        }
-        Ok(())
-    }
-
-    /// A tensor as it is.
-    fn tensor(&mut self, name: &str, place: TensorInfo) -> Result<Tensor> {
-        self.seek(&place)?;
-        let length = place.data_offsets.1 - place.data_offsets.0;
-        let mut data = space("a checkpoint", length)?;
-        data.resize(length, 0);
-        self.file.read_exact(&mut data).map_err(|source| self.error(source))?;
-        Ok(Tensor { name: name.into(), dtype: place.dtype, shape: place.shape, data })
-    }
-
-    fn seek(&mut self, place: &TensorInfo) -> Result<()> {
-        let start = self.first + place.data_offsets.0 as u64;
-        self.file.seek(SeekFrom::Start(start)).map_err(|source| self.error(source))?;
-        Ok(())
-    }
-
-    fn error(&self, source: std::io::Error) -> Error {
-        Error::Io { path: self.path.into(), source }
-    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use purrceptron::activation::Activation::{Relu, Sigmoid, Softmax, Tanh};
 use purrceptron::error::Error;
-use purrceptron::file::{from_bytes, to_bytes};
+use purrceptron::file::{ensemble_from_bytes, ensemble_to_bytes, from_bytes, to_bytes};
 use purrceptron::network::Model;
 use purrceptron::spec::LayerSpec;
 use purrceptron::with_network;
@@ -31,6 +31,21 @@ pub fn models() -> Vec<Model> {
         Model::F64(network(300, vec![dense(41, Relu), dense(1, Sigmoid)], 2)),
         Model::F32(network(4, rescale, 0)), // no parameters at all
     ]
+}
+
+/// Networks that differ in seed and weights alone, and have buffers.
+pub fn ensemble() -> Vec<Model> {
+    let norm = LayerSpec::BatchNorm { momentum: 0.9, epsilon: 1e-3, trainable: true };
+    let layers = || vec![dense(2, Tanh), norm.clone(), dense(1, Sigmoid)];
+    [7, u64::MAX, 7].into_iter().map(|seed| Model::F32(network(3, layers(), seed))).collect()
+}
+
+pub fn read_ensemble(bytes: &[u8]) -> Result<(Vec<Model>, Notes), Error> {
+    ensemble_from_bytes(bytes, Path::new("the file"))
+}
+
+pub fn write_ensemble(models: &[Model]) -> Vec<u8> {
+    ensemble_to_bytes(models, &notes(), Path::new("the file")).expect("an ensemble that can be saved")
 }
 
 pub fn fingerprint(model: &Model) -> String {

@@ -14,7 +14,9 @@ use ndarray::Array2;
 use peak_alloc::PeakAlloc;
 use purrceptron::activation::Activation;
 use purrceptron::error::{Error, Result};
-use purrceptron::file::{AnyCheckpoint, checkpoint_from_bytes, from_bytes, save_checkpoint, to_bytes};
+use purrceptron::file::{
+    AnyCheckpoint, checkpoint_from_bytes, ensemble_from_bytes, ensemble_to_bytes, from_bytes, save_checkpoint, to_bytes,
+};
 use purrceptron::initializer::Initializer;
 use purrceptron::loss::Loss;
 use purrceptron::math::{DType, Float};
@@ -32,14 +34,15 @@ use serde_json::{Value, json};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// A model file: it is refused, or what it holds is saved and read again without a difference. Either takes at most 10 MB
+/// A model file, of an ensemble, too: it is refused, or what it holds is saved and read again without a difference. Either takes at most 10 MB
 /// beside the weights.
 pub fn model_file(data: &[u8]) {
     let path = Path::new("the file");
-    let Some((model, notes)) = measured(data, || from_bytes(data, path)) else { return };
-    let saved = to_bytes(&model, &notes, path).expect("what is read can be saved");
-    let (again, same_notes) = from_bytes(&saved, path).expect("what is saved can be read");
-    assert_eq!((told(&again), same_notes), (told(&model), notes));
+    let Some((models, notes)) = measured(data, || ensemble_from_bytes(data, path)) else { return };
+    let saved = ensemble_to_bytes(&models, &notes, path).expect("what is read can be saved");
+    let (again, same_notes) = ensemble_from_bytes(&saved, path).expect("what is saved can be read");
+    let told = |models: &[Model]| models.iter().map(told).collect::<Vec<_>>();
+    assert_eq!((told(&again), same_notes), (told(&models), notes));
 }
 
 /// A checkpoint of a training, which is a model file, too: it is refused, or its network is the one that a reader of model

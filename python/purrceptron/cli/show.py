@@ -27,10 +27,11 @@ Example:
 def show(model: str, output: Output) -> None:
     """Describe MODEL: its network, its classes, what it was trained on, the fingerprint of its weights.
 
-    The fingerprint is checked while the file is read: equal fingerprints mean equal weights, bit for bit.
+    The fingerprint is checked while the file is read: equal fingerprints mean equal weights, bit for bit. That of an
+    ensemble is of the fingerprints of its networks.
     """
     loaded = files.load(model)
-    network = loaded.model_ if isinstance(loaded, PhotoClassifier) else loaded
+    networks = loaded.models_ if isinstance(loaded, PhotoClassifier) else (loaded,)
     header = _description(model)
     size = os.path.getsize(model)
     fields: dict[str, Any] = {
@@ -38,8 +39,9 @@ def show(model: str, output: Output) -> None:
         "format": header["format_version"],
         "library_version": header["library_version"],
         "bytes": size,
-        "fingerprint": network.fingerprint(),
+        "fingerprint": loaded.fingerprint(),
         "network": header["network"],
+        "networks": len(networks),
         "classifier": None,
     }
     version = f"format {header['format_version']}, purrceptron {header['library_version']}"
@@ -69,8 +71,10 @@ def show(model: str, output: Output) -> None:
             ("accuracy", f"{percent(summary['accuracy']).strip()} of the photos trained on"),
             ("data hash", summary["data_sha256"]),
         ]
-    rows.append(("fingerprint", network.fingerprint()))
-    table = [f"  {line}" for line in network.summary().splitlines()]
+    rows.append(("fingerprint", loaded.fingerprint()))
+    if len(networks) > 1:
+        rows.append(("ensemble", f"{len(networks)} networks, whose probabilities are averaged; each is"))
+    table = [f"  {line}" for line in networks[0].summary().splitlines()]
     output.result(fields, [*facts(rows), "", *table])
 
 

@@ -128,6 +128,7 @@ def train(
     learning_rate: float | None,
     augmentation: tuple[Augmentation, ...],
     mixup: float | None,
+    ensemble: int,
     solver: str,
     seed: int,
     threads: int | None,
@@ -154,6 +155,8 @@ def train(
         raise click.UsageError("--holdout sets a part of DATA aside: give DATA, and no --test.", ctx)
     if folds == 1:
         raise click.UsageError("--folds takes 2 or more parts, or 0 for no calibration.", ctx)
+    if ensemble > 1 and directory is not None:
+        raise click.UsageError("--checkpoint is for one network: leave --ensemble out, or --checkpoint.", ctx)
     checkpoint = _checkpoint(ctx, directory, every, resume, force_data)
     chosen = choose_recipe(ctx, recipe_name, data)
     check_output(model_file, "a model file", [data, test])
@@ -183,6 +186,7 @@ def train(
         "seed": seed,
         "n_threads": threads,
         "solver": solver,
+        "ensemble": ensemble,
         "augmentation": augmentation,
         "mixup": mixup,
     } | chosen.settings
@@ -207,7 +211,9 @@ def train(
         watched = held_out_pictures[some], np.array(names)[held_out_labels[some]]
     if classifier.features != "pixels":
         output.say(f"describing {amount(len(training), 'photo')} by {classifier.features}")
-    callbacks = [] if output.quiet else [ProgressBar()]
+    callbacks = [] if output.quiet or ensemble > 1 else [ProgressBar()]
+    if ensemble > 1:
+        output.say(f"training {ensemble} networks side by side, which shows no progress")
     replaced, begin = Path(model_file).exists(), time.monotonic()
     _learn(classifier, training, watched, callbacks, checkpoint, resume, model_file, output)
     classifier.save(model_file)

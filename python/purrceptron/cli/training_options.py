@@ -68,6 +68,15 @@ _OPTIONS = (
     augment_option,
     mixup_option,
     click.option(
+        "--ensemble",
+        type=click.IntRange(1, 100),
+        default=USUAL["ensemble"],
+        show_default=True,
+        metavar="N",
+        help="Networks to train side by side, from the seeds SEED, SEED + 1, ...; answers are the mean of their "
+        "probabilities. Not with --checkpoint.",
+    ),
+    click.option(
         "--solver",
         type=click.Choice(_core.names("solver")),
         default=USUAL["solver"],

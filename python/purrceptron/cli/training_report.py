@@ -75,7 +75,7 @@ class TrainingReport:
         weights = model.get_weights()
         self.network = "-".join(map(str, [len(weights[0]), *sizes]))
         self.weights = sum(weight.size for weight in weights)
-        self.fingerprint = model.fingerprint()
+        self.fingerprint = classifier.fingerprint()
         self.threads = _core.thread_count(classifier.n_threads)
         photos = len(training)
         self.on_training = Score.of_share(classifier.training_["accuracy"], photos)
@@ -109,6 +109,7 @@ class TrainingReport:
             "features": classifier.features,
             "network": self.network,
             "weights": self.weights,
+            "ensemble": classifier.ensemble,
             "epochs": summary["epochs"],
             "batch_size": classifier.batch_size,
             "optimizer": classifier.optimizer,
@@ -146,7 +147,7 @@ class TrainingReport:
             time += f", {self.seconds.calibration:.1f} s of it the calibration"
         rows += [
             ("recipe", f"{self.recipe.name}: {self.recipe.reason}"),
-            ("network", f"{self.network}, {self.weights:,} weights, seed {classifier.seed}"),
+            ("network", self._described()),
             ("training", f"{summary['epochs']:,} epochs of {rate}, {self.batch}"),
             ("solver", f"{history.solver}: {history.solver_reason}"),
             ("time", time),
@@ -177,6 +178,13 @@ class TrainingReport:
             ("fingerprint", self.fingerprint),
         ]
         return facts(rows)
+
+    def _described(self) -> str:
+        """The network, or those of an ensemble."""
+        seed, count = self.classifier.seed, self.classifier.ensemble
+        if count == 1:
+            return f"{self.network}, {self.weights:,} weights, seed {seed}"
+        return f"{count} times {self.network}, {self.weights:,} weights each, seeds {seed} to {seed + count - 1}"
 
 
 def next_steps(model_file: str, data: str | None, positive: str, seed: int) -> list[str]:

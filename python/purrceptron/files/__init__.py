@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from .. import _core
+from ..errors import ModelFileError
 from ..model import Sequential
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ def load(path: str | os.PathLike[str]) -> Sequential | PhotoClassifier:
         FileNotFoundError: There is no such file.
         ModelFileError: It is truncated, foreign, damaged, or written by a newer version.
     """
-    core, notes = _core.Network.load(os.fspath(path))
-    model = Sequential._from_core(core)
-    if "photo_classifier" not in notes:
-        return model
-    from ..photos import PhotoClassifier
+    cores, notes = _core.load(os.fspath(path))
+    models = tuple(map(Sequential._from_core, cores))
+    if "photo_classifier" in notes:
+        from ..photos import PhotoClassifier
 
-    return PhotoClassifier._from_file(model, notes, path)
+        return PhotoClassifier._from_file(models, notes, path)
+    if len(models) > 1:
+        raise ModelFileError(f"{os.fspath(path)}: an ensemble of {len(models)} networks that is no photo classifier")
+    return models[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -79,6 +80,22 @@ class Answers:
             weight = {int(label): value for label, value in weight.items()}
         weights = np.bincount(classes, as_weights(classes, None, weight, "float64"))
         return tuple((weights / weights.sum()).tolist())
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights: that of the network, or of an ensemble's, one after the other in hexadecimal.
+
+        Equal exactly if every bit of the weights is equal, see `Sequential.fingerprint`.
+
+        Example:
+            >>> import purrceptron as purr
+            >>> images, labels = purr.datasets.make_cats(30, seed=0)
+            >>> cats = purr.CatClassifier((4,), epochs=1).fit(images, labels)
+            >>> cats.fingerprint() == cats.model_.fingerprint()
+            True
+        """
+        self._fitted()
+        each = [model.fingerprint() for model in self.models_]
+        return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
 
     def predict(self, images: Pictures, *, abstain: float | None = None) -> Array:
         """Class of each photo, `(photos,)`.

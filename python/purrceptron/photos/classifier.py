@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
+from .. import _core
 from .._arrays import Array, ClassWeight
 from ..augmentation import Augmentation, as_augmentation
 from ..callbacks import Callback
@@ -53,7 +54,7 @@ class PhotoClassifier(Answers, Estimator):
             result is the same bit for bit.
         solver: "auto", "direct" or "reduced", as in `Sequential.fit`.
         ensemble: Networks that are trained side by side, see `purr.fit_many`, with the seeds `seed`, `seed` + 1, ...;
-            their probabilities are averaged. A model file holds one network: an ensemble can be pickled, but not saved.
+            their probabilities are averaged.
         image_fit: How photo files are brought to a square: "cover" crops, "contain" adds black bars, "stretch" bends;
             see `purr.images.load_image`.
         features: What the network sees: "pixels"; "colors", a histogram of colours; or "histograms", of colours and of
@@ -278,23 +279,21 @@ class PhotoClassifier(Answers, Estimator):
 
         Raises:
             OSError: The file cannot be written; an older file of that name is then as it was.
-            ValueError: Nothing was learnt yet; or this is an ensemble, and a model file holds one network.
+            ValueError: Nothing was learnt yet; or this is an ensemble of more networks than a file describes, some
+                hundred of a few layers.
         """
         from .notes import to_notes
 
         self._fitted()
-        if len(self.models_) > 1:
-            raise ValueError(
-                f"a model file holds one network, but this {type(self).__name__} is an ensemble of "
-                f"{len(self.models_)}: pickle it, or save its networks one by one (models_[0].save(...), ...)"
-            )
-        self.model_.save(path, notes=to_notes(self))
+        _core.save([model._built() for model in self.models_], os.fspath(path), to_notes(self))
 
     @classmethod
-    def _from_file(cls, model: Sequential, notes: Mapping[str, str], path: str | os.PathLike[str]) -> PhotoClassifier:
+    def _from_file(
+        cls, models: tuple[Sequential, ...], notes: Mapping[str, str], path: str | os.PathLike[str]
+    ) -> PhotoClassifier:
         from .notes import from_notes
 
-        return from_notes(model, notes, path)
+        return from_notes(models, notes, path)
 
     def __eq__(self, other: object) -> bool:
         """Equal settings (threads aside, which change nothing) and equal networks."""

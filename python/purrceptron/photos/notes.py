@@ -33,7 +33,7 @@ _LEFT_OUT = ("n_threads",)
 
 
 def to_notes(classifier: PhotoClassifier) -> dict[str, str]:
-    """Everything of a classifier but its network."""
+    """Everything of a classifier but its networks."""
     settings = {name: value for name, value in classifier.get_params().items() if name not in _LEFT_OUT}
     fields = {
         "kind": "CatClassifier" if isinstance(classifier, CatClassifier) else "PhotoClassifier",
@@ -48,8 +48,10 @@ def to_notes(classifier: PhotoClassifier) -> dict[str, str]:
     return {_KEY: json.dumps(fields, default=_to_json)}
 
 
-def from_notes(model: Sequential, notes: Mapping[str, str], path: str | os.PathLike[str]) -> PhotoClassifier:
-    """The classifier of a model file.
+def from_notes(
+    models: tuple[Sequential, ...], notes: Mapping[str, str], path: str | os.PathLike[str]
+) -> PhotoClassifier:
+    """The classifier of a model file, of one network or of several of one description.
 
     Raises:
         ModelFileError: The notes do not parse, or do not fit the network.
@@ -58,14 +60,14 @@ def from_notes(model: Sequential, notes: Mapping[str, str], path: str | os.PathL
         text = notes[_KEY]
         if sum(map(text.count, ",[{")) > _MOST_VALUES:
             raise ValueError(f"more than {_MOST_VALUES} values")
-        return _from_json(model, json.loads(text))
+        return _from_json(models, json.loads(text))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
         raise ModelFileError(
             f"{os.fspath(path)}: its notes on the photo classifier do not make sense ({told(error)})"
         ) from error
 
 
-def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
+def _from_json(models: tuple[Sequential, ...], fields: dict[str, Any]) -> PhotoClassifier:
     kind = {"PhotoClassifier": PhotoClassifier, "CatClassifier": CatClassifier}[fields["kind"]]
     settings = dict(fields["settings"])
     if isinstance(settings["network"], list):
@@ -79,6 +81,7 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
     shape = input_shape(classifier.features, classifier.image_size, channels_of(classifier.color))
     if not isinstance(classifier.mirror, bool):
         raise ValueError(f"mirror is {classifier.mirror!r}, neither true nor false")
+    model = models[0]
     if model.input_shape != shape:
         raise ValueError(f"inputs of {shape}, but a network for {model.input_shape}")
     classes = Classes(**fields["classes"])
@@ -88,7 +91,7 @@ def _from_json(model: Sequential, fields: dict[str, Any]) -> PhotoClassifier:
         raise ValueError("the class names are no list of different names")
     if len(names) < 2 or model.outputs != (1 if len(names) == 2 else len(names)):
         raise ValueError(f"{len(names)} classes, but a network of {model.outputs} outputs")
-    classifier.models_, classifier._classes = (model,), classes
+    classifier.models_, classifier._classes = models, classes
     classifier.training_ = _summary(fields["training"], len(names))
     if "calibration" in fields:
         classifier.calibration_ = Calibration.from_json(fields["calibration"], len(names))

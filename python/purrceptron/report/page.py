@@ -216,7 +216,7 @@ def _training(findings: Findings) -> Mapping[str, str]:
         "Epochs": f"{summary['epochs']:,}",
         "Accuracy on the training photos": percent(summary["accuracy"], 1),
         "Calibrated": _calibrated(classifier.calibration_),
-        "Fingerprint": model.fingerprint()[:16],
+        "Fingerprint": classifier.fingerprint()[:16],
     }
     if summary["last_cost"] is not None and summary["first_cost"] is not None:
         facts["Cost"] = f"{summary['first_cost']:.4f} at first, {summary['last_cost']:.4f} at last"
