@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,16 @@ import pytest
 from hypothesis import given, strategies
 from PIL import Image
 
+import purrceptron as purr
 import purrceptron.datasets.duplicates as duplicates
 import purrceptron.datasets.signatures as signatures
+from purrceptron.cli.labelled import LabelledPhotos
 from purrceptron.cli.sources import hold_out, split
 from purrceptron.datasets import Data, make_cats, near_duplicates
 from purrceptron.datasets.duplicates import equal_pictures, near_copies, shared_photos
 from purrceptron.datasets.signatures import close_pairs
 from purrceptron.datasets.thumbnails import Thumbnails, _correlations, same_picture
+from purrceptron.photos.pictures import near_signatures, pack_signatures, photo_hashes
 
 
 @pytest.fixture(scope="module")
@@ -302,3 +306,35 @@ def test_copies_of_other_pictures_are_found_whatever_their_size(pictures: np.nda
     assert not found[100:].any()
     assert not near_copies(pictures[:2], pictures[:0]).any()
     assert near_copies(np.array([[1.0, 2], [3, 4]]), np.array([[3.0, 4]])).tolist() == [False, True]
+
+
+def test_a_saved_model_knows_copies_of_its_training_photos(pictures: np.ndarray, tmp_path: Path) -> None:
+    labels = np.arange(150) % 2
+    purr.CatClassifier((2,), epochs=1).fit(pictures[:60], labels[:60]).save(tmp_path / "cats.safetensors")
+    copies = [recompressed(picture[:, ::-1]) for picture in pictures[:10]]
+    asked = np.concatenate([pictures[10:15], copies, pictures[60:90]])
+    classifier = purr.load(tmp_path / "cats.safetensors")
+    assert isinstance(classifier, purr.CatClassifier)
+    labelled = LabelledPhotos.of(classifier, Data.from_arrays(asked, labels[:45], source="test"))
+    assert (labelled.left_out, labelled.near_copies, labelled.trained_on) == (15, 10, False)
+    assert "10 of these are near-copies of training photos, not equal ones" in labelled.cautions
+    classifier.training_["photo_signatures"] = ""  # as of older files
+    assert LabelledPhotos.of(classifier, Data.from_arrays(asked, labels[:45], source="test")).left_out == 5
+
+
+def test_no_real_photo_is_taken_for_a_copy_of_another_by_its_signature(photos: Any) -> None:
+    images, fold = photos[0], np.arange(len(photos[0])) % 5
+    for part in range(5):
+        packed = pack_signatures(images[fold != part], photo_hashes(images[fold != part]))
+        assert not near_signatures(images[fold == part], packed).any()
+        assert near_signatures(images[fold != part][:, :, ::-1], packed).all()
+        copies = np.stack([recompressed(image, 30) for image in images[fold != part]])
+        assert near_signatures(copies, packed).mean() >= 0.98
+
+
+def test_signatures_that_are_none_are_refused(pictures: np.ndarray, tmp_path: Path) -> None:
+    classifier = purr.CatClassifier((2,), epochs=1).fit(pictures[:20], np.arange(20) % 2)
+    classifier.training_["photo_signatures"] = "YWJj"
+    classifier.save(tmp_path / "cats.safetensors")
+    with pytest.raises(purr.ModelFileError, match="do not make sense"):
+        purr.load(tmp_path / "cats.safetensors")

@@ -81,6 +81,7 @@ def evaluate(
         "trained_on": asked.labelled.trained_on,
         "calibrated_on": asked.labelled.calibrated_on,
         "left_out": asked.labelled.left_out,
+        "near_copies": asked.labelled.near_copies,
     }
     rows = [("model", model), ("photos", describe(photos)), *(("", line) for line in asked.labelled.cautions)]
     rows += evaluation.rows("accuracy", "photos")

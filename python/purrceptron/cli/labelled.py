@@ -11,7 +11,7 @@ from .._arrays import Array
 from ..datasets import Data
 from ..datasets.duplicates import near_copies
 from ..photos import PhotoClassifier
-from ..photos.pictures import among_hashes, as_pictures, data_hash, photo_hashes
+from ..photos.pictures import among_hashes, as_pictures, data_hash, near_signatures, photo_hashes
 from .output import amount
 from .sources import indices_of, part
 
@@ -64,7 +64,8 @@ class LabelledPhotos:
     Attributes:
         pictures: The photos.
         labels: In the order of the model's outputs.
-        trained: Which of them it was trained on, by their hashes.
+        trained: Which of them it was trained on, by their hashes, or on near-copies, by their signatures.
+        near_copies: How many of these are near-copies.
         scored: Which of them count: those that it was neither trained nor calibrated on; if there are none, those that
             it was calibrated on; else all.
         trained_on: Whether they are the photos that it was trained on.
@@ -74,6 +75,7 @@ class LabelledPhotos:
     pictures: Array
     labels: NDArray[np.int64]
     trained: NDArray[np.bool_]
+    near_copies: int
     scored: NDArray[np.bool_]
     trained_on: bool
     calibrated_on: bool
@@ -84,13 +86,15 @@ class LabelledPhotos:
         labels = indices_of(photos, classifier.class_names_)
         pictures = as_pictures(photos.images, classifier.image_size, classifier.color, photos.source)
         hashes, calibration = photo_hashes(pictures), classifier.calibration_
-        trained = among_hashes(hashes, classifier.training_["photo_hashes"])
+        equal = among_hashes(hashes, classifier.training_["photo_hashes"])
+        trained = equal | near_signatures(pictures, classifier.training_["photo_signatures"])
         known = trained | among_hashes(hashes, "" if calibration is None else calibration.photo_hashes)
         # The whole set is known by its own hash too: from files without hashes of photos, or with those of a part.
         trained_on = bool(trained.all()) or data_hash(pictures, labels) == classifier.training_["data_sha256"]
         calibrated_on = bool(known.all()) and not trained_on
         scored = np.full_like(known, True) if trained_on else ~(trained if calibrated_on else known)
-        return cls(pictures, labels, trained, scored, trained_on, calibrated_on)
+        near_copies = int((trained & ~equal).sum())
+        return cls(pictures, labels, trained, near_copies, scored, trained_on, calibrated_on)
 
     @property
     def left_out(self) -> int:
@@ -111,6 +115,9 @@ class LabelledPhotos:
         if self.left_out:
             photos = amount(self.left_out, "photo")
             lines.append(f"{photos} of them it was {self.left_out_for} on: left out of the score")
+        if self.near_copies:
+            copies = "is a near-copy" if self.near_copies == 1 else "are near-copies"
+            lines.append(f"{self.near_copies:,} of these {copies} of training photos, not equal ones")
         if self.calibrated_on:
             lines.append("calibrated on these: its probabilities and open answers fit them better than others")
         return lines

@@ -116,6 +116,7 @@ def report(
         "trained_on": labelled.trained_on,
         "calibrated_on": labelled.calibrated_on,
         "left_out": labelled.left_out,
+        "near_copies": labelled.near_copies,
         **findings.assessment.to_dict(),
         **_decisions(findings),
         "unlike": findings.unlike_count,

@@ -50,7 +50,8 @@ def near_duplicates(images: NDArray[Any], *, mirrored: bool = True) -> NDArray[n
         alone = np.flatnonzero(parents == np.arange(len(images)))
 
         def apart(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
-            return _roots(parents, alone[rows]) != _roots(parents, alone[columns])
+            differ: NDArray[np.bool_] = _roots(parents, alone[rows]) != _roots(parents, alone[columns])
+            return differ
 
         for one, other in _near_pairs(Thumbnails.of(images, alone), None, mirrored, apart):
             _join(parents, int(alone[one]), int(alone[other]))
@@ -69,7 +70,8 @@ def near_copies(images: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]
         >>> near_copies(pictures, pictures[1:2, :, ::-1]).tolist()
         [False, True, False]
     """
-    return copied_from(images, others) >= 0
+    found: NDArray[np.bool_] = copied_from(images, others) >= 0
+    return found
 
 
 def copied_from(images: NDArray[Any], others: NDArray[Any]) -> NDArray[np.int64]:
@@ -114,7 +116,8 @@ def shared_photos(images: NDArray[Any], labels: NDArray[np.int64], *, near: bool
 
         def unknown(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
             new = (classes[columns] & ~around[rows]) | (classes[rows] & ~around[columns])
-            return np.any(new, axis=1)
+            says: NDArray[np.bool_] = np.any(new, axis=1)
+            return says
 
         for one, other in _near_pairs(Thumbnails.of(images, places), None, False, unknown):
             around[one] |= classes[other]

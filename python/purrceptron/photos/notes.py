@@ -22,7 +22,7 @@ from .classifier import PhotoClassifier
 from .curves import checked_curves
 from .network import input_shape
 from .novelty import Novelty
-from .pictures import among_hashes
+from .pictures import among_hashes, unpack_signatures
 from .training import TrainingSummary
 
 _KEY = "photo_classifier"
@@ -105,8 +105,9 @@ def _summary(fields: dict[str, Any], classes: int) -> TrainingSummary:
     photos = [int(count) for count in fields["photos"]]
     if len(photos) != classes:
         raise ValueError(f"{classes} classes, but photos of {len(photos)}")
-    hashes = str(fields.get("photo_hashes", ""))
+    hashes, signatures = (str(fields.get(name, "")) for name in ("photo_hashes", "photo_signatures"))
     among_hashes(np.empty(0, np.uint64), hashes)  # refuses what is none
+    unpack_signatures(signatures)
     return {
         "photos": photos,
         "epochs": int(fields["epochs"]),
@@ -115,6 +116,7 @@ def _summary(fields: dict[str, Any], classes: int) -> TrainingSummary:
         "accuracy": float(fields["accuracy"]),
         "data_sha256": str(fields["data_sha256"]),
         "photo_hashes": hashes,
+        "photo_signatures": signatures,
         "curves": checked_curves(fields.get("curves", {})),
     }
 

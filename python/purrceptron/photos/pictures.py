@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
 from ..datasets.duplicates import shared_photos
+from ..datasets.signatures import SIGNATURE, close_pairs
+from ..datasets.thumbnails import Thumbnails
 from ..errors import DataError, DataWarning
 from ..images.reading import Color, Fit, PathLike, channels_of, load_images
 
@@ -97,6 +99,39 @@ def among_hashes(hashes: Array, packed: str) -> NDArray[np.bool_]:
     numbers = np.zeros((len(kept), 8), np.uint8)
     numbers[:, -_HASH:] = kept
     return np.isin(hashes, numbers.reshape(-1).view(">u8").astype(np.uint64))
+
+
+# Photos whose signatures a model file keeps, at most 175 kB of text, and what numbers of copies differ by. It is less
+# than for `near_duplicates`, since there are no thumbnails to compare.
+_MOST_SIGNATURES, _CLOSE = 4096, 10
+
+
+def pack_signatures(pictures: Array, hashes: Array) -> str:
+    """Signatures of the photos, as text, 32 bytes each: of very many photos those with the smallest hashes."""
+    kept = np.unique(hashes, return_index=True)[1][:_MOST_SIGNATURES]
+    thumbnails = Thumbnails.of(pictures, kept)
+    return base64.b64encode(thumbnails.signatures[thumbnails.varied].astype(np.int8).tobytes()).decode("ascii")
+
+
+def unpack_signatures(packed: str) -> NDArray[np.int16]:
+    """The signatures `(photos, 32)`.
+
+    Raises:
+        ValueError: The text is none that `pack_signatures` wrote.
+    """
+    return np.frombuffer(base64.b64decode(packed, validate=True), np.int8).reshape(-1, SIGNATURE).astype(np.int16)
+
+
+def near_signatures(pictures: Array, packed: str) -> NDArray[np.bool_]:
+    """Which pictures are copies of the photos whose signatures were packed, mirrored or not."""
+    near = np.zeros(len(pictures), np.bool_)
+    if not packed:
+        return near
+    known, thumbnails = unpack_signatures(packed), Thumbnails.of(pictures)
+    for side in (thumbnails, thumbnails.mirrored()):
+        for rows, _ in close_pairs(side.signatures, known, _CLOSE):
+            near[rows] = True
+    return near & thumbnails.varied
 
 
 def _in_shape(pixels: Array, size: int, channels: int, what: str) -> Array:

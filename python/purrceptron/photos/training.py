@@ -19,7 +19,7 @@ from ..trainer import History
 from .classes import Indices
 from .curves import Curves, thinned_curves
 from .network import input_shape, photo_layers
-from .pictures import data_hash, pack_hashes, photo_hashes
+from .pictures import data_hash, pack_hashes, pack_signatures, photo_hashes
 from .views import mean_probabilities
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class TrainingSummary(TypedDict):
     accuracy: float
     data_sha256: str
     photo_hashes: str
+    photo_signatures: str
     curves: Curves
 
 
@@ -115,6 +116,7 @@ def summary(
     """What is noted of a training; without histories it was interrupted."""
     costs = [fmean(losses) for losses in zip(*(history.loss for history in histories), strict=True)]
     probabilities = mean_probabilities(models, views, classifier.n_threads)
+    hashes = photo_hashes(pictures)
     return {
         "photos": np.bincount(targets, minlength=probabilities.shape[1]).tolist(),
         "epochs": len(costs),
@@ -122,6 +124,7 @@ def summary(
         "last_cost": costs[-1] if costs else None,
         "accuracy": accuracy(targets, probabilities.argmax(axis=1)),
         "data_sha256": data_hash(pictures, targets),
-        "photo_hashes": pack_hashes(photo_hashes(pictures)),
+        "photo_hashes": pack_hashes(hashes),
+        "photo_signatures": pack_signatures(pictures, hashes),
         "curves": thinned_curves(histories),
     }
