@@ -2,12 +2,14 @@
 //! heart (Simard et al., Best practices for convolutional neural networks, 2003).
 //!
 //! A picture's random numbers are addressed by seed, epoch and its index, so that neither threads, batches nor order can
-//! change a bit. Whatever moves pixels is composed into one affine map, which is sampled once (`geometry.rs`); whatever
+//! change a bit. Whatever moves pixels is composed into one affine map (`geometry.rs`), which is sampled once
+//! (`resample.rs`); whatever
 //! changes colours into another, applied in one pass (`color.rs`); noise and cutouts come after them. All pixels are
 //! computed in whole numbers.
 
 mod color;
 mod geometry;
+mod resample;
 mod spec;
 
 use ndarray::ArrayView2;
@@ -153,8 +155,10 @@ versions! {
     /// Adds to each value a number from the sum of four random bytes, which is nearly normal (kurtosis 2.7 instead of 3) and
     /// never beyond 3.5 deviations. `factor` is in 65536ths.
     fn add_noise[](out: &mut [u8], draws: &[u8], factor: i32) {
-        for (value, bytes) in out.iter_mut().zip(draws.chunks_exact(4)) {
-            let sum = bytes.iter().map(|byte| i32::from(*byte)).sum::<i32>() - 510;
+        for (value, bytes) in out.iter_mut().zip(draws.as_chunks::<4>().0) {
+            let word = u32::from_le_bytes(*bytes);
+            let pairs = (word & 0x00ff_00ff) + ((word >> 8) & 0x00ff_00ff);
+            let sum = ((pairs & 0xffff) + (pairs >> 16)) as i32 - 510;
             let added = (sum * factor + 32768) >> 16;
             *value = (i32::from(*value) + added).clamp(0, 255) as u8;
         }
