@@ -33,7 +33,6 @@ pub struct Augmenter {
 /// What one picture needs beside itself.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    rows: Vec<u8>,
     draws: Vec<u8>,
 }
 
@@ -90,7 +89,7 @@ impl Augmenter {
     }
 
     /// One picture, the one of this index, as it is in an epoch.
-    pub(crate) fn picture(&self, picture: &[u8], index: u64, epoch: u64, out: &mut [u8], scratch: &mut Scratch) {
+    fn picture(&self, picture: &[u8], index: u64, epoch: u64, out: &mut [u8], scratch: &mut Scratch) {
         let [height, width, channels] = self.shape;
         let mut stream = Stream::new(self.seed, NAME, epoch << 32 | index & u64::from(u32::MAX));
         let mut affine = Affine::IDENTITY;
@@ -121,27 +120,16 @@ impl Augmenter {
         }
     }
 
-    /// Gathers pictures into rows of numbers times `scale`.
-    pub(crate) fn gather<F: crate::math::Float>(
-        &self,
-        x: ArrayView2<u8>,
-        indices: &[u32],
-        epoch: u64,
-        scale: F,
-        rows: &mut Vec<F>,
-        scratch: &mut Scratch,
-    ) {
+    /// Those of these indices, one after the other.
+    pub(crate) fn gather(&self, x: ArrayView2<u8>, indices: &[u32], epoch: u64, scratch: &mut Scratch) -> Vec<u8> {
         let features = self.features();
-        rows.resize(indices.len() * features, F::ZERO);
-        let mut bytes = std::mem::take(&mut scratch.rows);
-        bytes.resize(features, 0);
-        for (index, out) in indices.iter().zip(rows.chunks_exact_mut(features)) {
+        let mut made = vec![0; indices.len() * features];
+        for (index, out) in indices.iter().zip(made.chunks_exact_mut(features)) {
             let row = x.row(*index as usize);
             let row = row.as_standard_layout();
-            self.picture(row.as_slice().unwrap_or_default(), u64::from(*index), epoch, &mut bytes, scratch);
-            crate::math::scale_bytes(&bytes, scale, out);
+            self.picture(row.as_slice().unwrap_or_default(), u64::from(*index), epoch, out, scratch);
         }
-        scratch.rows = bytes;
+        made
     }
 }
 
