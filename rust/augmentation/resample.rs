@@ -102,16 +102,21 @@ impl<const L: usize> Block<L> {
         for (k, out) in means.iter_mut().enumerate().take((count * L).div_ceil(LANES)) {
             let (p, q, r, s, across, down) = (&p[k], &q[k], &r[k], &s[k], &across[k], &down[k]);
             for i in 0..LANES {
-                // In 256ths, below 2^16; a difference below zero wraps, and its product back.
-                let between = |left: u8, right: u8| {
-                    let (left, right) = (u16::from(left), u16::from(right));
-                    (left << 8).wrapping_add(right.wrapping_sub(left).wrapping_mul(across[i]))
-                };
-                let (upper, lower) = (i32::from(between(p[i], q[i])), i32::from(between(r[i], s[i])));
-                out[i] = (((upper << 8) + (lower - upper) * i32::from(down[i]) + 32768) >> 16) as u8;
+                let (upper, lower) = (between(p[i], q[i], across[i]), between(r[i], s[i], across[i]));
+                let [[upper, of_upper], [lower, of_lower]] = [upper.to_be_bytes(), lower.to_be_bytes()];
+                let (whole, rest) = (between(upper, lower, down[i]), between(of_upper, of_lower, down[i]));
+                out[i] = ((whole + (rest >> 8) + 128) >> 8) as u8;
             }
         }
     }
+}
+
+/// From one value to another, by a share in 256ths; in 256ths, too, and so below 2^16. A difference below zero wraps, and
+/// the sum with its product back.
+#[inline(always)]
+fn between(one: u8, other: u8, share: u16) -> u16 {
+    let (one, other) = (u16::from(one), u16::from(other));
+    (one << 8).wrapping_add(other.wrapping_sub(one).wrapping_mul(share))
 }
 
 /// Places within a side of `size` pixels, in 256ths of one: of `start`, of `start + step` and so on, in 2^-32ths. Gives the
