@@ -1,11 +1,15 @@
-"""Pictures a second that augmentation makes, against Pillow and NumPy doing the same: `python benches/augmentation.py`.
+"""What augmentation costs: `python benches/augmentation.py`, by itself; with `--training`, in trainings.
 
-1,000 pictures of 64 x 64 x 3 as bytes, one at a time for Pillow, as its users do. Each figure is the best of five runs,
-ours and theirs by turns in one process.
+By itself: pictures a second, against Pillow and NumPy doing the same. 1,000 pictures of 64 x 64 x 3 as bytes, one at a
+time for Pillow, as its users do. Each figure is the best of five runs, ours and theirs by turns in one process.
+
+In trainings: an epoch with augmented pictures against one with the same pictures as they are, Adam, batches of 32. Each
+figure is the median of five, by turns in one process, each the second epoch of its training.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +19,17 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 import purrceptron as purr
-from purrceptron.augmentation import Augmentation, augment
+from purrceptron.augmentation import (
+    Augmentation,
+    Brightness,
+    Contrast,
+    Cutout,
+    Flip,
+    Rotate,
+    Scale,
+    Shift,
+    augment,
+)
 
 COUNT, SIDE, RUNS = 1000, 64, 5
 BILINEAR = Image.Resampling.BILINEAR
@@ -81,8 +95,62 @@ def pillow(images: Any, names: list[str]) -> None:
         np.asarray(picture)
 
 
-def main() -> None:
-    """Print a table in Markdown."""
+TYPICAL = [Flip(), Rotate(), Scale(), Shift(), Brightness(), Contrast(), Cutout()]
+BATCH = 32
+NETWORKS = {  # units of the hidden layers, side of a picture, pictures
+    "12288-20-7-5-1": ((20, 7, 5), 64, 1024),
+    "3072-16-1": ((16,), 32, 4096),
+    "12288-512-64-1": ((512, 64), 64, 256),
+}
+
+
+class Epochs(purr.callbacks.Callback):
+    """Seconds of wall and of processor that each epoch takes."""
+
+    def __init__(self) -> None:
+        self.at: list[tuple[float, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: Any) -> None:
+        """Look at the clocks."""
+        self.at.append((time.perf_counter(), time.process_time()))
+
+    def last(self) -> tuple[float, float]:
+        """Those of the last."""
+        (wall, processor), (later, more) = self.at[-2:]
+        return later - wall, more - processor
+
+
+def epoch(units: tuple[int, ...], images: Any, augmentation: list[Augmentation], threads: int) -> tuple[float, float]:
+    """Seconds of wall and of processor for the second epoch of a training."""
+    layers = [purr.Rescale(1 / 255), *(purr.Dense(count, "relu") for count in units), purr.Dense(1, "sigmoid")]
+    net = purr.Sequential(layers, input_shape=images.shape[1:], seed=0)
+    clock = Epochs()
+    labels = np.arange(len(images)) % 2
+    settings: dict[str, Any] = {"optimizer": "adam", "n_threads": threads, "callbacks": [clock]}
+    net.fit(images, labels, epochs=2, batch_size=BATCH, augmentation=augmentation, **settings)
+    return clock.last()
+
+
+def in_trainings() -> None:
+    """Print a table in Markdown: what a network waits for its pictures."""
+    print(f"purrceptron {purr.__version__}, batches of {BATCH}, median of {RUNS}; milliseconds an epoch\n")
+    print("| network | threads | plain | augmented | ratio | both on one thread / threads | cores at work |")
+    print("|---|---|---|---|---|---|---|")
+    for name, (units, side, count) in NETWORKS.items():
+        images = RANDOM.integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+        for threads in (1, 2):
+            runs = []
+            for _ in range(RUNS):
+                alone = epoch(units, images, [], 1)[0] + seconds(partial(augment, images, TYPICAL, n_threads=1))
+                plain, _ = epoch(units, images, [], threads)
+                wall, processor = epoch(units, images, TYPICAL, threads)
+                runs.append((plain * 1e3, wall * 1e3, wall / plain, alone / threads * 1e3, processor / wall))
+            plain, wall, ratio, least, cores = np.median(runs, axis=0)
+            print(f"| {name} | {threads} | {plain:,.0f} | {wall:,.0f} | {ratio:.2f} | {least:,.0f} | {cores:.2f} |")
+
+
+def alone() -> None:
+    """Print a table in Markdown: what pictures cost."""
     images = RANDOM.integers(0, 256, (COUNT, SIDE, SIDE, 3), dtype=np.uint8)
     kinds = {kind.type_name(): kind() for kind in Augmentation.__subclasses__()}
     rows = {name: [one] for name, one in kinds.items()} | {"all together": list(kinds.values())}
@@ -103,4 +171,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--training", action="store_true", help="with it, in trainings")
+    work = in_trainings if parser.parse_args().training else alone
+    work()

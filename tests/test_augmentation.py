@@ -188,7 +188,7 @@ LISTS = [[kind()] for kind in KINDS] + [
 ]
 
 
-@pytest.mark.parametrize("shape", [(9, 7, 3), (8, 8, 1), (1, 5, 3), (6, 5, 2)])
+@pytest.mark.parametrize("shape", [(9, 7, 3), (8, 8, 1), (1, 5, 3), (6, 5, 2), (2, 70, 3), (3, 67, 1)])
 @pytest.mark.parametrize("augmentation", LISTS, ids=repr)
 def test_every_augmentation_is_its_slow_twin(augmentation: list[Augmentation], shape: tuple[int, ...]) -> None:
     if shape[2] != 3 and any(isinstance(one, COLOURED) for one in augmentation):
@@ -340,12 +340,29 @@ def test_a_resumed_training_has_the_same_bits(tmp_path: Path, batch_size: int | 
         network().fit(X, Y, epochs=6, checkpoint=tmp_path, resume=True, **settings | {"augmentation": SOME[:2]})
 
 
-def test_no_thread_outlives_a_training() -> None:
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_large_pictures_that_several_threads_make_are_those_of_augment(n_threads: int) -> None:
+    x, y = pictures(11, 64, 64, 3), np.arange(11) % 2
+    layers = [purr.Rescale(1 / 255), purr.Dense(2, "relu"), purr.Dense(1, "sigmoid")]
+    net, by_hand = (purr.Sequential(layers, input_shape=(64, 64, 3), seed=4) for _ in range(2))
+    net.fit(x, y, epochs=3, batch_size=4, shuffle=False, augmentation=EVERYTHING, n_threads=n_threads)
+    trainer = purr.Trainer(by_hand, n_threads=1)
+    for epoch in range(3):
+        changed = augment(x, EVERYTHING, seed=4, epoch=epoch)
+        for start in range(0, len(x), 4):
+            trainer.step(changed[start : start + 4], y[start : start + 4])
+    assert net.fingerprint() == by_hand.fingerprint()
+
+
+def test_augmentation_starts_no_threads_beside_those_of_a_training() -> None:
     tasks = Path("/proc/self/task")
     if not tasks.is_dir():
         pytest.skip("needs /proc")
-    network().fit(X, Y, epochs=3, batch_size=4, augmentation=SOME, n_threads=2)
-    assert "purrceptron-aug" not in [(task / "comm").read_text().strip() for task in tasks.iterdir()]
+    counts: list[int] = []
+    count = purr.callbacks.LambdaCallback(on_epoch_end=lambda *_: counts.append(len(list(tasks.iterdir()))))
+    for augmentation in ([], SOME):
+        network().fit(X, Y, epochs=2, batch_size=4, augmentation=augmentation, n_threads=2, callbacks=[count])
+    assert len(set(counts)) == 1
 
 
 def test_networks_side_by_side_get_the_bits_of_each_alone() -> None:

@@ -30,10 +30,13 @@ pub(super) enum ColorMap {
 impl ColorMap {
     /// All changes to a picture, one after the other.
     pub fn new(changes: &[Change], picture: &[u8], channels: usize) -> ColorMap {
+        let needs_mean = changes.iter().any(|change| matches!(change, Change::Contrast(_)));
+        let of = if needs_mean { picture } else { &[] };
         if channels != 3 {
-            return alike(changes, mean_of(picture, 0, 1));
+            let [mean] = mean(of);
+            return alike(changes, mean);
         }
-        let mean = [0, 1, 2].map(|channel| mean_of(picture, channel, 3));
+        let mean = mean(of);
         let mut matrix = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
         let mut offset = [0.0; 3];
         for change in changes {
@@ -48,10 +51,13 @@ impl ColorMap {
             matrix = by.map(|row| [0, 1, 2].map(|j| dot(&row, &columns[j])));
             offset = by.map(|row| dot(&row, &offset) + added);
         }
-        ColorMap::Mixed {
-            matrix: matrix.map(|row| row.map(|x| fixed(x, MOST_FACTOR))),
-            offset: offset.map(|x| fixed(x, MOST_OFFSET)),
+        let matrix = matrix.map(|row| row.map(|x| fixed(x, MOST_FACTOR)));
+        let offset = offset.map(|x| fixed(x, MOST_OFFSET));
+        let (factor, shift) = (matrix[0][0], offset[0]);
+        if matrix == [[factor, 0, 0], [0, factor, 0], [0, 0, factor]] && offset == [shift; 3] {
+            return ColorMap::Alike { factor, offset: shift }; // brightness and contrast alone
         }
+        ColorMap::Mixed { matrix, offset }
     }
 
     /// Changes a picture.
@@ -94,11 +100,17 @@ fn dot(a: &[f64; 3], b: &[f64; 3]) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-/// Mean of one channel.
-fn mean_of(picture: &[u8], channel: usize, channels: usize) -> f64 {
-    let sum: u64 = picture.iter().skip(channel).step_by(channels).map(|value| u64::from(*value)).sum();
-    sum as f64 / (picture.len() / channels).max(1) as f64
+/// Mean of each channel; of no pixels it is 0.
+fn mean<const C: usize>(picture: &[u8]) -> [f64; C] {
+    let pixels = picture.as_chunks().0;
+    let mut sums = [0; C];
+    // So many at a time that no sum leaves 32 bits.
+    pixels.chunks(1 << 24).for_each(|pixels| add_up(pixels, &mut sums));
+    sums.map(|sum| sum as f64 / pixels.len().max(1) as f64)
 }
+
+/// Pixels at a time.
+const BLOCK: usize = 64;
 
 const PLACES: u32 = 14;
 /// With these, no sum leaves 32 bits.
@@ -111,19 +123,48 @@ fn fixed(x: f64, most: f64) -> i32 {
 }
 
 versions! {
+    fn add_up[const C: usize](pixels: &[[u8; C]], sums: &mut [u64; C]) {
+        let mut lanes = [[0u32; C]; BLOCK];
+        for block in pixels.chunks(BLOCK) {
+            let lanes = lanes.as_flattened_mut().iter_mut();
+            lanes.zip(block.as_flattened()).for_each(|(lane, value)| *lane += u32::from(*value));
+        }
+        for lane in &lanes {
+            sums.iter_mut().zip(lane).for_each(|(sum, lane)| *sum += u64::from(*lane));
+        }
+    }
+
     fn mix[](pixels: &mut [[u8; 3]], matrix: &[[i32; 3]; 3], offset: &[i32; 3]) {
-        for pixel in pixels {
-            let [r, g, b] = pixel.map(i32::from);
-            for ((out, row), offset) in pixel.iter_mut().zip(matrix).zip(offset) {
-                let value = row[0] * r + row[1] * g + row[2] * b + offset + (1 << (PLACES - 1));
-                *out = (value >> PLACES).clamp(0, 255) as u8;
+        // Channel by channel, which vectorises.
+        let (mut planes, mut mixed) = ([[0; BLOCK]; 3], [[0; BLOCK]; 3]);
+        for pixels in pixels.chunks_mut(BLOCK) {
+            for (i, pixel) in pixels.iter().enumerate().take(BLOCK) {
+                for channel in 0..3 {
+                    planes[channel][i] = pixel[channel];
+                }
+            }
+            let [r, g, b] = &planes;
+            for ((out, [of_r, of_g, of_b]), offset) in mixed.iter_mut().zip(matrix).zip(offset) {
+                for i in 0..BLOCK {
+                    let sum = of_r * i32::from(r[i]) + of_g * i32::from(g[i]) + of_b * i32::from(b[i]);
+                    out[i] = whole(sum + offset);
+                }
+            }
+            for (i, pixel) in pixels.iter_mut().enumerate().take(BLOCK) {
+                *pixel = [mixed[0][i], mixed[1][i], mixed[2][i]];
             }
         }
     }
 
     fn scale[](picture: &mut [u8], factor: i32, offset: i32) {
         for value in picture {
-            *value = ((factor * i32::from(*value) + offset + (1 << (PLACES - 1))) >> PLACES).clamp(0, 255) as u8;
+            *value = whole(factor * i32::from(*value) + offset);
         }
     }
+}
+
+/// The nearest byte to a number in 2^-14ths.
+#[inline(always)]
+fn whole(x: i32) -> u8 {
+    ((x + (1 << (PLACES - 1))) >> PLACES).clamp(0, 255) as u8
 }

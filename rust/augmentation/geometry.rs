@@ -1,4 +1,6 @@
-//! Where the pixels of a picture come from: one affine map, sampled once.
+//! Where the pixels of a picture come from: one affine map, sampled once (`resample.rs`).
+
+use super::resample::resample;
 
 /// Longest side of a picture: its coordinates are whole numbers with 32 binary places.
 pub(super) const MOST_SIDE: usize = 1 << 16;
@@ -43,83 +45,56 @@ impl Affine {
         .moved(self.offset[0], self.offset[1])
     }
 
-    /// The picture through this map: between pixels the mean of four by nearness in 256ths, beyond the edges the picture's
-    /// mirror image.
+    /// The picture through this map.
     pub fn sample(&self, picture: &[u8], out: &mut [u8], [height, width, channels]: [usize; 3]) {
-        match *self {
-            Affine::IDENTITY => return out.copy_from_slice(picture),
-            Affine::FLIP => {
-                let rows = picture.chunks_exact(width * channels).zip(out.chunks_exact_mut(width * channels));
-                return rows.for_each(|(row, out)| {
-                    let pixels = row.rchunks_exact(channels).zip(out.chunks_exact_mut(channels));
-                    pixels.for_each(|(pixel, out)| out.copy_from_slice(pixel));
-                });
-            }
-            _ => {}
-        }
-        match channels {
-            3 => self.sample_pixels(picture, out.as_chunks_mut::<3>().0, height, width),
-            1 => self.sample_pixels(picture, out.as_chunks_mut::<1>().0, height, width),
+        match (*self, channels) {
+            (Affine::IDENTITY, _) => out.copy_from_slice(picture),
+            (Affine::FLIP, 1) => flip(picture.as_chunks::<1>().0, out.as_chunks_mut().0, width),
+            (Affine::FLIP, 3) => flip(picture.as_chunks::<3>().0, out.as_chunks_mut().0, width),
+            (_, 1) => resample::<1, 1>(self, picture.as_chunks().0, out.as_chunks_mut().0, height, width),
+            (_, 3) => resample::<3, 4>(self, picture.as_chunks().0, out.as_chunks_mut().0, height, width),
             _ => {
                 // A channel at a time.
+                let mut changed = vec![0; height * width];
                 for channel in 0..channels {
                     let plane: Vec<u8> = picture.iter().skip(channel).step_by(channels).copied().collect();
-                    let mut pixels = vec![[0u8]; height * width];
-                    self.sample_pixels(&plane, &mut pixels, height, width);
-                    for (out, [value]) in out.iter_mut().skip(channel).step_by(channels).zip(pixels) {
-                        *out = value;
+                    self.sample(&plane, &mut changed, [height, width, 1]);
+                    for (out, value) in out.iter_mut().skip(channel).step_by(channels).zip(&changed) {
+                        *out = *value;
                     }
                 }
             }
         }
     }
 
-    fn sample_pixels<const C: usize>(&self, picture: &[u8], out: &mut [[u8; C]], height: usize, width: usize) {
-        let pixels = picture.as_chunks::<C>().0;
+    /// The source of the first pixel of a row, `(x, y)` in 2^-32ths.
+    #[inline(always)]
+    pub fn start_of_row(&self, y: usize, height: usize, width: usize) -> [i64; 2] {
         let [a, b, c, d] = self.matrix;
         let (middle_x, middle_y) = ((width - 1) as f64 / 2.0, (height - 1) as f64 / 2.0);
-        let (step_x, step_y) = (fixed(a), fixed(c));
-        for (y, row) in out.chunks_exact_mut(width).enumerate() {
-            let down = y as f64 - middle_y;
-            let mut source_x = fixed(a * -middle_x + b * down + self.offset[0] + middle_x);
-            let mut source_y = fixed(c * -middle_x + d * down + self.offset[1] + middle_y);
-            for out in row {
-                let (left, right, to_right) = neighbours(source_x, width);
-                let (above, below, down) = neighbours(source_y, height);
-                let (above, below) = (above * width, below * width);
-                let corners = [above + left, above + right, below + left, below + right].map(|place| pixels[place]);
-                for channel in 0..C {
-                    let [p, q, r, s] = corners.map(|pixel| u32::from(pixel[channel]));
-                    let upper = p * (256 - to_right) + q * to_right;
-                    let lower = r * (256 - to_right) + s * to_right;
-                    out[channel] = ((upper * (256 - down) + lower * down + 32768) >> 16) as u8;
-                }
-                source_x = source_x.wrapping_add(step_x);
-                source_y = source_y.wrapping_add(step_y);
-            }
-        }
+        let down = y as f64 - middle_y;
+        [
+            fixed(a * -middle_x + b * down + self.offset[0] + middle_x),
+            fixed(c * -middle_x + d * down + self.offset[1] + middle_y),
+        ]
+    }
+
+    /// From the source of a pixel to that of the next, in 2^-32ths.
+    #[inline(always)]
+    pub fn step(&self) -> [i64; 2] {
+        [fixed(self.matrix[0]), fixed(self.matrix[2])]
+    }
+}
+
+/// Every row from its end.
+fn flip<const C: usize>(picture: &[[u8; C]], out: &mut [[u8; C]], width: usize) {
+    for (row, out) in picture.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+        out.iter_mut().zip(row.iter().rev()).for_each(|(out, pixel)| *out = *pixel);
     }
 }
 
 /// A number in 2^-32ths; half of one is up.
+#[inline(always)]
 fn fixed(x: f64) -> i64 {
     (x * (1u64 << 32) as f64 + 0.5).floor() as i64
-}
-
-/// The pixels on either side of a place, and how near the second is, in 256ths.
-#[inline(always)]
-fn neighbours(place: i64, size: usize) -> (usize, usize, u32) {
-    let rounded = place.wrapping_add(1 << 23) >> 24; // in 256ths
-    let (first, share) = (rounded >> 8, (rounded & 255) as u32);
-    (mirrored(first, size), mirrored(first + 1, size), share)
-}
-
-/// A pixel within the picture: beyond an edge, its mirror image in that edge.
-#[inline(always)]
-fn mirrored(place: i64, size: usize) -> usize {
-    if place >= 0 && (place as usize) < size {
-        return place as usize;
-    }
-    let folded = place.rem_euclid(2 * size as i64) as usize;
-    folded.min(2 * size - 1 - folded)
 }

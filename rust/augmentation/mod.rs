@@ -2,12 +2,14 @@
 //! heart (Simard et al., Best practices for convolutional neural networks, 2003).
 //!
 //! A picture's random numbers are addressed by seed, epoch and its index, so that neither threads, batches nor order can
-//! change a bit. Whatever moves pixels is composed into one affine map, which is sampled once (`geometry.rs`); whatever
+//! change a bit. Whatever moves pixels is composed into one affine map (`geometry.rs`), which is sampled once
+//! (`resample.rs`); whatever
 //! changes colours into another, applied in one pass (`color.rs`); noise and cutouts come after them. All pixels are
 //! computed in whole numbers.
 
 mod color;
 mod geometry;
+mod resample;
 mod spec;
 
 use ndarray::ArrayView2;
@@ -31,7 +33,6 @@ pub struct Augmenter {
 /// What one picture needs beside itself.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    rows: Vec<u8>,
     draws: Vec<u8>,
 }
 
@@ -88,7 +89,7 @@ impl Augmenter {
     }
 
     /// One picture, the one of this index, as it is in an epoch.
-    pub(crate) fn picture(&self, picture: &[u8], index: u64, epoch: u64, out: &mut [u8], scratch: &mut Scratch) {
+    fn picture(&self, picture: &[u8], index: u64, epoch: u64, out: &mut [u8], scratch: &mut Scratch) {
         let [height, width, channels] = self.shape;
         let mut stream = Stream::new(self.seed, NAME, epoch << 32 | index & u64::from(u32::MAX));
         let mut affine = Affine::IDENTITY;
@@ -119,27 +120,16 @@ impl Augmenter {
         }
     }
 
-    /// Gathers pictures into rows of numbers times `scale`.
-    pub(crate) fn gather<F: crate::math::Float>(
-        &self,
-        x: ArrayView2<u8>,
-        indices: &[u32],
-        epoch: u64,
-        scale: F,
-        rows: &mut Vec<F>,
-        scratch: &mut Scratch,
-    ) {
+    /// Those of these indices, one after the other.
+    pub(crate) fn gather(&self, x: ArrayView2<u8>, indices: &[u32], epoch: u64, scratch: &mut Scratch) -> Vec<u8> {
         let features = self.features();
-        rows.resize(indices.len() * features, F::ZERO);
-        let mut bytes = std::mem::take(&mut scratch.rows);
-        bytes.resize(features, 0);
-        for (index, out) in indices.iter().zip(rows.chunks_exact_mut(features)) {
+        let mut made = vec![0; indices.len() * features];
+        for (index, out) in indices.iter().zip(made.chunks_exact_mut(features)) {
             let row = x.row(*index as usize);
             let row = row.as_standard_layout();
-            self.picture(row.as_slice().unwrap_or_default(), u64::from(*index), epoch, &mut bytes, scratch);
-            crate::math::scale_bytes(&bytes, scale, out);
+            self.picture(row.as_slice().unwrap_or_default(), u64::from(*index), epoch, out, scratch);
         }
-        scratch.rows = bytes;
+        made
     }
 }
 
@@ -153,8 +143,10 @@ versions! {
     /// Adds to each value a number from the sum of four random bytes, which is nearly normal (kurtosis 2.7 instead of 3) and
     /// never beyond 3.5 deviations. `factor` is in 65536ths.
     fn add_noise[](out: &mut [u8], draws: &[u8], factor: i32) {
-        for (value, bytes) in out.iter_mut().zip(draws.chunks_exact(4)) {
-            let sum = bytes.iter().map(|byte| i32::from(*byte)).sum::<i32>() - 510;
+        for (value, bytes) in out.iter_mut().zip(draws.as_chunks::<4>().0) {
+            let word = u32::from_le_bytes(*bytes);
+            let pairs = (word & 0x00ff_00ff) + ((word >> 8) & 0x00ff_00ff);
+            let sum = ((pairs & 0xffff) + (pairs >> 16)) as i32 - 510;
             let added = (sum * factor + 32768) >> 16;
             *value = (i32::from(*value) + added).clamp(0, 255) as u8;
         }

@@ -1,24 +1,26 @@
-//! Batches of augmented pictures, made by a thread of their own while the network trains on those before.
+//! Batches of augmented pictures, made ahead by whichever threads have time.
 //!
-//! Whoever trains orders batches ahead, also of the epoch that comes next; a picture depends on seed, epoch and index
-//! alone, so nothing but the time depends on who makes it, and when. An order for what then comes differently (a watcher
-//! has put the epoch into another order) is thrown away.
+//! Whoever trains orders batches ahead, also of the epoch that comes next, and the other threads of its pool make them, a
+//! piece at a time, before they help with a step. When it wants a batch, it makes the pieces that nobody has begun: all
+//! threads then work on pictures, and it waits for no more than the last pieces in the hands of others. A picture depends
+//! on seed, epoch and index alone, so nothing but the time depends on who makes it, and when. Orders for what then comes
+//! differently (a watcher has put the epoch into another order) are thrown away.
 
 use std::collections::VecDeque;
-use std::ops::Range;
-use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ndarray::ArrayView2;
+use rayon::Scope;
 
 use super::source::{BatchSource, MiniBatches};
 use super::step::Batch;
 use crate::augmentation::{Augmentation, Augmenter, Scratch};
 use crate::error::{Error, Result};
 use crate::float_mode;
-use crate::math::Float;
+use crate::math::{Float, scale_bytes};
 use crate::network::{Network, Samples};
+use crate::parallel::{in_pool, install};
 
 /// Refuses augmentations that do not fit the pictures, and samples that are no pictures of bytes.
 pub(super) fn check<F: Float>(network: &Network<F>, x: &Samples<F>, augmentations: &[Augmentation]) -> Result<()> {
@@ -33,148 +35,202 @@ pub(super) fn check<F: Float>(network: &Network<F>, x: &Samples<F>, augmentation
     }
 }
 
-/// A batch that is to be made, or has been.
-struct Order<F> {
-    epoch: u64,
-    indices: Vec<u32>,
-    rows: Vec<F>,
-}
+/// Bytes of a piece, or one picture if that has more: much less work than a step, and much more than to find it.
+const PIECE: usize = 1 << 14;
 
 /// Orders that may be under way at once, beside the batch that is trained on.
 const AHEAD: usize = 2;
 
-/// The way to the thread that makes batches, and back.
-struct Ahead<F> {
-    orders: Sender<Order<F>>,
-    made: Receiver<Order<F>>,
+/// A batch that is being made.
+struct Order {
+    epoch: u64,
+    /// The place of its first sample in the order of the epoch.
+    start: usize,
+    indices: Vec<u32>,
+    /// Pieces that somebody has begun.
+    begun: AtomicUsize,
+    pieces: Vec<OnceLock<Vec<u8>>>,
 }
 
-/// How the rows of a batch are made, and the way to the thread that does it, if there is one.
-pub(super) struct Drawing<'a, F> {
-    make: &'a (dyn Fn(&mut Order<F>, &mut Scratch) + Sync),
+/// What all who make pictures share.
+struct Workshop<'a> {
+    augmenter: &'a Augmenter,
+    pictures: ArrayView2<'a, u8>,
+    ahead: Mutex<Ahead>,
+}
+
+/// Orders that still have pieces to begin, perhaps, and the tasks that work on them.
+#[derive(Default)]
+struct Ahead {
+    orders: VecDeque<Arc<Order>>,
+    helpers: usize,
+}
+
+impl Workshop<'_> {
+    /// Samples of a piece.
+    fn piece(&self) -> usize {
+        (PIECE / self.augmenter.features()).max(1)
+    }
+
+    fn order(&self, epoch: u64, start: usize, indices: Vec<u32>) -> Order {
+        let pieces = (0..indices.len().div_ceil(self.piece())).map(|_| OnceLock::new()).collect();
+        Order { epoch, start, indices, begun: AtomicUsize::new(0), pieces }
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Ahead> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A piece of an order, made here if nobody has: one that another thread is making is waited for, and one that it has
+    /// left in a panic is not missing.
+    fn made<'o>(&self, order: &'o Order, piece: usize, scratch: &mut Scratch) -> &'o [u8] {
+        order.pieces[piece].get_or_init(|| {
+            let first = piece * self.piece();
+            let indices = &order.indices[first..order.indices.len().min(first + self.piece())];
+            self.augmenter.gather(self.pictures, indices, order.epoch, scratch)
+        })
+    }
+
+    /// Makes pieces of all orders, the oldest first, until all are begun.
+    fn help(&self) {
+        let _mode = float_mode::standard();
+        let mut scratch = Scratch::default();
+        while let Some((order, piece)) = self.begin_any() {
+            self.made(&order, piece, &mut scratch);
+        }
+    }
+
+    /// Begins a piece of the oldest order that has one. If there is none, there is one helper less.
+    fn begin_any(&self) -> Option<(Arc<Order>, usize)> {
+        let mut ahead = self.ahead();
+        while let Some(order) = ahead.orders.front() {
+            if let Some(piece) = order.begin() {
+                return Some((order.clone(), piece));
+            }
+            ahead.orders.pop_front();
+        }
+        ahead.helpers -= 1;
+        None
+    }
+}
+
+impl Order {
+    /// A piece that nobody has begun.
+    fn begin(&self) -> Option<usize> {
+        let piece = self.begun.fetch_add(1, Ordering::Relaxed);
+        (piece < self.pieces.len()).then_some(piece)
+    }
+}
+
+/// How batches are made: here, and by helpers if there is a scope to start them in.
+pub(super) struct Drawing<'a, 'scope> {
+    workshop: &'scope Workshop<'scope>,
+    scope: Option<&'a Scope<'scope>>,
+    threads: usize,
     scratch: Scratch,
-    ahead: Option<Ahead<F>>,
 }
 
-/// Calls `train` while another thread, if `ahead` asks for one and it can be started, makes what it orders.
-pub(super) fn with<F: Float, R>(
+/// Calls `train` where up to `threads` threads, its own among them, make pictures for it.
+pub(super) fn with<R: Send>(
     augmenter: &Augmenter,
     pictures: ArrayView2<u8>,
-    scale: F,
-    ahead: bool,
-    train: impl FnOnce(Drawing<F>) -> R,
+    threads: usize,
+    train: impl FnOnce(Drawing) -> R + Send,
 ) -> R {
-    let make = |order: &mut Order<F>, scratch: &mut Scratch| {
-        augmenter.gather(pictures, &order.indices, order.epoch, scale, &mut order.rows, scratch);
-    };
-    let make = &make;
-    thread::scope(|scope| {
-        let mut drawing = Drawing { make, scratch: Scratch::default(), ahead: None };
-        if ahead {
-            let ((orders, ordered), (finished, made)) = (channel::<Order<F>>(), channel());
-            let work = move || {
-                let _mode = float_mode::standard();
-                let mut scratch = Scratch::default();
-                for mut order in ordered {
-                    make(&mut order, &mut scratch);
-                    if finished.send(order).is_err() {
-                        return; // the training is over
-                    }
-                }
-            };
-            if let Ok(worker) = thread::Builder::new().name("purrceptron-augment".into()).spawn_scoped(scope, work) {
-                drawing.ahead = Some(Ahead { orders, made });
-                let trained = train(drawing);
-                // The scope alone would wait for its work, and not until it is gone.
-                return worker.join().map_or_else(|panic| resume_unwind(panic), |()| trained);
-            }
+    let workshop = Workshop { augmenter, pictures, ahead: Mutex::default() };
+    install(threads, || {
+        let drawing = Drawing { workshop: &workshop, scope: None, threads, scratch: Scratch::default() };
+        if threads < 2 || !in_pool() {
+            return train(drawing);
         }
-        train(drawing)
+        rayon::in_place_scope(|scope| {
+            let trained = train(Drawing { scope: Some(scope), ..drawing });
+            workshop.ahead().orders.clear(); // the scope waits for helpers
+            trained
+        })
     })
 }
 
 /// The batches of another source, with pictures that are made anew in every epoch.
-pub(super) struct Augmented<'a, 'b, F: Float> {
+pub(super) struct Augmented<'a, 'b, 'scope, F: Float> {
     batches: MiniBatches<'a, F>,
-    drawing: Drawing<'b, F>,
+    drawing: Drawing<'b, 'scope>,
+    scale: F,
     epoch: u64,
-    /// What was ordered, in order: whether it is still wanted, its epoch and its place.
-    under_way: VecDeque<(bool, u64, usize)>,
+    /// What was ordered and has not been taken yet.
+    under_way: VecDeque<Arc<Order>>,
     /// The epoch of the next order, its samples, and the place of its first.
     next_epoch: u64,
     next_indices: Vec<u32>,
     next_start: usize,
-    now: Order<F>,
-    spare: Vec<Order<F>>,
+    rows: Vec<F>,
 }
 
-impl<'a, 'b, F: Float> Augmented<'a, 'b, F> {
-    /// Batches in the order, and with the labels, of `batches`.
-    pub fn new(batches: MiniBatches<'a, F>, drawing: Drawing<'b, F>) -> Augmented<'a, 'b, F> {
-        let now = empty();
-        let (under_way, next_indices, spare) = (VecDeque::new(), Vec::new(), Vec::new());
-        Augmented { batches, drawing, epoch: 0, under_way, next_epoch: 0, next_indices, next_start: 0, now, spare }
+impl<'a, 'b, 'scope, F: Float> Augmented<'a, 'b, 'scope, F> {
+    /// Batches in the order, and with the labels, of `batches`; pictures times `scale`.
+    pub fn new(batches: MiniBatches<'a, F>, drawing: Drawing<'b, 'scope>, scale: F) -> Augmented<'a, 'b, 'scope, F> {
+        let (under_way, next_indices, rows) = (VecDeque::new(), Vec::new(), Vec::new());
+        Augmented { batches, drawing, scale, epoch: 0, under_way, next_epoch: 0, next_indices, next_start: 0, rows }
     }
 
     /// Whatever was ordered is no longer wanted: from now on, this epoch as it is.
     fn order_anew(&mut self) {
-        self.under_way.iter_mut().for_each(|(wanted, ..)| *wanted = false);
+        self.under_way.clear();
+        self.drawing.workshop.ahead().orders.clear();
         (self.next_epoch, self.next_start) = (self.epoch, 0);
         self.next_indices.clear();
         self.next_indices.extend_from_slice(self.batches.indices());
     }
 
-    /// Orders until there are enough under way.
+    /// Orders the next batch.
+    fn order(&mut self) -> Arc<Order> {
+        if self.next_start >= self.next_indices.len() {
+            (self.next_epoch, self.next_start) = (self.next_epoch + 1, 0);
+            self.batches.order_of(self.next_epoch, &mut self.next_indices);
+        }
+        let places = self.batches.batch_at(self.next_start);
+        let indices = self.next_indices[places.clone()].to_vec();
+        self.next_start = places.end;
+        Arc::new(self.drawing.workshop.order(self.next_epoch, places.start, indices))
+    }
+
+    /// Orders until there are enough under way, and calls for help with them.
     fn order_ahead(&mut self) {
-        let Some(Ahead { orders, .. }) = &self.drawing.ahead else { return };
-        while self.under_way.iter().filter(|(wanted, ..)| *wanted).count() < AHEAD {
-            if self.next_start >= self.next_indices.len() {
-                (self.next_epoch, self.next_start) = (self.next_epoch + 1, 0);
-                self.batches.order_of(self.next_epoch, &mut self.next_indices);
+        let Drawing { workshop, scope: Some(scope), threads, .. } = self.drawing else { return };
+        while self.under_way.len() < AHEAD {
+            let order = self.order();
+            let mut ahead = workshop.ahead();
+            for _ in ahead.helpers..(threads - 1).min(order.pieces.len()) {
+                ahead.helpers += 1;
+                scope.spawn(|_| workshop.help());
             }
-            let places = self.batches.batch_at(self.next_start);
-            let mut order = self.spare.pop().unwrap_or_else(empty);
-            fill(&mut order, self.next_epoch, &self.next_indices[places.clone()]);
-            if orders.send(order).is_err() {
-                return; // it has panicked: what is missing is made here
-            }
-            self.under_way.push_back((true, self.next_epoch, self.next_start));
-            self.next_start = places.end;
+            ahead.orders.push_back(order.clone());
+            self.under_way.push_back(order);
         }
     }
 
-    /// Takes the rows of the samples at these places of the epoch into `now`.
-    fn take(&mut self, places: &Range<usize>) {
-        self.order_ahead();
-        if let Some(Ahead { made, .. }) = &self.drawing.ahead {
-            while let Some((wanted, epoch, start)) = self.under_way.pop_front() {
-                let Ok(order) = made.recv() else { break };
-                self.spare.push(std::mem::replace(&mut self.now, order));
-                if wanted && (epoch, start) == (self.epoch, places.start) {
-                    return;
-                }
-            }
+    /// Takes the rows of the batch that begins at this place of the epoch into `rows`.
+    fn take(&mut self, start: usize) {
+        let order = self.under_way.pop_front().unwrap_or_else(|| self.order());
+        self.order_ahead(); // for the helpers, while the rest of this one is made here
+        let Drawing { workshop, scratch, .. } = &mut self.drawing;
+        debug_assert_eq!((order.epoch, order.start), (self.epoch, start), "batches come in order");
+        while let Some(piece) = order.begin() {
+            workshop.made(&order, piece, scratch);
         }
-        fill(&mut self.now, self.epoch, &self.batches.indices()[places.clone()]);
-        (self.drawing.make)(&mut self.now, &mut self.drawing.scratch);
+        let features = workshop.augmenter.features();
+        self.rows.resize(order.indices.len() * features, F::ZERO);
+        for (piece, rows) in self.rows.chunks_mut(workshop.piece() * features).enumerate() {
+            scale_bytes(workshop.made(&order, piece, scratch), self.scale, rows);
+        }
     }
 }
 
-fn empty<F>() -> Order<F> {
-    Order { epoch: 0, indices: Vec::new(), rows: Vec::new() }
-}
-
-fn fill<F>(order: &mut Order<F>, epoch: u64, indices: &[u32]) {
-    order.epoch = epoch;
-    order.indices.clear();
-    order.indices.extend_from_slice(indices);
-}
-
-impl<F: Float> BatchSource<F> for Augmented<'_, '_, F> {
+impl<F: Float> BatchSource<F> for Augmented<'_, '_, '_, F> {
     fn begin_epoch(&mut self, epoch: u64) {
         self.batches.begin_epoch(epoch);
         self.epoch = epoch;
-        if self.under_way.front() != Some(&(true, epoch, 0)) {
+        if self.under_way.front().is_none_or(|order| (order.epoch, order.start) != (epoch, 0)) {
             self.order_anew();
         }
     }
@@ -190,7 +246,7 @@ impl<F: Float> BatchSource<F> for Augmented<'_, '_, F> {
         if places.is_empty() {
             return None;
         }
-        self.take(&places);
-        Some(self.batches.batch_of(places, &self.now.rows))
+        self.take(places.start);
+        Some(self.batches.batch_of(places, &self.rows))
     }
 }

@@ -197,9 +197,8 @@ fn fit_steps<F: Float>(
             let spec = network.spec();
             let augmenter = Augmenter::new(&options.augmentation, &spec.input_shape, spec.seed)?;
             let scale = network.input_scale().unwrap_or(F::ONE);
-            let ahead = trainer.threads() > 1;
-            augmented::with(&augmenter, pictures, scale, ahead, |drawing| {
-                let batches = Augmented::new(batches, drawing);
+            augmented::with(&augmenter, pictures, trainer.threads(), |drawing| {
+                let batches = Augmented::new(batches, drawing, scale);
                 fit_batches(trainer, network, batches, validation, options, watch)
             })
         }
