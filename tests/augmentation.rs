@@ -1,7 +1,17 @@
 //! Augmentation, from Rust: settings, shapes and the same bits (`tests/test_augmentation.py` holds each against a twin).
 
+use crate::common::training::{ADAM, PIXELS, labels, options};
+use crate::common::{dense, spec};
 use ndarray::Array2;
+use purrceptron::activation::Activation::{Relu, Sigmoid};
 use purrceptron::augmentation::{Augmentation, Augmenter};
+use purrceptron::error::Result;
+use purrceptron::layer::Input;
+use purrceptron::loss::{Loss, Targets};
+use purrceptron::math::Float;
+use purrceptron::network::{Network, Samples};
+use purrceptron::spec::NetworkSpec;
+use purrceptron::train::*;
 
 fn pictures(count: usize, features: usize) -> Array2<u8> {
     Array2::from_shape_fn((count, features), |(i, j)| (i * 89 + j * j * 31 + j * 7) as u8)
@@ -59,4 +69,50 @@ fn what_does_not_fit_is_refused() {
     assert!(error(&[Augmentation::Rotate { degrees: f64::NAN }], &[4, 4, 3]).contains("rotate: degrees"));
     let augmenter = Augmenter::new(&flip, &[2, 2, 3], 0).unwrap();
     assert!(augmenter.apply(pictures(2, 11).view(), 0, 0, 1).is_err());
+}
+
+/// Puts epochs into orders of its own.
+struct Lead(Vec<Vec<u32>>);
+
+impl Watch<f32> for Lead {
+    fn order(&mut self, epoch: u64, order: &mut Vec<u32>) -> Result<()> {
+        order.clone_from(&self.0[epoch as usize]);
+        Ok(())
+    }
+}
+
+/// Pictures of 6 kB, so that a batch is made in pieces, and by several threads.
+#[test]
+fn a_training_in_orders_from_outside_sees_the_pictures_of_those_orders() {
+    let shape = [48, 43, 3];
+    let (count, features) = (21, shape.iter().product::<usize>());
+    let x = pictures(count, features);
+    let layers = vec![PIXELS, dense(4, Relu), dense(1, Sigmoid)];
+    let spec = NetworkSpec { input_shape: shape.to_vec(), ..spec(features, layers, f32::DTYPE, 3) };
+    let start = Network::<f32>::new(spec).unwrap();
+    let trainer = |threads| Trainer::new(&start, ADAM, Loss::BINARY_CROSS_ENTROPY, threads).unwrap();
+    let augmenter = Augmenter::new(&everything(), &shape, 3).unwrap();
+    let orders: Vec<Vec<u32>> = (0..3).map(|epoch| (0..count as u32).map(|i| (i * 4 + epoch) % 21).collect()).collect();
+
+    let (mut by_hand, mut hand, targets) = (start.clone(), trainer(1), labels::<f32>(count));
+    let OwnedTargets::Values(y) = &targets else { unreachable!() };
+    for (order, epoch) in orders.iter().zip(0..) {
+        let made = augmenter.apply(x.view(), 0, epoch, 1).unwrap();
+        for batch in order.chunks(8) {
+            let scaled =
+                |i: &u32| made[*i as usize * features..][..features].iter().map(|b| f32::from(*b) * (1.0 / 255.0));
+            let rows: Vec<f32> = batch.iter().flat_map(scaled).collect();
+            let y: Vec<f32> = batch.iter().map(|i| y[*i as usize]).collect();
+            let targets = Targets::Values(&y);
+            let batch = Batch { input: Input::Rows(&rows), targets, samples: y.len(), weights: None };
+            hand.step(&mut by_hand, batch).unwrap();
+        }
+    }
+    for threads in [1, 2, 4] {
+        let options = FitOptions { augmentation: everything(), ..options(3, Some(8)) };
+        let (mut led, samples) = (start.clone(), Samples::Bytes(x.view()));
+        let mut lead = Lead(orders.clone());
+        fit_arrays(&mut trainer(threads), &mut led, samples, targets.clone(), None, &options, &mut lead).unwrap();
+        assert_eq!(led.parameters(), by_hand.parameters(), "{threads} threads");
+    }
 }
