@@ -322,6 +322,13 @@ def test_a_missing_extra_says_how_to_install_it(
         render(findings, model="cats", photos="drawn")
 
 
+@pytest.mark.parametrize(("module", "name"), [("jinja2", "Jinja2"), ("sklearn", "scikit-learn")])
+def test_the_command_misses_an_extra_before_its_work(module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    done = run("report", "no model", "no photos", status=1)
+    assert f"purr report needs {name}: pip install 'purrceptron[report]'" in done.output
+
+
 # The curves in the model file
 
 

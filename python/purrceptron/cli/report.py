@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ..report import Findings
 
 __all__ = ["report"]
+
+_NEEDED = {"jinja2": "Jinja2", "matplotlib": "matplotlib", "sklearn": "scikit-learn"}
 
 _EXAMPLES = """\b
 Examples:
@@ -72,6 +75,9 @@ def report(
     """
     from ..report import Findings, render
 
+    for module, name in _NEEDED.items():
+        if find_spec(module) is None:
+            raise ImportError(f"purr report needs {name}: pip install 'purrceptron[report]'")
     check_output(page, "a page", [model, data, training])
     classifier = load_classifier(model)
     if line:
