@@ -173,6 +173,13 @@ pub trait Float:
         let small = (-self.abs()).exp().ln_1p_unit();
         if self > Self::ZERO { self + small } else { small }
     }
+
+    /// Whether this is no number.
+    #[inline(always)]
+    #[allow(clippy::eq_op)]
+    fn is_nan(self) -> bool {
+        self != self
+    }
 }
 
 /// `c[0] + x (c[1] + x (c[2] + ..))`.
