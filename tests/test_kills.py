@@ -179,13 +179,14 @@ for make in (direct, reduced, batched):
             if not begun:
                 signal.setitimer(signal.ITIMER_REAL, seconds)
             begun.append(epoch)
+        disarm = lambda: signal.setitimer(signal.ITIMER_REAL, 0)  # what comes after the training interrupts none
+        armed = LambdaCallback(on_epoch_end=arm, on_train_end=disarm)
         try:  # the next one is due after 60 seconds
-            run(make, here, LambdaCallback(on_epoch_end=arm), epochs=epochs, checkpoint=here / "run", resume=True)
+            run(make, here, armed, epochs=epochs, checkpoint=here / "run", resume=True)
         except KeyboardInterrupt as interrupt:
             (note,) = interrupt.__notes__
             interrupts += 1
         else:
-            signal.setitimer(signal.ITIMER_REAL, 0)
             break  # a fast machine
         last = max((here / "run").glob("epoch-*"), key=lambda path: path.stat().st_mtime_ns)
         assert last not in before and note == f"the last checkpoint is {last}", (last, before, note)

@@ -131,8 +131,7 @@ def test_features_are_computed_once_in_a_training_and_once_for_all_folds(monkeyp
         counts[at_work] += len(pictures)
         return picture_features(pictures, *arguments, **options)
 
-    for module in ("answers", "views"):
-        monkeypatch.setattr(f"purrceptron.photos.{module}.picture_features", counted)
+    monkeypatch.setattr("purrceptron.photos.views.picture_features", counted)
     images, labels = tinted(30)
     classifier = purr.CatClassifier(**BEST | {"epochs": 2}, image_size=16)
     at_work = "fit"
