@@ -165,18 +165,15 @@ def _near_pairs(
 
 
 def _roots(parents: NDArray[np.int64], indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first picture of the group of each, to which its way is then the shortest."""
     roots = parents[indices]
     while (parents[roots] != roots).any():
         roots = parents[roots]
+    parents[indices] = roots
     return roots
 
 
 def _join(parents: NDArray[np.int64], first: int, second: int) -> None:
     """Make two groups one; its first picture stands for it."""
-    ends = []
-    for index in (first, second):
-        while parents[index] != index:
-            parents[index] = parents[parents[index]]
-            index = int(parents[index])
-        ends.append(index)
-    parents[max(ends)] = min(ends)
+    low, high = np.sort(_roots(parents, np.array([first, second])))
+    parents[high] = low
