@@ -16,7 +16,7 @@ from ..datasets import Data
 from ..errors import DataError
 from ..layers import Rescale
 from ..model import Sequential
-from .options import augment_option, mixup_option, seed_option, skip_bad_option
+from .options import WholeRange, augment_option, mixup_option, seed_option, skip_bad_option
 from .output import Output, amount, output_options
 from .sources import draw, read_data, skipped_files
 from .whole_files import check_output, write_whole
@@ -37,10 +37,10 @@ Examples:
 @click.argument("data", required=False, type=click.Path())
 @augment_option
 @mixup_option
-@click.option("--photos", type=click.IntRange(1, 100), default=6, show_default=True, metavar="N", help="Rows.")
+@click.option("--photos", type=WholeRange(1, 100), default=6, show_default=True, metavar="N", help="Rows.")
 @click.option(
     "--variants",
-    type=click.IntRange(1, 100),
+    type=WholeRange(1, 100),
     default=7,
     show_default=True,
     metavar="N",

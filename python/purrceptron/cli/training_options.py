@@ -69,7 +69,7 @@ _OPTIONS = (
     mixup_option,
     click.option(
         "--ensemble",
-        type=click.IntRange(1, 100),
+        type=WholeRange(1, 100),
         default=USUAL["ensemble"],
         show_default=True,
         metavar="N",
