@@ -4,6 +4,7 @@ use ndarray::ArrayView2;
 
 use crate::error::{Error, Result};
 use crate::math::{Float, first_not_finite};
+use crate::parallel;
 
 /// Samples as they come: one in each row. Bytes stay bytes until a kernel reads them.
 #[derive(Clone, Copy)]
@@ -67,26 +68,39 @@ impl<F: Float> Samples<'_, F> {
     pub fn gather(&self, indices: impl ExactSizeIterator<Item = usize>, scale: Option<F>, rows: &mut Vec<F>) {
         let features = self.dim().1;
         rows.resize(indices.len() * features, F::ZERO);
-        if features == 0 {
-            return;
+        for (out, i) in rows.chunks_exact_mut(features.max(1)).zip(indices) {
+            self.copy(i, scale, out);
         }
-        for (out, i) in rows.chunks_exact_mut(features).zip(indices) {
-            match self {
-                Samples::Bytes(x) => {
-                    let row = x.row(i);
-                    match row.as_slice() {
-                        Some(row) => crate::math::scale_bytes(row, scale.unwrap_or(F::ONE), out),
-                        None => out.iter_mut().zip(row).for_each(|(o, x)| *o = F::from(*x) * scale.unwrap_or(F::ONE)),
-                    }
+    }
+
+    /// [`Samples::gather`] on `threads` threads of a pool.
+    pub(crate) fn gather_on(&self, threads: usize, indices: &[u32], scale: Option<F>, rows: &mut Vec<F>) {
+        let features = self.dim().1;
+        rows.resize(indices.len() * features, F::ZERO);
+        parallel::split(threads, rows, features, &mut Vec::<()>::new(), &|first, run, ()| {
+            for (out, i) in run.chunks_exact_mut(features.max(1)).zip(&indices[first..]) {
+                self.copy(*i as usize, scale, out);
+            }
+        });
+    }
+
+    /// Copies sample `i`, times `scale`.
+    fn copy(&self, i: usize, scale: Option<F>, out: &mut [F]) {
+        match self {
+            Samples::Bytes(x) => {
+                let row = x.row(i);
+                match row.as_slice() {
+                    Some(row) => crate::math::scale_bytes(row, scale.unwrap_or(F::ONE), out),
+                    None => out.iter_mut().zip(row).for_each(|(o, x)| *o = F::from(*x) * scale.unwrap_or(F::ONE)),
                 }
-                Samples::Floats(x) => {
-                    match x.row(i).as_slice() {
-                        Some(row) => out.copy_from_slice(row),
-                        None => out.iter_mut().zip(x.row(i)).for_each(|(o, x)| *o = *x),
-                    }
-                    if let Some(scale) = scale {
-                        out.iter_mut().for_each(|x| *x *= scale);
-                    }
+            }
+            Samples::Floats(x) => {
+                match x.row(i).as_slice() {
+                    Some(row) => out.copy_from_slice(row),
+                    None => out.iter_mut().zip(x.row(i)).for_each(|(o, x)| *o = *x),
+                }
+                if let Some(scale) = scale {
+                    out.iter_mut().for_each(|x| *x *= scale);
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::common::training::*;
 use crate::common::{bits, bytes, dense, matrix, network, numbers, same_at_every_level, sized};
 use ndarray::{Array2, ArrayView2, Axis};
-use purrceptron::activation::Activation::{Identity, Relu, Sigmoid, Softmax, Tanh};
+use purrceptron::activation::Activation::{Gelu, Identity, Relu, Sigmoid, Softmax, Softplus, Tanh};
 use purrceptron::error::Result;
 use purrceptron::loss::Loss;
 use purrceptron::math::Float;
@@ -52,6 +52,40 @@ fn no_number_of_threads_and_no_second_run_changes_a_bit() {
     for threads in [1, 2, 3] {
         assert_eq!(every_training(threads), first, "{threads} threads");
     }
+}
+
+/// A trainer tries whether threads shall share what is small too: rows of a batch, its loss, an activation, a layer's step.
+#[test]
+fn small_work_that_threads_share_changes_no_bit() {
+    let (samples, batch, features, outputs) = (900, 700, 40, 4);
+    let x = matrix::<f32>(6, samples, features);
+    for loss in every_loss() {
+        let last = if loss.on_logits() { Identity } else { Softplus };
+        let net = network::<f32>(features, vec![dense(110, Relu), dense(outputs, last)], 6);
+        let mut targets = vec![labels(samples * loss.target_width(outputs))];
+        if matches!(loss, Loss::CrossEntropy { .. } | Loss::CategoricalFocal { .. }) {
+            targets.push(classes(samples, outputs));
+        }
+        for y in &targets {
+            let trained = |threads| {
+                let with = (ADAM, loss, threads);
+                let options = FitOptions { metrics: vec![], ..options(2, Some(batch)) };
+                fingerprint(trained(&net, with, Samples::Floats(x.view()), y, &options))
+            };
+            assert_eq!((trained(2), trained(3)), (trained(1), trained(1)), "{loss:?}");
+        }
+    }
+}
+
+/// It goes on trying through a longer training, with batches of several sizes.
+#[test]
+fn trials_of_threads_change_no_bit() {
+    let net = network::<f64>(30, vec![dense(60, Tanh), dense(60, Gelu), dense(10, Softmax)], 7);
+    let (x, y) = (matrix(7, 500, 30), classes(500, 10));
+    let with = |threads| (ADAM, Loss::CROSS_ENTROPY, threads);
+    let trained =
+        |threads| fingerprint(trained(&net, with(threads), Samples::Floats(x.view()), &y, &options(20, Some(150))));
+    assert_eq!((trained(2), trained(3)), (trained(1), trained(1)));
 }
 
 #[test]

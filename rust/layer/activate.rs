@@ -10,6 +10,9 @@ use crate::initializer::Initializer;
 use crate::math::{Float, column_sums};
 use crate::parallel;
 
+/// Multiply-adds that take as long as an activation of one number, more or less.
+const EACH: usize = 16;
+
 /// An activation, the number of its units, and where the slopes lie if it learns them.
 #[derive(Clone, Debug)]
 pub(crate) struct Activate {
@@ -44,7 +47,8 @@ impl Activate {
 
     /// `a = f(z)`, with `z` kept.
     pub fn apply_to<F: Float>(&self, z: &[F], weights: Weights<F>, a: &mut [F], context: &Context<F>) {
-        parallel::split(context.threads, a, self.units, &mut Vec::<()>::new(), &|first, a, _| {
+        let threads = context.threads_for(a.len(), EACH);
+        parallel::split(threads, a, self.units, &mut Vec::<()>::new(), &|first, a, _| {
             a.copy_from_slice(&z[first * self.units..][..a.len()]);
             self.apply(a, weights);
         });
@@ -61,7 +65,12 @@ impl Activate {
         context: &mut Context<F>,
     ) {
         let kept = if self.keeps_z() { &saved.kept } else { &saved.out };
-        let Some(slopes) = &self.slopes else { return self.activation.backward(kept, da, self.units) };
+        let Some(slopes) = &self.slopes else {
+            let threads = context.threads_for(da.len(), EACH);
+            return parallel::split(threads, da, self.units, &mut Vec::<()>::new(), &|first, da, _| {
+                self.activation.backward(&kept[first * self.units..][..da.len()], da, self.units);
+            });
+        };
         let mut terms = context.spare.pop().unwrap_or_default();
         prelu_backward(kept, da, &weights.parameters[slopes.clone()], terms.room(da.len()));
         column_sums(&terms, &mut gradient[slopes.clone()]);

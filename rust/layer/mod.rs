@@ -51,6 +51,11 @@ impl<F: Float> Context<F> {
     pub fn new(threads: usize) -> Context<F> {
         Context { threads, ..Context::default() }
     }
+
+    /// Threads for work on so many numbers, each of which takes as long as `each` multiply-adds.
+    pub(crate) fn threads_for(&self, numbers: usize, each: usize) -> usize {
+        self.product.worth(numbers.saturating_mul(each), self.threads)
+    }
 }
 
 /// What a layer gets from the one before, `(samples, width)`.

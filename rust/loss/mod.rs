@@ -15,6 +15,7 @@ use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::isa::versions;
 use crate::math::{Float, sum};
+use crate::parallel;
 
 /// What training makes small. Means are over samples and outputs unless said otherwise; `a` is an output, `z` a logit, `y` a
 /// target.
@@ -88,6 +89,22 @@ pub enum Targets<'a, F> {
     Values(&'a [F]),
     /// The true class of each sample.
     Classes(&'a [u32]),
+}
+
+impl<'a, F> Targets<'a, F> {
+    /// Those of the first `samples`, and the others; of each sample `width` values, or a class.
+    fn split_at(self, samples: usize, width: usize) -> (Targets<'a, F>, Targets<'a, F>) {
+        match self {
+            Targets::Values(values) => {
+                let (first, rest) = values.split_at(samples * width);
+                (Targets::Values(first), Targets::Values(rest))
+            }
+            Targets::Classes(classes) => {
+                let (first, rest) = classes.split_at(samples);
+                (Targets::Classes(first), Targets::Classes(rest))
+            }
+        }
+    }
 }
 
 /// The numbers that a loss takes for targets.
@@ -233,6 +250,19 @@ impl Loss {
         gradient: &mut [F],
         terms: &mut Vec<F>,
     ) -> f64 {
+        self.forward_backward_on(1, outputs, width, targets, gradient, terms)
+    }
+
+    /// [`Loss::forward_backward`] on `threads` threads of a pool.
+    pub(crate) fn forward_backward_on<F: Float>(
+        self,
+        threads: usize,
+        outputs: &[F],
+        width: usize,
+        targets: Targets<F>,
+        gradient: &mut [F],
+        terms: &mut Vec<F>,
+    ) -> f64 {
         if outputs.is_empty() {
             return f64::NAN; // the mean of nothing
         }
@@ -242,7 +272,39 @@ impl Loss {
             _ => samples * self.target_width(width),
         };
         terms.resize(count, F::ZERO);
-        let (share, of) = (F::from_f64(1.0 / count as f64), F::from_f64);
+        let share = F::from_f64(1.0 / count as f64);
+        parallel::stay_awake(threads);
+        self.of_samples(threads.min(samples), outputs, width, targets, share, gradient, terms);
+        sum(terms) / count as f64
+    }
+
+    /// The losses of some samples, each number of their gradient times `share`.
+    fn of_samples<F: Float>(
+        self,
+        threads: usize,
+        outputs: &[F],
+        width: usize,
+        targets: Targets<F>,
+        share: F,
+        gradient: &mut [F],
+        terms: &mut [F],
+    ) {
+        if threads > 1 {
+            let samples = outputs.len() / width;
+            let (here, half) = (threads / 2, samples * (threads / 2) / threads);
+            let (outputs, other_outputs) = outputs.split_at(half * width);
+            let (targets, other_targets) = targets.split_at(half, self.target_width(width));
+            let (gradient, other_gradient) = gradient.split_at_mut(half * width);
+            let (terms, other_terms) = terms.split_at_mut(half * (terms.len() / samples));
+            return parallel::join(
+                || self.of_samples(here, outputs, width, targets, share, gradient, terms),
+                || {
+                    let (gradient, terms) = (other_gradient, other_terms);
+                    self.of_samples(threads - here, other_outputs, width, other_targets, share, gradient, terms);
+                },
+            );
+        }
+        let of = F::from_f64;
         // What smoothing leaves of a target, and what it adds to each of `among`.
         let smoothed = |smoothing: f64, among: usize| (of(1.0 - smoothing), of(smoothing / among as f64));
         match (self, targets) {
@@ -253,7 +315,7 @@ impl Loss {
             (Loss::CategoricalFocal { gamma }, Targets::Classes(y)) => {
                 classes::focal_classes(outputs, width, y, share, gradient, terms, of(gamma));
             }
-            (_, Targets::Classes(_)) => return f64::NAN, // no loss of classes
+            (_, Targets::Classes(_)) => terms.fill(of(f64::NAN)), // no loss of classes
             (Loss::BinaryCrossEntropy { label_smoothing }, Targets::Values(y)) => {
                 let (keep, shift) = smoothed(label_smoothing, 2);
                 amounts::binary_cross_entropy(outputs, y, share, gradient, terms, keep, shift);
@@ -293,9 +355,8 @@ impl Loss {
             (Loss::Quantile { quantile }, Targets::Values(y)) => {
                 amounts::quantile(outputs, y, share, gradient, terms, of(quantile))
             }
-            (Loss::Own, Targets::Values(_)) => return f64::NAN, // the trainer asks its owner
+            (Loss::Own, Targets::Values(_)) => terms.fill(of(f64::NAN)), // the trainer asks its owner
         }
-        sum(terms) / count as f64
     }
 }
 

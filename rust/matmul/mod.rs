@@ -33,10 +33,13 @@ use tile::{TileRows, Tiles, group, largest};
 /// Steps of the depth that share one chain of sums.
 pub const BLOCK: usize = 256;
 
-/// Multiply-adds below which a second thread costs more than it saves: meeting takes half a microsecond, but what one core
-/// wrote comes to the other at 9 GB/s. Half of them makes a step of 64-100-10 at batch 200 slower by a sixth; to cut the
-/// whole step along its samples, so that threads meet three times in it, gains nothing either.
+/// Multiply-adds of `f32` below which a second thread may cost more than it saves. Meeting takes half a microsecond; how fast
+/// what one core wrote comes to the other is another matter. On Sapphire Rapids (9 GB/s) half of them make a step of
+/// 64-100-10 at batch 200 slower by a sixth; on Zen 3 [`EAGER`] makes it 1.4 times as fast.
 const SERIAL: usize = 3_000_000;
+
+/// The same for one that is [`Product::eager`]: two microseconds of one thread.
+const EAGER: usize = 100_000;
 
 /// Rows that use a panel of lanes before the next panel is read: in one block of the depth 240 KiB of `f32`, for the
 /// second cache, and whole tiles of every height.
@@ -75,7 +78,7 @@ const KEPT: usize = 1 << 23;
 pub fn matmul<F: Float>(a: ArrayView2<F>, b: ArrayView2<F>, threads: usize) -> Result<Array2<F>> {
     let (m, n) = (a.nrows(), b.ncols());
     let mut c = zeros("a product", m.saturating_mul(n))?;
-    let threads = worth_threads(m, a.ncols(), n, threads);
+    let threads = Product::<F>::default().worth(m.saturating_mul(a.ncols()).saturating_mul(n), threads);
     parallel::install(threads, || {
         let mut product = F::kept().take();
         product.multiply(&a, &b, &mut c, threads, |_, _| {})?;
@@ -90,6 +93,8 @@ pub fn matmul<F: Float>(a: ArrayView2<F>, b: ArrayView2<F>, threads: usize) -> R
 /// The memory of a multiplication, reused from call to call.
 #[derive(Default)]
 pub struct Product<F: Float> {
+    /// Whether threads share small products too. Whether they gain by that is for the caller to find out.
+    pub(crate) eager: bool,
     packed: LanePanels<F>,
     scratch: Vec<Scratch<F>>,
     row_sums: Vec<F>,
@@ -180,8 +185,19 @@ impl<F: Float> Product<F> {
             Lanes::In(lanes)
         };
         let operands = Operands { rows, row_count, lanes, lane_count, depth };
+        let threads = self.worth(m * depth * n, threads);
         multiply_blocks(&operands, outer, out, &mut self.scratch, threads, &finish);
         Ok(())
+    }
+
+    /// As many of `threads` as work that takes as long as so many multiply-adds is worth.
+    pub(crate) fn worth(&self, multiply_adds: usize, threads: usize) -> usize {
+        let work = multiply_adds.saturating_mul(size_of::<F>()) / size_of::<f32>();
+        match self.eager {
+            true => threads.min(work / (EAGER / 2)).max(1),
+            false if work < SERIAL => 1,
+            false => threads,
+        }
     }
 
     /// The product of few rows, with one column or of one step, of operands that lie row after row; whether it was one.
@@ -220,14 +236,10 @@ impl<F: Float> Product<F> {
         let b = contiguous(&b.t());
         let (rows, lanes) = (Place::of(&b), Lanes::Packed(a));
         let operands = Operands { rows, row_count: n, lanes, lane_count: m, depth };
+        let threads = self.worth(m * depth * n, threads);
         multiply_blocks(&operands, Outer::Lanes, out, &mut self.scratch, threads, &finish);
         Ok(())
     }
-}
-
-/// As many threads as a product of this size is worth.
-fn worth_threads(m: usize, depth: usize, n: usize, threads: usize) -> usize {
-    if m.saturating_mul(depth).saturating_mul(n) < SERIAL { 1 } else { threads }
 }
 
 fn check(a: (usize, usize), b: (usize, usize), out: usize) -> Result<()> {
@@ -281,7 +293,6 @@ fn multiply_blocks<F: Float>(
         out.fill(F::ZERO);
         return finish(0, out);
     }
-    let threads = worth_threads(row_count, depth, lane_count, threads);
     let width = panel_width::<F>();
     let at_once = (SUMS / row_count.min(ROWS)).min(COPIED).next_multiple_of(width);
     // Packed lanes may be cut within a panel, which shares them out more evenly.

@@ -72,8 +72,8 @@ pub struct Part {
     pub decays: bool,
 }
 
-/// Parameters of one run of work; below two of them a second thread costs more than it saves.
-pub(crate) const RUN: usize = 1 << 14;
+/// Fewest parameters of one run of work.
+pub(crate) const RUN: usize = 1 << 11;
 
 /// Parameters that decay and move while they are in the cache.
 const BLOCK: usize = 1 << 11;

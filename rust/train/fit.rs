@@ -315,7 +315,9 @@ fn run_epoch<F: Float>(
         memory: trainer.memory(),
         running: running.clone(),
     });
-    while let Some(batch) = source.next_batch() {
+    loop {
+        source.use_threads(trainer.threads_between());
+        let Some(batch) = source.next_batch() else { break };
         let Some(running) = &mut course.running else { break };
         let counts = trainer.share_in_epoch(&batch);
         if let Some(begun) = &begun {

@@ -78,6 +78,10 @@ impl<S: BatchSource<F>, F: Float> BatchSource<F> for Mixup<S, F> {
         self.source.put_in_order(order)
     }
 
+    fn use_threads(&mut self, threads: usize) {
+        self.source.use_threads(threads);
+    }
+
     fn next_batch(&mut self) -> Option<Batch<'_, F>> {
         let batch = self.source.next_batch()?;
         let Input::Rows(rows) = batch.input else { return Some(batch) };

@@ -1,6 +1,7 @@
 //! Training: one step, batches, and the loop over them.
 //!
 //! - `step.rs`: [`Trainer::step`], the unit that everything else uses.
+//! - `pace.rs`: whether threads share its small pieces too.
 //! - `labels.rs`: targets, and how much each sample counts.
 //! - `objective.rs`: how a batch's loss counts, where it is not simply the mean.
 //! - `source.rs`: where batches come from.
@@ -25,6 +26,7 @@ mod many;
 mod mixup;
 mod objective;
 mod outside;
+mod pace;
 mod prepared;
 mod reduced;
 mod room;

@@ -25,6 +25,9 @@ pub trait BatchSource<F: Float> {
         Ok(())
     }
 
+    /// Threads of the pool that may work on the batches to come. They change no bit of them.
+    fn use_threads(&mut self, _threads: usize) {}
+
     /// The next batch, or `None` at the end of the epoch.
     fn next_batch(&mut self) -> Option<Batch<'_, F>>;
 }
@@ -131,6 +134,9 @@ pub enum Order {
     Given(Vec<u32>),
 }
 
+/// Numbers of a batch below which a second thread costs more than it saves.
+const SERIAL: usize = 1 << 13;
+
 /// Some samples in every step, gathered from an array (or a memory map) in the order of the epoch.
 pub struct MiniBatches<'a, F: Float> {
     x: Samples<'a, F>,
@@ -143,6 +149,7 @@ pub struct MiniBatches<'a, F: Float> {
     next: usize,
     rows: Vec<F>,
     batch_labels: OwnedLabels<F>,
+    threads: usize,
 }
 
 impl<'a, F: Float> MiniBatches<'a, F> {
@@ -179,6 +186,7 @@ impl<'a, F: Float> MiniBatches<'a, F> {
             next: 0,
             rows: Vec::new(),
             batch_labels: OwnedLabels::none(),
+            threads: 1,
         })
     }
 }
@@ -240,6 +248,10 @@ impl<F: Float> BatchSource<F> for MiniBatches<'_, F> {
         Ok(())
     }
 
+    fn use_threads(&mut self, threads: usize) {
+        self.threads = threads;
+    }
+
     fn next_batch(&mut self) -> Option<Batch<'_, F>> {
         let end = self.indices.len().min(self.next + self.batch_size);
         let indices = &self.indices[self.next..end];
@@ -247,7 +259,8 @@ impl<F: Float> BatchSource<F> for MiniBatches<'_, F> {
             return None;
         }
         self.next = end;
-        self.x.gather(indices.iter().map(|i| *i as usize), self.scale, &mut self.rows);
+        let threads = if indices.len() * self.x.dim().1 < SERIAL { 1 } else { self.threads };
+        self.x.gather_on(threads, indices, self.scale, &mut self.rows);
         self.batch_labels.gather(&self.labels, indices, self.outputs);
         let Labels { targets, weights } = self.batch_labels.view();
         Some(Batch { input: Input::Rows(&self.rows), targets, samples: indices.len(), weights })

@@ -7,6 +7,7 @@ use super::checkpoint::{Checkpoint, Course};
 use super::labels::Labels;
 use super::objective::{Counting, Objective};
 use super::outside::Outside;
+use super::pace::Pace;
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::float_mode::callback;
@@ -21,6 +22,12 @@ use crate::optimizer::{Optimizer, OptimizerState, Part};
 use crate::parallel;
 use crate::regularization::Regularization;
 use crate::schedule::Schedule;
+
+/// Multiply-adds that take as long as the loss of one output, more or less.
+const LOSS: usize = 64;
+
+/// The same for moving one parameter.
+const MOVE: usize = 96;
 
 /// Samples and what they should give.
 #[derive(Clone, Copy)]
@@ -80,6 +87,7 @@ pub struct Trainer<F: Float> {
     terms: Vec<F>,
     outputs: Outputs<F>,
     context: Context<F>,
+    pace: Pace,
 }
 
 /// A kernel with penalties or bounds.
@@ -175,6 +183,7 @@ impl<F: Float> Trainer<F> {
             terms: Vec::new(),
             outputs: Outputs::default(),
             context: Context::new(threads),
+            pace: Pace::default(),
         })
     }
 
@@ -306,6 +315,11 @@ impl<F: Float> Trainer<F> {
         self.context.threads
     }
 
+    /// Threads for what comes before the next step: those that share small pieces of the last one.
+    pub(super) fn threads_between(&self) -> usize {
+        if self.context.product.eager { self.context.threads } else { 1 }
+    }
+
     /// The gradient that the last step or [`Trainer::loss_and_gradient`] found, laid out as the parameters.
     pub fn gradient(&self) -> &[F] {
         &self.gradient
@@ -343,6 +357,7 @@ impl<F: Float> Trainer<F> {
     /// [`Error::Diverged`] if the loss is not finite; the weights then stay as they are. [`Error::Shape`] and
     /// [`Error::Data`] for a batch that does not fit the network and the loss.
     pub fn step(&mut self, network: &mut Network<F>, batch: Batch<F>) -> Result<f64> {
+        let shared = self.set_pace(network, batch.samples);
         let loss = self.finite_loss(network, batch)?;
         if self.moves_by_layer(network) {
             self.descend_by_layer(network, batch)?;
@@ -351,7 +366,18 @@ impl<F: Float> Trainer<F> {
             self.descend(network);
         }
         network.update_buffers(&self.outputs);
+        if shared {
+            self.pace.end(batch.samples);
+        }
         Ok(loss)
+    }
+
+    /// Chooses whether threads share the small pieces of a step; `false` if there is none for them.
+    fn set_pace(&mut self, network: &Network<F>, samples: usize) -> bool {
+        self.context.product.eager = true;
+        let shared = self.context.threads_for(network.parameters().len(), samples) > 1;
+        self.context.product.eager = shared && self.pace.begin(samples);
+        shared
     }
 
     /// The loss before a step; [`Error::Diverged`] if it is not finite.
@@ -413,11 +439,12 @@ impl<F: Float> Trainer<F> {
         let mut rest = parts.as_slice();
         for place in (0..network.run_layers().len()).rev() {
             let layer = network.backward_layer(place, batch.input, outputs, logits, dout, spare, gradient, context)?;
+            let threads = context.threads_for(layer.len(), MOVE);
             if let Some(counting) = counting {
-                counting.add_gradient(network.parameters(), &batch, &layer, gradient, context.threads);
+                counting.add_gradient(network.parameters(), &batch, &layer, gradient, threads);
             }
             let (before, of_layer) = rest.split_at(rest.partition_point(|part| part.range.start < layer.start));
-            optimizer.move_parts(state, of_layer, network.parameters_mut(), gradient, context.threads);
+            optimizer.move_parts(state, of_layer, network.parameters_mut(), gradient, threads);
             rest = before;
         }
         self.take_average(network.parameters());
@@ -434,7 +461,8 @@ impl<F: Float> Trainer<F> {
         if let Some(outside) = &mut self.outside {
             outside.step(&self.optimizer, &self.state, scale);
         }
-        let (threads, parameters) = (self.context.threads, network.parameters_mut());
+        let threads = self.context.threads_for(self.gradient.len(), MOVE);
+        let parameters = network.parameters_mut();
         self.optimizer.update_parts(&mut self.state, &self.parts, parameters, &self.gradient, threads);
         for Kernel { range, units, regularization } in &self.kernels {
             regularization.bound(&mut parameters[range.clone()], *units, &mut self.squares);
@@ -514,7 +542,8 @@ impl<F: Float> Trainer<F> {
         }
         if let Some(counting) = &self.counting {
             let all = 0..self.gradient.len();
-            counting.add_gradient(network.parameters(), &batch, &all, &mut self.gradient, self.context.threads);
+            let threads = self.context.threads_for(all.len(), MOVE);
+            counting.add_gradient(network.parameters(), &batch, &all, &mut self.gradient, threads);
         }
         Ok(())
     }
@@ -530,8 +559,10 @@ impl<F: Float> Trainer<F> {
         let loss = match (&self.own, batch.weights) {
             (Some(own), _) => callback(|| own(outputs, width, batch.labels(), &mut self.dout))?,
             (None, weights) => {
-                let mean = self.loss.forward_backward(outputs, width, batch.targets, &mut self.dout, &mut self.terms);
-                weights.map_or(mean, |weights| weigh(weights, &mut self.dout, &mut self.terms))
+                let threads = self.context.threads_for(outputs.len(), LOSS);
+                let (dout, terms) = (&mut self.dout, &mut self.terms);
+                let mean = self.loss.forward_backward_on(threads, outputs, width, batch.targets, dout, terms);
+                weights.map_or(mean, |weights| weigh(weights, dout, terms))
             }
         };
         Ok(self.counting.as_ref().map_or(loss, |counting| counting.scale(loss, &mut self.dout)))

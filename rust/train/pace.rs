@@ -1,0 +1,63 @@
+//! Whether threads share the small pieces of a step too.
+//!
+//! Two threads may take two thirds of the time of one for a step of 64-100-10 at batch 200, or longer than it: that
+//! depends on how fast a core gets what another one wrote, and on what else runs there. No thread count changes a bit, so
+//! a trainer tries both, keeps what was faster, and tries again now and then.
+
+use std::time::{Duration, Instant};
+
+/// Steps of a run. Its first is not timed: threads may have to wake up for it.
+const RUN: usize = 5;
+
+/// Runs of a trial, by turns eager and not.
+const RUNS: usize = 6;
+
+/// Steps of a trial.
+const TRIAL: usize = RUN * RUNS;
+
+/// Steps from one trial to the next.
+const HOLD: usize = 1000;
+
+/// What was found out so far.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    eager: bool,
+    /// Full batches since the trial began.
+    steps: usize,
+    /// Samples of a full batch: others take another time.
+    samples: usize,
+    spent: [Duration; RUNS],
+    begun: Option<Instant>,
+}
+
+impl Pace {
+    /// Before a step of so many samples: whether threads shall share its small pieces.
+    pub fn begin(&mut self, samples: usize) -> bool {
+        if samples > self.samples {
+            *self = Pace { samples, ..Pace::default() };
+        }
+        self.begun = None;
+        if self.steps < TRIAL {
+            self.eager = self.steps / RUN % 2 == 0;
+            self.begun = Some(Instant::now());
+        }
+        self.eager
+    }
+
+    /// After that step.
+    pub fn end(&mut self, samples: usize) {
+        if samples != self.samples {
+            return;
+        }
+        if let Some(begun) = self.begun.filter(|_| self.steps % RUN > 0) {
+            self.spent[self.steps / RUN] += begun.elapsed();
+        }
+        self.steps += 1;
+        if self.steps == TRIAL {
+            let (pairs, _) = self.spent.as_chunks::<2>();
+            self.eager = pairs.iter().filter(|[eager, alone]| eager < alone).count() > pairs.len() / 2;
+        } else if self.steps == TRIAL + HOLD {
+            (self.steps, self.spent) = (0, Default::default());
+        }
+    }
+}
