@@ -31,16 +31,18 @@ _IMPORTS = {
 }
 
 
-def _import_seconds(statement: str, compiled: str) -> float:
-    """Seconds of an import in a fresh interpreter, timed inside it.
-
-    Compiled modules are kept in the folder `compiled`: an editable installation may lack those that pip makes.
-    """
-    script = f"import time; start = time.perf_counter(); {statement}; print(time.perf_counter() - start)"
+def _environment(compiled: str) -> dict[str, str]:
+    """Keeps compiled modules in a folder: an editable installation may lack those that pip makes."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPYCACHEPREFIX"] = compiled
+    return {**environment, "PYTHONPYCACHEPREFIX": compiled}
+
+
+def _import_seconds(statement: str, compiled: str) -> float:
+    """Seconds of an import in a fresh interpreter, timed inside it."""
+    script = f"import time; start = time.perf_counter(); {statement}; print(time.perf_counter() - start)"
     command = [sys.executable, "-c", script]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env=_environment(compiled)).stdout
+    return float(told)
 
 
 def imports(effort: Effort) -> Row:
@@ -55,19 +57,19 @@ def imports(effort: Effort) -> Row:
     return Row("import", "import", "s", 1, timings, {"purrceptron": 0.1}, "")
 
 
-def _train(photos: Path, model: Path, epochs: int) -> None:
-    command = [sys.executable, "-m", "purrceptron", "train", photos, "--holdout", "0", "--epochs", epochs]
-    command += ["--output", model, "--quiet"]
-    subprocess.run([*map(str, command)], check=True, stdout=subprocess.DEVNULL)
+def _train(folder: str, *arguments: object) -> None:
+    """`purr train` with a model file, and all that Python compiles, in a folder."""
+    command = [sys.executable, "-m", "purrceptron", "train", *arguments, "--output", f"{folder}/cats.safetensors"]
+    environment = _environment(f"{folder}/compiled")
+    subprocess.run([*map(str, command), "--quiet"], check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
 def drawn(effort: Effort) -> Row:
     """`purr train` without data: draw 400 pictures and 1,000 to score on, train, score, save."""
     epochs = effort.whole(2500, 5)
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "purrceptron", "train", "--epochs", str(epochs), "--quiet"]
-        command += ["--output", f"{folder}/cats.safetensors"]
-        run = partial(subprocess.run, command, check=True, stdout=subprocess.DEVNULL)
+        _train(folder, "--epochs", 1)
+        run = partial(_train, folder, "--epochs", epochs)
         timings = race({"purrceptron": (lambda: None, run)}, effort)
     title = "purr train, 400 drawn pictures and 1,000 to score on, start to saved model"
     return Row("process-drawn", title, "s", 1, timings, {"purrceptron": 20.0} if epochs == 2500 else {}, "")
@@ -82,7 +84,7 @@ def whole_process(effort: Effort) -> Row:
         if not given:
             images, y = purr.datasets.make_cats(209, seed=0)
             np.savez(photos, x=images, y=y)
-        run = partial(_train, photos, Path(folder, "cats.safetensors"), epochs)
+        run = partial(_train, folder, photos, "--holdout", 0, "--epochs", epochs)
         run()
         timings = race({"purrceptron": (lambda: None, run)}, effort)
     what = "209 photos from .h5" if given else "209 drawn photos from .npz"

@@ -62,11 +62,17 @@ class Spec:
             ValueError: A number is not finite, which JSON cannot say.
         """
         described: dict[str, Any] = {"type": self.type_name()}
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if "absent" not in field.metadata or value != field.metadata["absent"]:
-                described[field.name] = _plain(field.name, value)
+        for name, may_be_absent, absent in self._described_fields():
+            value = getattr(self, name)
+            if not may_be_absent or value != absent:
+                described[name] = _plain(name, value)
         return described
+
+    @classmethod
+    @functools.cache
+    def _described_fields(cls) -> list[tuple[str, bool, Any]]:
+        fields = dataclasses.fields(cls)
+        return [(field.name, "absent" in field.metadata, field.metadata.get("absent")) for field in fields]
 
 
 def optional(default: Any = None, *, absent: Any = None, **options: Any) -> Any:

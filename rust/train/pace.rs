@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Steps of a run. Its first is not timed: threads may have to wake up for it.
 const RUN: usize = 5;
 
-/// Runs of a trial, by turns eager and not.
+/// Runs of a trial, by turns alone and eager. A training of a few steps is over before helpers would have woken up.
 const RUNS: usize = 6;
 
 /// Steps of a trial.
@@ -38,7 +38,7 @@ impl Pace {
         }
         self.begun = None;
         if self.steps < TRIAL {
-            self.eager = self.steps / RUN % 2 == 0;
+            self.eager = !(self.steps / RUN).is_multiple_of(2);
             self.begun = Some(Instant::now());
         }
         self.eager
@@ -49,13 +49,13 @@ impl Pace {
         if samples != self.samples {
             return;
         }
-        if let Some(begun) = self.begun.filter(|_| self.steps % RUN > 0) {
+        if let Some(begun) = self.begun.filter(|_| !self.steps.is_multiple_of(RUN)) {
             self.spent[self.steps / RUN] += begun.elapsed();
         }
         self.steps += 1;
         if self.steps == TRIAL {
             let (pairs, _) = self.spent.as_chunks::<2>();
-            self.eager = pairs.iter().filter(|[eager, alone]| eager < alone).count() > pairs.len() / 2;
+            self.eager = pairs.iter().filter(|[alone, eager]| eager < alone).count() > pairs.len() / 2;
         } else if self.steps == TRIAL + HOLD {
             (self.steps, self.spent) = (0, Default::default());
         }

@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
-from sklearn.utils.validation import validate_data
 
 from .._arrays import Array
 from ..activations import ActivationFunction
@@ -249,15 +248,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
     def _validate_input(self, x: Any, y: Any, incremental: bool, reset: bool, classes: Any) -> tuple[Any, Array]:
         if incremental:
             self._begin_with(y, classes)
-        x, y = validate_data(
-            self,
-            x,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
+        x, y = self._validate_arrays(x, y, reset)
         if y.ndim == 2 and y.shape[1] == 1 and not hasattr(y, "toarray"):
             y = column_or_1d(y, warn=True)
         kind, classes = _classes_in(y)

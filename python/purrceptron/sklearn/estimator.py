@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from inspect import signature
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -14,7 +15,7 @@ from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .. import _core
@@ -98,6 +99,35 @@ class MultilayerPerceptron(HasWeights, BaseEstimator):  # type: ignore[misc]
     def _get_param_names(cls) -> list[str]:
         # scikit-learn reads the signature anew for every fit and clone: a tenth of what a small fit costs.
         return list(super()._get_param_names())
+
+    @classmethod
+    @cache
+    def _defaults(cls) -> dict[str, Any]:
+        return {name: parameter.default for name, parameter in signature(cls.__init__).parameters.items()}
+
+    def _validate_params(self) -> None:
+        """Checks the parameters that are not as they come: all of them take as long as a small fit's steps."""
+        defaults = self._defaults()
+        given = {name: value for name, value in self.get_params(deep=False).items() if value is not defaults[name]}
+        validate_parameter_constraints(self._parameter_constraints, given, caller_name=type(self).__name__)
+
+    def _validate_arrays(self, x: Any, y: Any, reset: bool, **how: Any) -> tuple[Any, Any]:
+        """scikit-learn's checks of samples and targets. Plain arrays that would pass unchanged pass at once."""
+        if (
+            reset
+            and _is_plain(x, 2, "f")
+            and x.dtype.itemsize in (4, 8)
+            and _is_plain(y, 1, "fiub")
+            and len(x) == len(y)
+        ):
+            vars(self).pop("feature_names_in_", None)
+            self.n_features_in_ = x.shape[1]
+            return x, y
+        forms, dtypes = ["csr", "csc"], (np.float64, np.float32)
+        checked: tuple[Any, Any] = validate_data(
+            self, x, y, accept_sparse=forms, multi_output=True, dtype=dtypes, reset=reset, **how
+        )
+        return checked
 
     def _prepare(
         self,
@@ -311,6 +341,14 @@ def _kinds(core: _core.Network) -> list[tuple[str, tuple[int, ...]]]:
     """What the parameters and buffers are, wherever they stand."""
     named = [*core.named_parameters(), *core.named_buffers()]
     return [(name.rsplit(".", 1)[-1], tuple(shape)) for name, shape in named]
+
+
+def _is_plain(array: Any, ndim: int, kinds: str) -> bool:
+    """Whether it is an array of such numbers, all of them finite, and at least one."""
+    if type(array) is not np.ndarray or array.ndim != ndim or array.dtype.kind not in kinds or not array.dtype.isnative:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return array.size > 0 and bool(np.isfinite(array.sum()))  # a sum too large is looked at by scikit-learn
 
 
 def _dense(x: Any) -> Array:
