@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from io import TextIOWrapper
 
 import click
 
 from .. import __version__
-from .data import data
-from .doctor import doctor
-from .evaluate import evaluate
 from .failure import Purr
-from .predict import predict
-from .report import report
-from .show import show
 from .signals import listen
-from .trace import trace
-from .train import train
 
 __all__ = ["main", "purr"]
 
@@ -29,8 +22,22 @@ Start here:
 """
 
 
+class _Commands(Purr):
+    """The commands, each in a module of its name that is imported with the first who asks for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in the order in which one uses them."""
+        return ["train", "predict", "evaluate", "report", "show", "data", "doctor", "trace"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of them, if there is one of that name."""
+        if cmd_name not in self.commands and cmd_name in self.list_commands(ctx):
+            self.add_command(getattr(import_module(f".{cmd_name}", __name__), cmd_name))
+        return super().get_command(ctx, cmd_name)
+
+
 @click.group(
-    cls=Purr, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EXAMPLES
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EXAMPLES
 )
 @click.version_option(__version__, "-V", "--version", prog_name="purr", message="%(prog)s %(version)s")
 def purr() -> None:
@@ -38,10 +45,6 @@ def purr() -> None:
 
     Answers and reports go to standard output, all else to standard error.
     """
-
-
-for _command in (train, predict, evaluate, report, show, data, doctor, trace):
-    purr.add_command(_command)
 
 
 def main() -> None:

@@ -120,7 +120,8 @@ class MultilayerPerceptron(HasWeights, BaseEstimator):  # type: ignore[misc]
             and _is_plain(y, 1, "fiub")
             and len(x) == len(y)
         ):
-            vars(self).pop("feature_names_in_", None)
+            if "feature_names_in_" in vars(self):
+                del self.feature_names_in_
             self.n_features_in_ = x.shape[1]
             return x, y
         forms, dtypes = ["csr", "csc"], (np.float64, np.float32)
