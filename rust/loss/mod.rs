@@ -291,18 +291,19 @@ impl Loss {
     ) {
         if threads > 1 {
             let samples = outputs.len() / width;
-            let (here, half) = (threads / 2, samples * (threads / 2) / threads);
+            let (here, half) = (threads / 2, parallel::first_half(samples, threads));
             let (outputs, other_outputs) = outputs.split_at(half * width);
             let (targets, other_targets) = targets.split_at(half, self.target_width(width));
             let (gradient, other_gradient) = gradient.split_at_mut(half * width);
             let (terms, other_terms) = terms.split_at_mut(half * (terms.len() / samples));
-            return parallel::join(
+            parallel::join(
                 || self.of_samples(here, outputs, width, targets, share, gradient, terms),
                 || {
                     let (gradient, terms) = (other_gradient, other_terms);
                     self.of_samples(threads - here, other_outputs, width, other_targets, share, gradient, terms);
                 },
             );
+            return;
         }
         let of = F::from_f64;
         // What smoothing leaves of a target, and what it adds to each of `among`.

@@ -59,7 +59,7 @@ impl<'a, T: Copy> Place<'a, T> {
 
     /// Copies the rows of some tiles, from row `first` on, tile after tile.
     fn copy_tiles(&self, tiles: Tiles, first: usize, steps: Range<usize>, to: &mut [T]) {
-        for (height, count, start) in tiles.heights() {
+        for (height, count, _, start) in tiles.heights() {
             let (first, to) = (first + start, &mut to[start * steps.len()..]);
             macro_rules! of_height {
                 ($($height:literal)*) => {
@@ -72,7 +72,7 @@ impl<'a, T: Copy> Place<'a, T> {
                                 &data[steps.start * pitch..], pitch, first, to, count, steps.len(), Count::<$height>,
                             ),
                         )*
-                        _ => debug_assert!(count == 0, "no tile of {height} rows"),
+                        _ => debug_assert!(false, "no tile of {height} rows"),
                     }
                 };
             }

@@ -82,10 +82,11 @@ impl Tiles {
         self.taller + self.others
     }
 
-    /// Height and number of the taller ones and of the others, and the rows before them.
-    pub fn heights(self) -> [(usize, usize, usize); 2] {
+    /// Those of one height after those of the other: height and number, and the tiles and rows before them.
+    pub fn heights(self) -> impl Iterator<Item = (usize, usize, usize, usize)> {
         let taller = self.height + 1;
-        [(taller, self.taller, 0), (self.height, self.others, taller * self.taller)]
+        let both = [(taller, self.taller, 0, 0), (self.height, self.others, self.taller, taller * self.taller)];
+        both.into_iter().filter(|(_, count, ..)| *count > 0)
     }
 }
 
@@ -145,14 +146,10 @@ macro_rules! tile {
                 out: &mut [Self],
                 pitch: usize,
             ) {
-                let (taller, count) = (tiles.taller * (tiles.height + 1), tiles.count());
                 const W: usize = group::<$float>();
-                let place = (0, count);
-                multiply_alike::<_, W>(tiles.height + 1, tiles.taller, place, first, rows, lanes, steps, out, pitch);
-                if tiles.others > 0 {
-                    let (rows, out) = (&rows.skip(taller, steps), &mut out[taller * pitch..]);
-                    let place = (tiles.taller, count);
-                    multiply_alike::<_, W>(tiles.height, tiles.others, place, first, rows, lanes, steps, out, pitch);
+                for (height, count, tile, row) in tiles.heights() {
+                    let (rows, out, place) = (&rows.skip(row, steps), &mut out[row * pitch..], (tile, tiles.count()));
+                    multiply_alike::<_, W>(height, count, place, first, rows, lanes, steps, out, pitch);
                 }
             }
         }
@@ -193,9 +190,6 @@ fn multiply_alike<F: Float, const W: usize>(
                 _ => debug_assert!(false, "no tile of {height} rows"),
             }
         };
-    }
-    if count == 0 {
-        return;
     }
     match (level(), lanes.groups, first) {
         (Level::Avx512, 1, true) => {

@@ -240,7 +240,7 @@ fn for_each_run<F: Float>(
     }
     parallel::stay_awake(threads);
     let half = threads / 2;
-    let (w, v) = parameters.split_at_mut(parameters.len() * half / threads);
+    let (w, v) = parameters.split_at_mut(parallel::first_half(parameters.len(), threads));
     let (g, h) = gradient.split_at(w.len());
     let first = slots.each_mut().map(|slot| slot.split_off_mut(..w.len()).unwrap_or_default());
     parallel::join(|| for_each_run(half, w, g, first, update), || for_each_run(threads - half, v, h, slots, update));

@@ -50,14 +50,19 @@ fn look_for_work() {
 }
 
 /// [`rayon::join`] for halves that take about as long: the caller waits for the other half awake. Both are in the standard
-/// floating-point mode, for another thread may have taken the second.
-pub(crate) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+/// floating-point mode, for another thread may have taken the second. Tells which was the first to end, if both had a
+/// thread.
+pub(crate) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) -> Option<Half> {
     let (begun, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    let mut first = None;
     rayon::join(
         || {
             a();
             for look in 0.. {
-                if !begun.load(Ordering::Acquire) || done.load(Ordering::Acquire) {
+                if !begun.load(Ordering::Acquire) {
+                    break;
+                } else if done.load(Ordering::Acquire) {
+                    first = Some(if look == 0 { Half::Second } else { Half::First });
                     break;
                 } else if look < LOOKS {
                     spin_loop();
@@ -73,6 +78,14 @@ pub(crate) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
             b();
         },
     );
+    first
+}
+
+/// One of two that work at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Half {
+    First,
+    Second,
 }
 
 /// Calls a function at the end of its scope.

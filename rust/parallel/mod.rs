@@ -12,9 +12,11 @@
 mod awake;
 mod pool;
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
+use awake::Half;
 pub(crate) use awake::{join, stay_awake};
 pub(crate) use pool::in_pool;
 pub use pool::{install, stay_on_this_thread, stays_on_this_thread};
@@ -77,6 +79,33 @@ pub fn split<T: Send, S: Default + Send>(
     halve(0, output, unit, &mut scratch[..threads], work);
 }
 
+/// Of how many parts in a thousand the caller takes its share of work for two threads. Cores differ: some are of another
+/// kind, some share theirs with another process.
+static SHARE: AtomicUsize = AtomicUsize::new(500);
+
+/// What the share changes by where one of the two had to wait for the other, and how far it goes.
+const SHARE_STEP: usize = 4;
+const SHARES: RangeInclusive<usize> = 250..=750;
+
+/// Of at least as many units as threads those for the first half of the threads.
+pub(crate) fn first_half(units: usize, threads: usize) -> usize {
+    match threads {
+        2 => (units * SHARE.load(Ordering::Relaxed) / 1000).clamp(1, units - 1),
+        _ => units * (threads / 2) / threads,
+    }
+}
+
+/// Evens out the times of two threads: whoever waited gets more to do next time.
+fn adapt_share(first: Option<Half>) {
+    let share = SHARE.load(Ordering::Relaxed);
+    let share = match first {
+        Some(Half::First) => share + SHARE_STEP,
+        Some(Half::Second) => share - SHARE_STEP,
+        None => return,
+    };
+    SHARE.store(share.clamp(*SHARES.start(), *SHARES.end()), Ordering::Relaxed);
+}
+
 /// As [`split`], but cuts rows of `width` elements each into columns, whole units of them: `work` gets the index of its
 /// first column, its part of every row, and an element of `scratch`.
 pub fn split_columns<T: Send, S: Default + Send>(
@@ -128,12 +157,15 @@ fn halve<T: Send, S: Send>(
     if let [scratch] = scratch {
         return work(first, run, scratch);
     }
-    let units = run.len().div_ceil(unit);
-    let (left_scratch, right_scratch) = scratch.split_at_mut(scratch.len() / 2);
-    let left_units = units * left_scratch.len() / (left_scratch.len() + right_scratch.len());
+    let threads = scratch.len();
+    let (left_scratch, right_scratch) = scratch.split_at_mut(threads / 2);
+    let left_units = first_half(run.len().div_ceil(unit), threads);
     let (left, right) = run.split_at_mut((left_units * unit).min(run.len()));
-    join(
+    let ended = join(
         || halve(first, left, unit, left_scratch, work),
         || halve(first + left_units, right, unit, right_scratch, work),
     );
+    if threads == 2 {
+        adapt_share(ended);
+    }
 }
