@@ -55,6 +55,7 @@ fn no_number_of_threads_and_no_second_run_changes_a_bit() {
 }
 
 /// A trainer tries whether threads shall share what is small too: rows of a batch, its loss, an activation, a layer's step.
+/// Its sixth step is the first that does.
 #[test]
 fn small_work_that_threads_share_changes_no_bit() {
     let (samples, batch, features, outputs) = (900, 700, 40, 4);
@@ -69,7 +70,7 @@ fn small_work_that_threads_share_changes_no_bit() {
         for y in &targets {
             let trained = |threads| {
                 let with = (ADAM, loss, threads);
-                let options = FitOptions { metrics: vec![], ..options(2, Some(batch)) };
+                let options = FitOptions { metrics: vec![], ..options(8, Some(batch)) };
                 fingerprint(trained(&net, with, Samples::Floats(x.view()), y, &options))
             };
             assert_eq!((trained(2), trained(3)), (trained(1), trained(1)), "{loss:?}");
