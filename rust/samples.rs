@@ -73,7 +73,7 @@ impl<F: Float> Samples<'_, F> {
         }
     }
 
-    /// [`Samples::gather`] on `threads` threads of a pool.
+    /// [`Samples::gather`] on `threads` threads, inside [`parallel::install`].
     pub(crate) fn gather_on(&self, threads: usize, indices: &[u32], scale: Option<F>, rows: &mut Vec<F>) {
         let features = self.dim().1;
         rows.resize(indices.len() * features, F::ZERO);

@@ -253,7 +253,7 @@ impl Loss {
         self.forward_backward_on(1, outputs, width, targets, gradient, terms)
     }
 
-    /// [`Loss::forward_backward`] on `threads` threads of a pool.
+    /// [`Loss::forward_backward`] on `threads` threads, inside [`parallel::install`].
     pub(crate) fn forward_backward_on<F: Float>(
         self,
         threads: usize,
@@ -273,8 +273,9 @@ impl Loss {
         };
         terms.resize(count, F::ZERO);
         let share = F::from_f64(1.0 / count as f64);
+        let threads = if parallel::in_pool() { threads.min(samples) } else { 1 };
         parallel::stay_awake(threads);
-        self.of_samples(threads.min(samples), outputs, width, targets, share, gradient, terms);
+        self.of_samples(threads, outputs, width, targets, share, gradient, terms);
         sum(terms) / count as f64
     }
 
