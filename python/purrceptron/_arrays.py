@@ -78,6 +78,10 @@ def as_targets(y: ArrayLike, dtype: str, outputs: int, takes_classes: bool, what
     if y.ndim != 2 or y.shape[1] != outputs:
         expected = f"(samples, {outputs})" if outputs > 1 else "(samples,)"
         raise ValueError(f"{what}: the network has {outputs} outputs, so expected shape {expected}, got {y.shape}")
+    if y.dtype.kind != "f":  # whole numbers are never too large
+        return y.astype(dtype)
+    if y.dtype == dtype and y.flags.aligned:
+        return y
     with np.errstate(over="ignore"):
         return np.require(y.astype(dtype, copy=False), requirements="A")
 
@@ -137,6 +141,8 @@ def _of_classes(classes: Array, class_weight: ClassWeight) -> Array:
 
 
 def _as_classes(y: Array, what: str) -> Array:
+    if y.dtype.kind in "iu" and (not y.size or (y.min() >= 0 and y.max() < 2**32)):
+        return y.astype(np.uint32)
     exact = y if y.dtype.kind in "iu" else y.astype(np.float64)
     wrong = np.flatnonzero(~((exact >= 0) & (exact < 2**32) & (exact == np.floor(exact))))
     if wrong.size:
