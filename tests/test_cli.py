@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -761,6 +762,11 @@ def test_wrong_usage_is_status_2(arguments: tuple[str, ...], message: str) -> No
     result = run(*arguments, status=2)
     assert message in result.stderr
     assert result.stdout == ""
+
+
+def test_a_command_that_is_none_is_held_against_all_that_are() -> None:
+    assert "No such command 'trian'" in run("trian", status=2).stderr
+    assert set(command.commands) == set(command.list_commands(click.Context(command)))  # what click suggests from
 
 
 @pytest.mark.parametrize(

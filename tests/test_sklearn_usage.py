@@ -40,6 +40,25 @@ def test_parameters_and_their_defaults_are_theirs():
         assert set(dir(its)) - {name for name in dir(its) if name.startswith("_")} <= set(dir(ours))
 
 
+class _Derived(MLPClassifier):
+    """With another default, which is out of range, and settings handed on."""
+
+    def __init__(self, extra=1, early_stopping="no", **settings):
+        super().__init__(early_stopping=early_stopping, **settings)
+        self.extra = extra
+
+    def get_params(self, deep=True):
+        return {**{name: getattr(self, name) for name in MLPClassifier._get_param_names()}, "extra": self.extra}
+
+
+def test_settings_of_a_class_derived_from_it_are_checked():
+    assert _Derived(early_stopping=False, max_iter=2).fit(*IRIS).n_iter_ == 2
+    with pytest.raises(ValueError, match="early_stopping"):
+        _Derived(max_iter=2).fit(*IRIS)
+    with pytest.raises(ValueError, match="alpha"):
+        _Derived(early_stopping=False, alpha=-1.0).fit(*IRIS)
+
+
 def test_attributes_after_fit_are_theirs():
     for kind, its in ((MLPClassifier, theirs.MLPClassifier), (MLPRegressor, theirs.MLPRegressor)):
         for settings in ({}, {"early_stopping": True}, {"solver": "lbfgs"}):

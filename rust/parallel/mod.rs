@@ -87,6 +87,9 @@ static SHARE: AtomicUsize = AtomicUsize::new(500);
 const SHARE_STEP: usize = 4;
 const SHARES: RangeInclusive<usize> = 250..=750;
 
+/// Units of work that can be cut finely enough to tell who is the faster: of two, somebody always waits.
+const FINE: usize = 32;
+
 /// Of at least as many units as threads those for the first half of the threads.
 pub(crate) fn first_half(units: usize, threads: usize) -> usize {
     match threads {
@@ -157,15 +160,15 @@ fn halve<T: Send, S: Send>(
     if let [scratch] = scratch {
         return work(first, run, scratch);
     }
-    let threads = scratch.len();
+    let (units, threads) = (run.len().div_ceil(unit), scratch.len());
     let (left_scratch, right_scratch) = scratch.split_at_mut(threads / 2);
-    let left_units = first_half(run.len().div_ceil(unit), threads);
+    let left_units = first_half(units, threads);
     let (left, right) = run.split_at_mut((left_units * unit).min(run.len()));
     let ended = join(
         || halve(first, left, unit, left_scratch, work),
         || halve(first + left_units, right, unit, right_scratch, work),
     );
-    if threads == 2 {
+    if threads == 2 && units >= FINE {
         adapt_share(ended);
     }
 }

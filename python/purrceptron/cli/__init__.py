@@ -31,8 +31,10 @@ class _Commands(Purr):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """One of them, if there is one of that name."""
-        if cmd_name not in self.commands and cmd_name in self.list_commands(ctx):
-            self.add_command(getattr(import_module(f".{cmd_name}", __name__), cmd_name))
+        known = self.list_commands(ctx)
+        for name in [cmd_name] if cmd_name in known else known:  # all, where click has to say what may have been meant
+            if name not in self.commands:
+                self.add_command(getattr(import_module(f".{name}", __name__), name))
         return super().get_command(ctx, cmd_name)
 
 

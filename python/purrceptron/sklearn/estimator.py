@@ -103,12 +103,15 @@ class MultilayerPerceptron(HasWeights, BaseEstimator):  # type: ignore[misc]
     @classmethod
     @cache
     def _defaults(cls) -> dict[str, Any]:
-        return {name: parameter.default for name, parameter in signature(cls.__init__).parameters.items()}
+        # Of the library's own class: what another one derived from it takes for usual may be anything.
+        own: Any = next(kind for kind in cls.__mro__ if kind.__module__.startswith(__package__))
+        return {name: parameter.default for name, parameter in signature(own.__init__).parameters.items()}
 
     def _validate_params(self) -> None:
         """Checks the parameters that are not as they come: all of them take as long as a small fit's steps."""
         defaults = self._defaults()
-        given = {name: value for name, value in self.get_params(deep=False).items() if value is not defaults[name]}
+        settings = self.get_params(deep=False).items()
+        given = {name: value for name, value in settings if value is not defaults.get(name, self)}
         validate_parameter_constraints(self._parameter_constraints, given, caller_name=type(self).__name__)
 
     def _validate_arrays(self, x: Any, y: Any, reset: bool, **how: Any) -> tuple[Any, Any]:
