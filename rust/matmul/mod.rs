@@ -28,7 +28,7 @@ pub use operand::LanePanels;
 use operand::{Lanes, PackedRows, Place, contiguous, panel_width};
 use row::{FEW, multiply_column, multiply_outer, multiply_row};
 pub(crate) use tile::Tile;
-use tile::{TileRows, Tiles, group, largest};
+use tile::{TileRows, Tiles, group, largest, line};
 
 /// Steps of the depth that share one chain of sums.
 pub const BLOCK: usize = 256;
@@ -296,7 +296,7 @@ fn multiply_blocks<F: Float>(
     let width = panel_width::<F>();
     let at_once = (SUMS / row_count.min(ROWS)).min(COPIED).next_multiple_of(width);
     // Packed lanes may be cut within a panel, which shares them out more evenly.
-    let unit = if matches!(lanes, Lanes::Packed(_)) { group::<F>() } else { width };
+    let unit = if matches!(lanes, Lanes::Packed(_)) { line::<F>() } else { width };
     match outer {
         Outer::Rows if threads > 1 && row_count < lane_count.min(ROWS) && matches!(lanes, Lanes::In(_)) => {
             parallel::split_columns(threads, out, lane_count, width, scratch, &|first, rows, scratch| {
@@ -358,23 +358,27 @@ fn multiply_rows<F: Float>(
     let block = lanes.whole(lane_count, depth, all.count(), copied);
     let tiles_at_once = NEAR / ((depth + lane_count) * size_of::<F>() * largest().0);
     for rows_here in all.groups(tiles_at_once.clamp(2, ROWS / largest().0)) {
-        let out = &mut run[rows_here.start * lane_count..rows_here.end * lane_count];
+        let place = rows_here.start * lane_count..rows_here.end * lane_count;
         let tiles = Tiles::of(rows_here.len());
         let rows_here = first + rows_here.start..first + rows_here.end;
         let rows = operands.tiles(tiles, rows_here.clone(), 0..depth, packed);
-        for here in panels(0..lane_count, panel_width::<F>()) {
+        // The last lanes, fewer than a tile has, come first: what is stored beyond the end of a row is the next row's, which
+        // is stored after it.
+        let width = panel_width::<F>();
+        let last = (lane_count - 1) / width * width;
+        for here in panels(last..lane_count, width).chain(panels(0..last, width)) {
             let lanes = block.panel(here.clone(), here.start, depth, panel);
-            let width = lanes.groups * group::<F>();
-            if here.len() == width {
-                F::multiply_tiles(tiles, true, &rows, &lanes, depth, &mut out[here.start..], lane_count);
+            let stored = lanes.groups * group::<F>();
+            if place.end + stored - here.len() <= run.len() {
+                let out = &mut run[place.start + here.start..];
+                F::multiply_tiles(tiles, true, &rows, &lanes, depth, out, lane_count);
             } else {
-                // The last lanes, fewer than a tile has.
-                let sums = sums.room(rows_here.len() * width);
-                F::multiply_tiles(tiles, true, &rows, &lanes, depth, sums, width);
-                store_rows(sums, here, out.chunks_exact_mut(lane_count));
+                let sums = sums.room(rows_here.len() * stored);
+                F::multiply_tiles(tiles, true, &rows, &lanes, depth, sums, stored);
+                store_rows(sums, here, run[place.clone()].chunks_exact_mut(lane_count));
             }
         }
-        finish(rows_here.start, out);
+        finish(rows_here.start, &mut run[place]);
     }
 }
 
@@ -402,7 +406,7 @@ fn sum_up<F: Float>(
     }
 }
 
-/// Numbers that are copied at a time; a group of lanes has one or two times as many.
+/// Numbers that are copied at a time.
 const COPY: usize = 8;
 
 /// Copies the sums of some lanes into these columns of rows.
@@ -428,6 +432,7 @@ fn store_lanes<F: Float>(sums: &[F], lanes: Range<usize>, rows: Range<usize>, ou
         let sums = &sums[offset * rows.len()..][..rows.len() * width];
         let out = &mut out[offset * pitch + rows.start..];
         match width {
+            4 => transpose(sums.as_chunks::<4>().0, out, pitch, here.len()),
             8 => transpose(sums.as_chunks::<8>().0, out, pitch, here.len()),
             16 => transpose(sums.as_chunks::<16>().0, out, pitch, here.len()),
             _ => transpose(sums.as_chunks::<32>().0, out, pitch, here.len()),
@@ -438,10 +443,10 @@ fn store_lanes<F: Float>(sums: &[F], lanes: Range<usize>, rows: Range<usize>, ou
 versions! {
     /// `to = from`, as far as `to` goes.
     fn copy[F: Float](from: &[F], to: &mut [F]) {
-        let (whole, rest) = to.as_chunks_mut::<COPY>();
-        let mut from = from.as_chunks::<COPY>().0.iter();
-        for (to, from) in whole.iter_mut().zip(&mut from) { *to = *from; }
-        if let Some(from) = from.next() { rest.copy_from_slice(&from[..rest.len()]); }
+        let (from, last) = from[..to.len()].as_chunks::<COPY>();
+        let (to, rest) = to.as_chunks_mut::<COPY>();
+        for (to, from) in to.iter_mut().zip(from) { *to = *from; }
+        rest.copy_from_slice(last);
     }
 
     /// `out[lane * pitch + i] = sums[i][lane]` for the first `lanes` lanes: some rows at a time, so that a lane's numbers

@@ -336,6 +336,9 @@ versions! {
         if to.is_empty() { return; }
         let lanes = to.len() / steps;
         for (k, from) in from.chunks(pitch).take(steps).enumerate() {
+            if pitch > MOST_PITCH { // as much of the step after the next one
+                for lane in (0..lanes).step_by(LINE) { prefetch(from, 2 * pitch + lane); }
+            }
             for (from, to) in from[..lanes].chunks_exact(width).zip(to.chunks_exact_mut(width * steps)) {
                 let to = &mut to[k * width..];
                 for (from, to) in from.as_chunks::<8>().0.iter().zip(to.as_chunks_mut::<8>().0) { *to = *from; }
