@@ -220,6 +220,15 @@ impl LayerSpec {
         }
     }
 
+    /// Whether it draws random numbers in training, which belong to the place of a sample in its batch.
+    pub(crate) fn draws(&self) -> bool {
+        match self {
+            LayerSpec::Dropout { .. } | LayerSpec::AlphaDropout { .. } | LayerSpec::GaussianNoise { .. } => true,
+            LayerSpec::Residual { layers } => layers.iter().any(LayerSpec::draws),
+            _ => false,
+        }
+    }
+
     /// Shape of one output, given that of one input.
     pub(crate) fn output_shape(&self, shape: &[usize]) -> Vec<usize> {
         match self {

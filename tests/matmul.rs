@@ -178,17 +178,24 @@ proptest! {
 
     #[test]
     fn packed_operands_equal_the_naive_product_and_bytes_equal_floats(
-        size in (0..=40usize, 0..=600usize, 0..=40usize), transposed in any::<bool>(), threads in 1..=3usize,
-        scale in prop::sample::select(vec![1.0, 1.0 / 255.0, -3.7]),
+        size in (0..=100usize, 0..=600usize, 0..=40usize), transposed in any::<bool>(), threads in 1..=3usize,
+        scale in prop::sample::select(vec![1.0, 1.0 / 255.0, -3.7]), zeros in 0..=4usize,
     ) {
-        packed::<f32>(size, transposed, threads, scale);
-        packed::<f64>(size, transposed, threads, scale);
+        packed::<f32>(size, transposed, threads, scale, zeros);
+        packed::<f64>(size, transposed, threads, scale, zeros);
     }
 }
 
-fn packed<F: Float>((m, k, n): (usize, usize, usize), transposed: bool, threads: usize, scale: f64) {
-    let memory = if transposed { bytes(1, k, m) } else { bytes(1, m, k) };
-    let as_bytes = if transposed { memory.t() } else { memory.view() };
+/// `zeros`: none, those above or below a diagonal, those around the middle, or all.
+fn packed<F: Float>((m, k, n): (usize, usize, usize), transposed: bool, threads: usize, scale: f64, zeros: usize) {
+    let mut memory = if transposed { bytes(1, k, m).reversed_axes() } else { bytes(1, m, k) };
+    for ((i, j), byte) in memory.indexed_iter_mut() {
+        let is_middle = (m..2 * m).contains(&(3 * i)) && (k..2 * k).contains(&(3 * j));
+        if [false, j * m > i * k, j * m < i * k, !is_middle, true][zeros] {
+            *byte = 0;
+        }
+    }
+    let as_bytes = memory.view();
     let scale = F::from_f64(scale);
     let floats = as_bytes.mapv(|byte| F::from(byte) * scale);
     let b = matrix::<F>(2, k, n);
@@ -209,8 +216,8 @@ fn packed<F: Float>((m, k, n): (usize, usize, usize), transposed: bool, threads:
 #[test]
 fn photos_packed_as_bytes_equal_the_naive_product() {
     let photo = sized(12288, 600);
-    packed::<f32>((209, photo, 20), false, 3, 1.0 / 255.0);
-    packed::<f32>((photo, 209, 20), true, 2, 1.0 / 255.0);
+    packed::<f32>((209, photo, 20), false, 3, 1.0 / 255.0, 0);
+    packed::<f32>((photo, 209, 20), true, 2, 1.0 / 255.0, 0);
 }
 
 /// The sum of products without rounding, nearly: each product and each sum with its error (Ogita, Rump, Oishi, 2005).

@@ -297,6 +297,10 @@ fn multiply_blocks<F: Float>(
     let at_once = (SUMS / row_count.min(ROWS)).min(COPIED).next_multiple_of(width);
     // Packed lanes may be cut within a panel, which shares them out more evenly.
     let unit = if matches!(lanes, Lanes::Packed(_)) { line::<F>() } else { width };
+    let before = |i| match lanes {
+        Lanes::Packed(panels) => panels.before(lane_count.min(i * unit)),
+        Lanes::In(_) => i,
+    };
     match outer {
         Outer::Rows if threads > 1 && row_count < lane_count.min(ROWS) && matches!(lanes, Lanes::In(_)) => {
             parallel::split_columns(threads, out, lane_count, width, scratch, &|first, rows, scratch| {
@@ -327,7 +331,7 @@ fn multiply_blocks<F: Float>(
                 finish(rows_here.start, out);
             }
         }),
-        Outer::Lanes => parallel::split(threads, out, unit * row_count, scratch, &|first, run, scratch| {
+        Outer::Lanes => parallel::split_by(threads, out, unit * row_count, &before, scratch, &|first, run, scratch| {
             scratch.rows.begin();
             let start = first * unit;
             for lanes_here in panels(start..start + run.len() / row_count, at_once) {
@@ -369,13 +373,23 @@ fn multiply_rows<F: Float>(
         for here in panels(last..lane_count, width).chain(panels(0..last, width)) {
             let lanes = block.panel(here.clone(), here.start, depth, panel);
             let stored = lanes.groups * group::<F>();
-            if place.end + stored - here.len() <= run.len() {
-                let out = &mut run[place.start + here.start..];
-                F::multiply_tiles(tiles, true, &rows, &lanes, depth, out, lane_count);
+            let spilt = stored - here.len();
+            // Behind the last row of all there is no other: its tile is multiplied apart.
+            let (most, count, last) = tiles.split_last();
+            let (direct, count, apart) = if place.end + spilt <= run.len() {
+                (tiles, rows_here.len(), Tiles::of(0))
+            } else if place.start + count * lane_count + spilt <= run.len() {
+                (most, count, last)
             } else {
-                let sums = sums.room(rows_here.len() * stored);
-                F::multiply_tiles(tiles, true, &rows, &lanes, depth, sums, stored);
-                store_rows(sums, here, run[place.clone()].chunks_exact_mut(lane_count));
+                (Tiles::of(0), 0, tiles)
+            };
+            let out = &mut run[place.start + here.start..];
+            F::multiply_tiles(direct, true, &rows, &lanes, depth, out, lane_count);
+            if apart.count() > 0 {
+                let sums = sums.room((rows_here.len() - count) * stored);
+                F::multiply_tiles(apart, true, &rows.skip(count), &lanes, depth, sums, stored);
+                let out = &mut run[place.start + count * lane_count..place.end];
+                store_rows(sums, here, out.chunks_exact_mut(lane_count));
             }
         }
         finish(rows_here.start, &mut run[place]);
@@ -399,9 +413,10 @@ fn sum_up<F: Float>(
         let rows = operands.tiles(tiles, rows_here.clone(), steps.clone(), packed);
         for here in panels(lanes_here.clone(), panel_width::<F>()) {
             let offset = here.start - lanes_here.start;
-            let lanes = block.panel(here, offset, steps.len(), panel);
+            let used = block.used(&here, steps.len());
+            let (rows, lanes) = (rows.after(used.start), block.panel(here, offset, steps.len(), panel));
             let sums = &mut sums[offset * rows_here.len()..];
-            F::multiply_tiles(tiles, start == 0, &rows, &lanes, steps.len(), sums, lanes.groups * group::<F>());
+            F::multiply_tiles(tiles, start == 0, &rows, &lanes, used.len(), sums, lanes.groups * group::<F>());
         }
     }
 }

@@ -7,10 +7,10 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, CowArray, Ix2};
+use ndarray::{ArrayView2, Axis, CowArray, Ix2};
 
 use super::BLOCK;
-use super::tile::{TileLanes, TileRows, Tiles, group, largest};
+use super::tile::{TileLanes, TileRows, Tiles, group, largest, line};
 use crate::buffer::Buffer;
 use crate::isa::{prefetch, versions};
 use crate::math::{Float, scale_bytes};
@@ -113,7 +113,8 @@ impl<F: Float> PackedRows<F> {
         }
         let whole = rows.len() * depth <= MOST_COPIED;
         let start = if whole { steps.start * rows.len() } else { 0 };
-        let end = start + rows.len() * steps.len();
+        let stride = steps.len();
+        let end = start + rows.len() * stride;
         if steps.start < self.steps.start || steps.end > self.steps.end {
             self.data.room(rows.len() * if whole { depth } else { BLOCK });
             self.steps = if whole { 0..depth } else { steps };
@@ -121,7 +122,7 @@ impl<F: Float> PackedRows<F> {
                 place.copy_tiles(tiles, rows.start, first..self.steps.end.min(first + BLOCK), to);
             }
         }
-        TileRows::Packed(&self.data[start..end])
+        TileRows::Packed { data: &self.data[start..end], stride, from: 0 }
     }
 }
 
@@ -210,7 +211,16 @@ impl<'a, F: Float> LaneBlock<'a, F> {
         LaneBlock::Copied(room)
     }
 
-    /// The lanes of one panel, `offset` lanes after the block's first. Bytes become floats in `buffer`.
+    /// The steps of a block of so many in which one panel's lanes are not all zero: what is known of it.
+    pub fn used(&self, lanes: &Range<usize>, steps: usize) -> Range<usize> {
+        match self {
+            LaneBlock::Packed(panels, block) => panels.used(lanes.start, block),
+            _ => 0..steps,
+        }
+    }
+
+    /// The lanes of one panel, `offset` lanes after the block's first, in the steps that are [`LaneBlock::used`]. Bytes
+    /// become floats in `buffer`.
     pub fn panel<'b>(
         &'b self,
         lanes: Range<usize>,
@@ -370,10 +380,38 @@ versions! {
 
 /// An operand across lanes, packed: the depth in blocks of [`BLOCK`], in a block its panels one after the other, each
 /// `(steps, lanes)`. A training set is packed once and used for every step.
+///
+/// Steps at the begin and at the end of a block in which a [stripe](stripe) of lanes is zero are left out of products: a
+/// triangular factor takes half the time. A sum that they would have been part of stays as it is (but for the sign of a
+/// zero that came of numbers below the smallest, and what infinity times zero is).
 pub struct LanePanels<F> {
     lanes: usize,
     depth: usize,
     data: Data<F>,
+    /// Block after block, of each stripe the steps that are used; none if all are.
+    used: Vec<Range<usize>>,
+    /// The steps that are used by the stripes before each, in all blocks.
+    before: Vec<usize>,
+}
+
+/// Lanes of the widest panel that there is: what is left out must be the same at every [`crate::isa::Level`].
+fn stripe<F>() -> usize {
+    2 * line::<F>()
+}
+
+/// In every block of the depth, the steps from the first to the last in which a stripe of lanes is not all zero; one step
+/// if there is none.
+fn used_steps<T: Copy + Default + PartialEq>(view: &ArrayView2<T>, stripe: usize) -> Vec<Range<usize>> {
+    let mut used = Vec::new();
+    for block in view.axis_chunks_iter(Axis(1), BLOCK) {
+        for lanes in block.axis_chunks_iter(Axis(0), stripe) {
+            let is_used = |step: &usize| lanes.column(*step).iter().any(|number| *number != T::default());
+            let first = (0..block.ncols()).find(is_used).unwrap_or(0);
+            let last = (first..block.ncols()).rfind(is_used).unwrap_or(first);
+            used.push(first..last + 1);
+        }
+    }
+    used
 }
 
 enum Data<F> {
@@ -384,7 +422,7 @@ enum Data<F> {
 
 impl<F: Float> Default for LanePanels<F> {
     fn default() -> Self {
-        LanePanels { lanes: 0, depth: 0, data: Data::Floats(Buffer::default()) }
+        LanePanels { lanes: 0, depth: 0, data: Data::Floats(Buffer::default()), used: Vec::new(), before: Vec::new() }
     }
 }
 
@@ -393,14 +431,44 @@ impl<F: Float> LanePanels<F> {
     pub fn floats(view: &ArrayView2<F>, threads: usize) -> Self {
         let ((lanes, depth), mut panels) = (view.dim(), LanePanels::default());
         panels.pack(&Place::of(&contiguous(view)), lanes, depth, threads);
-        panels
+        panels.leaving_out(used_steps(view, stripe::<F>()))
     }
 
     /// Packs bytes that stand for the numbers `byte * scale`.
     pub fn bytes(view: &ArrayView2<u8>, scale: F, threads: usize) -> Self {
         let ((lanes, depth), mut data) = (view.dim(), Buffer::default());
         pack(&mut data, &Place::of(&contiguous(view)), lanes, depth, Widths::of::<F>(), threads);
-        LanePanels { lanes, depth, data: Data::Bytes(data, scale) }
+        let panels = LanePanels { lanes, depth, data: Data::Bytes(data, scale), ..LanePanels::default() };
+        panels.leaving_out(used_steps(view, stripe::<F>()))
+    }
+
+    /// With only these steps used.
+    fn leaving_out(mut self, used: Vec<Range<usize>>) -> Self {
+        let stripes = self.lanes.div_ceil(stripe::<F>());
+        self.before = vec![0; stripes + 1];
+        for i in 0..stripes {
+            let steps: usize = used.iter().skip(i).step_by(stripes).map(Range::len).sum();
+            self.before[i + 1] = self.before[i] + steps;
+        }
+        self.used = used;
+        self
+    }
+
+    /// The steps of a block that the panel which begins at a lane needs.
+    fn used(&self, lane: usize, steps: &Range<usize>) -> Range<usize> {
+        let stripes = self.lanes.div_ceil(stripe::<F>());
+        let place = steps.start / BLOCK * stripes + lane / stripe::<F>();
+        self.used.get(place).cloned().unwrap_or(0..steps.len())
+    }
+
+    /// What the lanes before this one cost, in one measure for all.
+    pub(super) fn before(&self, lane: usize) -> usize {
+        let (index, rest) = (lane / stripe::<F>(), lane % stripe::<F>());
+        match self.before.get(index..) {
+            None | Some([]) => lane * self.depth,
+            Some([all]) => all * stripe::<F>(),
+            Some([start, end, ..]) => start * stripe::<F>() + (end - start) * rest,
+        }
     }
 
     /// Packs an operand in the place of floats that were packed before, reusing their memory.
@@ -428,8 +496,9 @@ impl<F: Float> LanePanels<F> {
         let padded = self.lanes.next_multiple_of(group::<F>());
         let (first, offset) = (lane / width * width, lane % width);
         let pitch = width.min(padded - first);
+        let used = self.used(lane, &steps);
         let start = steps.start * padded + first * steps.len();
-        let range = start..start + steps.len() * pitch;
+        let range = start + used.start * pitch..start + used.end * pitch;
         let (data, followed) = match &self.data {
             Data::Floats(data) => (&data[range.clone()], range.end < data.len()),
             Data::Bytes(data, scale) => {

@@ -41,17 +41,26 @@ pub enum TileRows<'a, F> {
     AlongDepth(&'a [F], usize),
     /// In place: step `k` begins at `k * pitch`, and there the first row at the last number; rows lie side by side.
     AlongRows(&'a [F], usize, usize),
-    /// Packed tile after tile: in each, step after step, its rows side by side.
-    Packed(&'a [F]),
+    /// Packed tile after tile, `stride` steps each, from step `from` on: step after step, a tile's rows side by side.
+    Packed { data: &'a [F], stride: usize, from: usize },
 }
 
 impl<'a, F> TileRows<'a, F> {
-    /// The rows after the first `count`, which are whole tiles of `steps` steps.
-    fn skip(self, count: usize, steps: usize) -> Self {
+    /// The rows after the first `count`, which are whole tiles.
+    pub fn skip(self, count: usize) -> Self {
         match self {
             TileRows::AlongDepth(data, pitch) => TileRows::AlongDepth(&data[count * pitch..], pitch),
             TileRows::AlongRows(data, pitch, first) => TileRows::AlongRows(data, pitch, first + count),
-            TileRows::Packed(data) => TileRows::Packed(&data[count * steps..]),
+            TileRows::Packed { data, stride, from } => TileRows::Packed { data: &data[count * stride..], stride, from },
+        }
+    }
+
+    /// The steps after the first `count`.
+    pub fn after(self, count: usize) -> Self {
+        match self {
+            TileRows::AlongDepth(data, pitch) => TileRows::AlongDepth(&data[count..], pitch),
+            TileRows::AlongRows(data, pitch, first) => TileRows::AlongRows(&data[count * pitch..], pitch, first),
+            TileRows::Packed { data, stride, from } => TileRows::Packed { data, stride, from: from + count },
         }
     }
 }
@@ -85,6 +94,17 @@ impl Tiles {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.taller + self.others
+    }
+
+    /// All but the last tile, their rows, and the last.
+    pub fn split_last(self) -> (Tiles, usize, Tiles) {
+        let Tiles { height, taller, others } = self;
+        let (most, last) = if others > 0 {
+            (Tiles { others: others - 1, ..self }, Tiles { height, taller: 0, others: 1 })
+        } else {
+            (Tiles { taller: taller.saturating_sub(1), ..self }, Tiles { height, taller: 1, others: 0 })
+        };
+        (most, most.start(most.count()), last)
     }
 
     /// Those of one height after those of the other: height and number, and the tiles and rows before them.
@@ -162,7 +182,7 @@ macro_rules! tile {
                 const WIDE: usize = line::<$float>();
                 const NARROW: usize = WIDE / 2;
                 for (height, count, tile, row) in tiles.heights() {
-                    let (rows, out, place) = (&rows.skip(row, steps), &mut out[row * pitch..], (tile, tiles.count()));
+                    let (rows, out, place) = (&rows.skip(row), &mut out[row * pitch..], (tile, tiles.count()));
                     multiply_alike::<_, WIDE, NARROW>(height, count, place, first, rows, lanes, steps, out, pitch);
                 }
             }
@@ -198,10 +218,13 @@ fn multiply_alike<F: Float, const WIDE: usize, const NARROW: usize>(
                     }
                     ($height, TileRows::AlongRows(rows, row_pitch, row)) =>
                         $along_rows(Shape::<$height, $groups, $width>, count, rows, row_pitch, row, lanes, steps, out, pitch),
-                    ($height, TileRows::Packed(rows)) if contiguous =>
-                        $packed(Shape::<$height, $groups, $width>, count, rows, lanes, place, steps, out, pitch),
-                    ($height, TileRows::Packed(rows)) => {
-                        for (tile, rows) in rows.chunks_exact($height * steps).take(count).enumerate() {
+                    ($height, TileRows::Packed { data, stride, from }) if contiguous => {
+                        let (shape, rows) = (Shape::<$height, $groups, $width>, &data[from * $height..]);
+                        $packed(shape, count, rows, stride, lanes, place, steps, out, pitch)
+                    }
+                    ($height, TileRows::Packed { data, stride, from }) => {
+                        let tiles = data[from * $height..].chunks($height * stride).take(count);
+                        for (tile, rows) in tiles.enumerate() {
                             let (shape, out) = (Shape::<$height, $groups, $width>, &mut out[tile * $height * pitch..]);
                             $along_rows(shape, 1, rows, $height, 0, lanes, steps, out, pitch);
                         }
@@ -241,16 +264,17 @@ macro_rules! packed_kernel {
     ($versions:ident: $packed:ident, $store:ident, $($sum:ident $i:literal)*) => {
         $versions! {
             fn $packed[F: Float, const R: usize, const G: usize, const W: usize](
-                _shape: Shape<R, G, W>, count: usize, rows: &[F], lanes: &TileLanes<F>, place: (usize, usize),
-                steps: usize, out: &mut [F], pitch: usize,
+                _shape: Shape<R, G, W>, count: usize, rows: &[F], stride: usize, lanes: &TileLanes<F>,
+                place: (usize, usize), steps: usize, out: &mut [F], pitch: usize,
             ) {
                 // Each tile asks for its share of the next panel: `share` numbers a step.
                 let ((first, tiles), all) = (place, lanes.data);
                 let (behind, share) =
                     if lanes.followed { (G * W * steps, (G * W).div_ceil(tiles)) } else { (0, 0) };
                 let lanes = &all.as_chunks::<W>().0.as_chunks::<G>().0[..steps];
-                for (tile, rows) in rows.as_chunks::<R>().0.chunks_exact(steps).take(count).enumerate() {
+                for (tile, rows) in rows.as_chunks::<R>().0.chunks(stride).take(count).enumerate() {
                     $(let mut $sum = [[F::ZERO; W]; G];)*
+                    let rows = &rows[..steps];
                     let mut next = behind + (first + tile) * share * steps;
                     let ((pairs, odd), (lane_pairs, odd_lane)) = (rows.as_chunks::<2>(), lanes.as_chunks::<2>());
                     for (pair, lane_pair) in pairs.iter().zip(lane_pairs) {

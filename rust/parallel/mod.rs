@@ -12,7 +12,7 @@
 mod awake;
 mod pool;
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
@@ -70,13 +70,25 @@ pub fn split<T: Send, S: Default + Send>(
     scratch: &mut Vec<S>,
     work: &(impl Fn(usize, &mut [T], &mut S) + Sync),
 ) {
+    split_by(threads, output, unit, &|i| i, scratch, work);
+}
+
+/// [`split`] for units of unequal work: `before` gives the work of all units before one.
+pub fn split_by<T: Send, S: Default + Send>(
+    threads: usize,
+    output: &mut [T],
+    unit: usize,
+    before: &(impl Fn(usize) -> usize + Sync),
+    scratch: &mut Vec<S>,
+    work: &(impl Fn(usize, &mut [T], &mut S) + Sync),
+) {
     let unit = unit.max(1);
     let threads = if threads > 1 && in_pool() { threads.clamp(1, output.len().div_ceil(unit).max(1)) } else { 1 };
     if scratch.len() < threads {
         scratch.resize_with(threads, S::default);
     }
     stay_awake(threads);
-    halve(0, output, unit, &mut scratch[..threads], work);
+    halve(0, output, unit, before, &mut scratch[..threads], work);
 }
 
 /// Of how many parts in a thousand the caller takes its share of work for two threads. Cores differ: some are of another
@@ -92,10 +104,21 @@ const FINE: usize = 32;
 
 /// Of at least as many units as threads those for the first half of the threads.
 pub(crate) fn first_half(units: usize, threads: usize) -> usize {
-    match threads {
-        2 => (units * SHARE.load(Ordering::Relaxed) / 1000).clamp(1, units - 1),
-        _ => units * (threads / 2) / threads,
+    first_half_by(0..units, threads, &|i| i)
+}
+
+/// [`first_half`] of units of unequal work.
+fn first_half_by(units: Range<usize>, threads: usize, before: &impl Fn(usize) -> usize) -> usize {
+    let (part, parts) = if threads == 2 { (SHARE.load(Ordering::Relaxed), 1000) } else { (threads / 2, threads) };
+    let (start, end) = (before(units.start), before(units.end));
+    let goal = start + (end - start) * part / parts;
+    // The last cut that leaves the first half no more work than that.
+    let (mut least, mut most) = (threads / 2, units.len() - (threads - threads / 2));
+    while least < most {
+        let middle = (least + most).div_ceil(2);
+        if before(units.start + middle) <= goal { least = middle } else { most = middle - 1 }
     }
+    least
 }
 
 /// Evens out the times of two threads: whoever waited gets more to do next time.
@@ -141,7 +164,7 @@ fn halve_columns<T: Send, S: Send>(
     }
     let width = rows.first().map_or(0, |row| row.len());
     let (left_scratch, right_scratch) = scratch.split_at_mut(scratch.len() / 2);
-    let left = width.div_ceil(unit) * left_scratch.len() / (left_scratch.len() + right_scratch.len()) * unit;
+    let left = first_half(width.div_ceil(unit), left_scratch.len() + right_scratch.len()) * unit;
     let (left_rows, right_rows) = rows.into_iter().map(|row| row.split_at_mut(left.min(width))).unzip();
     join(
         || halve_columns(first, left_rows, unit, left_scratch, work),
@@ -154,6 +177,7 @@ fn halve<T: Send, S: Send>(
     first: usize,
     run: &mut [T],
     unit: usize,
+    before: &(impl Fn(usize) -> usize + Sync),
     scratch: &mut [S],
     work: &(impl Fn(usize, &mut [T], &mut S) + Sync),
 ) {
@@ -162,11 +186,11 @@ fn halve<T: Send, S: Send>(
     }
     let (units, threads) = (run.len().div_ceil(unit), scratch.len());
     let (left_scratch, right_scratch) = scratch.split_at_mut(threads / 2);
-    let left_units = first_half(units, threads);
+    let left_units = first_half_by(first..first + units, threads, before);
     let (left, right) = run.split_at_mut((left_units * unit).min(run.len()));
     let ended = join(
-        || halve(first, left, unit, left_scratch, work),
-        || halve(first + left_units, right, unit, right_scratch, work),
+        || halve(first, left, unit, before, left_scratch, work),
+        || halve(first + left_units, right, unit, before, right_scratch, work),
     );
     if threads == 2 && units >= FINE {
         adapt_share(ended);

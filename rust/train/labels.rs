@@ -128,6 +128,13 @@ impl<F: Float> OwnedLabels<F> {
         Labels { targets: self.targets.view(), weights: self.weights.as_deref() }
     }
 
+    /// Those of the samples `indices`.
+    pub(super) fn of(&self, indices: &[u32], width: usize) -> OwnedLabels<F> {
+        let mut labels = OwnedLabels::none();
+        labels.gather(self, indices, width);
+        labels
+    }
+
     /// Copies those of the samples `indices` of `from`.
     pub(super) fn gather(&mut self, from: &OwnedLabels<F>, indices: &[u32], width: usize) {
         self.targets.gather(&from.targets, indices, width);

@@ -57,7 +57,7 @@ pub fn fit_many<F: Float>(
     }
     let mut forms: Vec<(Form<F>, Prepared<F>)> = Vec::new();
     for (member, choice) in members.iter().zip(&choices) {
-        let form = Form::of(&member.network, choice.solver);
+        let form = Form::of(&member.network, &member.trainer, choice.solver);
         if forms.iter().all(|(other, _)| *other != form) {
             forms
                 .push((form, Prepared::new(form, x.view(), validation.as_ref().map(Samples::view), options, threads)?));
@@ -119,7 +119,7 @@ fn train<F: Float>(
     let start = Instant::now();
     stop_if(stop)?;
     let asked = Arc::clone(stop);
-    let form = Form::of(network, choice.solver);
+    let form = Form::of(network, trainer, choice.solver);
     let Some((_, data)) = forms.iter().find(|(other, _)| *other == form) else { return stopped() };
     let (labels, held_out) = (labels.clone(), validation_labels.as_ref().map(OwnedLabels::view));
     let history = asking(

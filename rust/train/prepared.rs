@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use super::fit::{FitOptions, Solver};
 use super::reduced::Span;
 use super::source::Held;
+use super::step::Trainer;
 use crate::error::Result;
+use crate::loss::Loss;
 use crate::math::{Float, check_room};
 use crate::network::{Network, Samples};
 use crate::parallel;
+use crate::spec::LayerSpec;
 
 /// What a network and its solver ask of the data; networks that ask the same share it.
 #[derive(Clone, Copy, PartialEq)]
@@ -18,13 +21,21 @@ pub(super) struct Form<F> {
     scale: Option<F>,
     packed: bool,
     reduced: bool,
+    /// Whether a batch of all samples may have them in another order than they came.
+    any_order: bool,
 }
 
 impl<F: Float> Form<F> {
-    /// The form in which `solver` trains `network`.
-    pub fn of(network: &Network<F>, solver: Solver) -> Form<F> {
-        let reduced = solver == Solver::Reduced;
-        Form { scale: network.input_scale(), packed: network.reads_packed(), reduced }
+    /// The form in which `trainer` trains `network` with a solver. Random numbers belong to places in a batch, and a loss of
+    /// the caller's own sees the samples as they came.
+    pub fn of(network: &Network<F>, trainer: &Trainer<F>, solver: Solver) -> Form<F> {
+        let any_order = trainer.loss() != Loss::Own && !network.spec().layers.iter().any(LayerSpec::draws);
+        Form {
+            scale: network.input_scale(),
+            packed: network.reads_packed(),
+            reduced: solver == Solver::Reduced,
+            any_order,
+        }
     }
 }
 
@@ -42,6 +53,8 @@ pub(super) struct Prepared<'a, F: Float> {
     rows: Option<Array2<F>>,
     /// What steps train on, packed, if one batch holds all of it.
     pub held: Option<Arc<Held<F>>>,
+    /// The order in which that has the samples, where it is another than theirs.
+    pub order: Option<Vec<u32>>,
 }
 
 impl<'a, F: Float> Prepared<'a, F> {
@@ -65,11 +78,17 @@ impl<'a, F: Float> Prepared<'a, F> {
                 check_room::<u8>("the samples of a training", x.bytes())?;
             }
             // What is augmented is packed by nobody.
-            let held = (whole && options.augmentation.is_empty()).then(|| match &rows {
-                Some(rows) => Held::new(Samples::Floats(rows.view()), None, true, threads),
-                None => Held::new(x, form.scale, form.packed, threads),
+            let order = span.as_ref().map(Span::order).filter(|_| whole && form.any_order);
+            let held = (whole && options.augmentation.is_empty()).then(|| match (&rows, order) {
+                // In this order they are lower triangular, which takes half the multiplications.
+                (Some(rows), Some(order)) => {
+                    Held::new(Samples::Floats(rows.select(Axis(0), order).view()), None, true, threads)
+                }
+                (Some(rows), None) => Held::new(Samples::Floats(rows.view()), None, true, threads),
+                (None, _) => Held::new(x, form.scale, form.packed, threads),
             });
-            Ok(Prepared { x, validation, span, inside, rows, held: held.map(Arc::new) })
+            let order = order.map(|order| order.iter().map(|sample| *sample as u32).collect());
+            Ok(Prepared { x, validation, span, inside, rows, held: held.map(Arc::new), order })
         })
     }
 

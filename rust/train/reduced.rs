@@ -46,6 +46,8 @@ const ROWS: usize = 256;
 pub(super) struct Span<F> {
     /// `L (n, r)`.
     factor: Array2<f64>,
+    /// The samples that added a column, in the order in which they did, before the others: so `L` is lower triangular.
+    order: Vec<usize>,
     /// `X_P (r, d)`: the samples that added a column, times the scale.
     pivots: Array2<F>,
     /// `L_P (r, r)`.
@@ -72,13 +74,20 @@ impl<F: Float> Span<F> {
             return Ok(None);
         }
         let triangle = factor.select(Axis(0), &pivots);
-        let pivots = data.select(Axis(0), &pivots);
-        Ok(Some(Span { factor, pivots, triangle }))
+        let mut others: Vec<usize> = (0..data.nrows()).collect();
+        others.retain(|sample| !pivots.contains(sample));
+        let (order, pivots) = ([&pivots[..], &others].concat(), data.select(Axis(0), &pivots));
+        Ok(Some(Span { factor, order, pivots, triangle }))
     }
 
     /// The rows of `L`: what a reduced network is trained on, `(n, r)`.
     pub fn samples(&self) -> Array2<F> {
         self.factor.mapv(F::from_f64)
+    }
+
+    /// The order of the samples in which `L` is lower triangular.
+    pub fn order(&self) -> &[usize] {
+        &self.order
     }
 
     /// Other samples within the span: `X_v Q (m, r)`.

@@ -41,7 +41,8 @@ pub fn fit_arrays<F: Float>(
     let choice = check(trainer, network, x, labels.view(), validation, options)?;
     let (validation_x, validation_labels) = validation.unzip();
     let held_out = validation_x.as_ref().map(Samples::view);
-    let data = Prepared::new(Form::of(network, choice.solver), x.view(), held_out, options, trainer.threads())?;
+    let form = Form::of(network, trainer, choice.solver);
+    let data = Prepared::new(form, x.view(), held_out, options, trainer.threads())?;
     let history = fit_prepared(trainer, network, &data, labels, validation_labels, choice, options, watch)?;
     Ok(History { seconds: start.elapsed().as_secs_f64(), ..history })
 }
@@ -186,6 +187,10 @@ fn fit_steps<F: Float>(
 ) -> Result<History> {
     let x = data.samples();
     if let Some(held) = data.held.as_ref().filter(|_| options.mixup.is_none()) {
+        let labels = match &data.order {
+            Some(order) => labels.of(order, trainer.loss().target_width(network.spec().outputs())),
+            None => labels,
+        };
         let mut batch = FullBatch::sharing(held.clone(), x.len(), labels);
         return fit(trainer, network, &mut batch, validation, options, watch);
     }
