@@ -15,7 +15,7 @@ const FEATURES: usize = 150;
 
 /// Networks of several shapes, with and without a first `Rescale`, each with its loss.
 fn networks<F: Float>() -> Vec<(Network<F>, Loss)> {
-    let half = LayerSpec::Rescale { scale: 0.5 };
+    let (half, dropout) = (LayerSpec::Rescale { scale: 0.5 }, LayerSpec::Dropout { rate: 0.3 });
     let net = |layers, seed| network::<F>(FEATURES, layers, seed);
     vec![
         (net(vec![PIXELS, dense(9, Relu), dense(1, Sigmoid)], 1), Loss::BINARY_CROSS_ENTROPY),
@@ -24,6 +24,8 @@ fn networks<F: Float>() -> Vec<(Network<F>, Loss)> {
         (net(vec![dense(2, Sigmoid), dense(1, Sigmoid)], 4), Loss::BINARY_CROSS_ENTROPY),
         (net(vec![PIXELS.clone(), PIXELS, dense(5, Relu), dense(3, Softmax)], 5), Loss::CROSS_ENTROPY),
         (net(vec![PIXELS, dense(9, Relu), dense(1, Sigmoid)], 6), Loss::BINARY_CROSS_ENTROPY),
+        // Random numbers belong to places in a batch: it needs the samples in their own order.
+        (net(vec![PIXELS, dense(9, Relu), dropout, dense(1, Sigmoid)], 7), Loss::BINARY_CROSS_ENTROPY),
     ]
 }
 

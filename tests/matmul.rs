@@ -124,8 +124,8 @@ fn sizes_around_blocks_tiles_and_groups_equal_the_naive_product() {
 #[test]
 fn the_shapes_of_networks_equal_the_naive_product() {
     let (photo, digit) = (sized(12288, 300), sized(784, 28));
-    for size in [(20, photo, 209), (209, photo, 20), (20, 209, photo), (128, digit, 512), (20, 209, 209), (32, 64, 32)]
-    {
+    let skinny = [(20, photo, 209), (209, photo, 20), (20, 209, photo), (photo, 209, 20)];
+    for size in skinny.into_iter().chain([(128, digit, 512), (20, 209, 209), (32, 64, 32)]) {
         let (m, k, n) = size;
         let (a, b) = (matrix::<f32>(1, m, k), matrix::<f32>(2, k, n));
         let expected = bits(&matmul_naive(a.view(), b.view()));
@@ -218,6 +218,16 @@ fn photos_packed_as_bytes_equal_the_naive_product() {
     let photo = sized(12288, 600);
     packed::<f32>((209, photo, 20), false, 3, 1.0 / 255.0, 0);
     packed::<f32>((photo, 209, 20), true, 2, 1.0 / 255.0, 0);
+}
+
+#[test]
+fn operands_of_which_a_part_is_zero_equal_the_naive_product_on_threads() {
+    for (threads, zeros) in [2, 3].into_iter().flat_map(|threads| [1, 2, 3].map(|zeros| (threads, zeros))) {
+        for transposed in [false, true] {
+            packed::<f32>((300, 300, 40), transposed, threads, 1.0, zeros);
+            packed::<f64>((300, 300, 40), transposed, threads, 1.0, zeros);
+        }
+    }
 }
 
 /// The sum of products without rounding, nearly: each product and each sum with its error (Ogita, Rump, Oishi, 2005).

@@ -3,7 +3,7 @@
 //! Every element of the product has one owner, and its sum over the depth runs in one order: blocks of [`BLOCK`]
 //! steps, each a chain of fused multiply-adds from zero, the blocks added one after the other. Tile shape, operand
 //! order, thread count and instruction set cannot change a bit of it: [`matmul_naive`] is the definition, and tests
-//! demand equality. Fresh sums for each block are also what keeps the error small: with `eps` half the distance of 1
+//! demand equality (for what [`LanePanels`] leave out see there). Fresh sums for each block are also what keeps the error small: with `eps` half the distance of 1
 //! to the next number, it is below `(BLOCK + depth / BLOCK + 1) eps (|a| · |b|)` elementwise (Higham, Accuracy and
 //! Stability of Numerical Algorithms, 2002, section 3.1).
 //!
@@ -298,7 +298,7 @@ fn multiply_blocks<F: Float>(
     // Packed lanes may be cut within a panel, which shares them out more evenly.
     let unit = if matches!(lanes, Lanes::Packed(_)) { line::<F>() } else { width };
     let before = |i| match lanes {
-        Lanes::Packed(panels) => panels.before(lane_count.min(i * unit)),
+        Lanes::Packed(panels) => panels.before(i * unit),
         Lanes::In(_) => i,
     };
     match outer {
@@ -371,24 +371,25 @@ fn multiply_rows<F: Float>(
         let width = panel_width::<F>();
         let last = (lane_count - 1) / width * width;
         for here in panels(last..lane_count, width).chain(panels(0..last, width)) {
-            let lanes = block.panel(here.clone(), here.start, depth, panel);
+            let used = block.used(&here, depth);
+            let (rows, lanes) = (rows.after(used.start), block.panel(here.clone(), here.start, depth, panel));
             let stored = lanes.groups * group::<F>();
             let spilt = stored - here.len();
             // Behind the last row of all there is no other: its tile is multiplied apart.
-            let (most, count, last) = tiles.split_last();
-            let (direct, count, apart) = if place.end + spilt <= run.len() {
+            let (most, above, lowest) = tiles.split_last();
+            let (direct, above, apart) = if place.end + spilt <= run.len() {
                 (tiles, rows_here.len(), Tiles::of(0))
-            } else if place.start + count * lane_count + spilt <= run.len() {
-                (most, count, last)
+            } else if place.start + above * lane_count + spilt <= run.len() {
+                (most, above, lowest)
             } else {
                 (Tiles::of(0), 0, tiles)
             };
             let out = &mut run[place.start + here.start..];
-            F::multiply_tiles(direct, true, &rows, &lanes, depth, out, lane_count);
+            F::multiply_tiles(direct, true, &rows, &lanes, used.len(), out, lane_count);
             if apart.count() > 0 {
-                let sums = sums.room((rows_here.len() - count) * stored);
-                F::multiply_tiles(apart, true, &rows.skip(count), &lanes, depth, sums, stored);
-                let out = &mut run[place.start + count * lane_count..place.end];
+                let sums = sums.room((rows_here.len() - above) * stored);
+                F::multiply_tiles(apart, true, &rows.skip(above), &lanes, used.len(), sums, stored);
+                let out = &mut run[place.start + above * lane_count..place.end];
                 store_rows(sums, here, out.chunks_exact_mut(lane_count));
             }
         }

@@ -500,7 +500,7 @@ impl<F: Float> LanePanels<F> {
         let start = steps.start * padded + first * steps.len();
         let range = start + used.start * pitch..start + used.end * pitch;
         let (data, followed) = match &self.data {
-            Data::Floats(data) => (&data[range.clone()], range.end < data.len()),
+            Data::Floats(data) => (&data[range.clone()], used.end == steps.len() && range.end < data.len()),
             Data::Bytes(data, scale) => {
                 let room = buffer.room(range.len());
                 scale_bytes(&data[range], *scale, room);

@@ -96,15 +96,10 @@ impl Tiles {
         self.taller + self.others
     }
 
-    /// All but the last tile, their rows, and the last.
+    /// All but the last tile, how many rows these have, and the last.
     pub fn split_last(self) -> (Tiles, usize, Tiles) {
-        let Tiles { height, taller, others } = self;
-        let (most, last) = if others > 0 {
-            (Tiles { others: others - 1, ..self }, Tiles { height, taller: 0, others: 1 })
-        } else {
-            (Tiles { taller: taller.saturating_sub(1), ..self }, Tiles { height, taller: 1, others: 0 })
-        };
-        (most, most.start(most.count()), last)
+        let most = Tiles { others: self.others.saturating_sub(1), ..self };
+        (most, most.start(most.count()), Tiles { taller: 0, others: 1, ..self })
     }
 
     /// Those of one height after those of the other: height and number, and the tiles and rows before them.

@@ -110,15 +110,17 @@ pub(crate) fn first_half(units: usize, threads: usize) -> usize {
 /// [`first_half`] of units of unequal work.
 fn first_half_by(units: Range<usize>, threads: usize, before: &impl Fn(usize) -> usize) -> usize {
     let (part, parts) = if threads == 2 { (SHARE.load(Ordering::Relaxed), 1000) } else { (threads / 2, threads) };
-    let (start, end) = (before(units.start), before(units.end));
-    let goal = start + (end - start) * part / parts;
-    // The last cut that leaves the first half no more work than that.
-    let (mut least, mut most) = (threads / 2, units.len() - (threads - threads / 2));
-    while least < most {
-        let middle = (least + most).div_ceil(2);
-        if before(units.start + middle) <= goal { least = middle } else { most = middle - 1 }
+    let start = before(units.start);
+    let work = |cut: usize| (before(units.start + cut) - start) * parts;
+    let goal = (before(units.end) - start) * part;
+    // The last cut that leaves the first half no more work than that, or the next, whichever is nearer.
+    let most = units.len() - (threads - threads / 2);
+    let (mut cut, mut beyond) = (threads / 2, most);
+    while cut < beyond {
+        let middle = (cut + beyond).div_ceil(2);
+        if work(middle) <= goal { cut = middle } else { beyond = middle - 1 }
     }
-    least
+    if cut < most && work(cut + 1).abs_diff(goal) < work(cut).abs_diff(goal) { cut + 1 } else { cut }
 }
 
 /// Evens out the times of two threads: whoever waited gets more to do next time.

@@ -53,11 +53,11 @@ pub fn fit_many<F: Float>(
     for (i, Member { network, trainer, labels, validation_labels }) in members.iter().enumerate() {
         let validation = validation.zip(validation_labels.as_ref().map(OwnedLabels::view));
         let choice = check(trainer, network, x, labels.view(), validation, options);
-        choices.push(choice.map_err(|error| error.of(&format!("models[{i}]")))?);
+        let choice = choice.map_err(|error| error.of(&format!("models[{i}]")))?;
+        choices.push((Form::of(network, trainer, x.len(), choice.solver, options), choice));
     }
     let mut forms: Vec<(Form<F>, Prepared<F>)> = Vec::new();
-    for (member, choice) in members.iter().zip(&choices) {
-        let form = Form::of(&member.network, &member.trainer, choice.solver);
+    for &(form, _) in &choices {
         if forms.iter().all(|(other, _)| *other != form) {
             forms
                 .push((form, Prepared::new(form, x.view(), validation.as_ref().map(Samples::view), options, threads)?));
@@ -71,8 +71,8 @@ pub fn fit_many<F: Float>(
         loop {
             // In a statement of its own: the lock is free again while the job is done.
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(((member, choice), result)) = job else { return };
-            *result = Some(train(member, choice, &forms, options, &stop));
+            let Some(((member, (form, choice)), result)) = job else { return };
+            *result = Some(train(member, form, choice, &forms, options, &stop));
         }
     };
     thread::scope(|scope| {
@@ -110,6 +110,7 @@ pub fn fit_many<F: Float>(
 /// Trains one network on the data in its form.
 fn train<F: Float>(
     member: &mut Member<F>,
+    form: Form<F>,
     choice: Choice,
     forms: &[(Form<F>, Prepared<F>)],
     options: &FitOptions,
@@ -119,7 +120,6 @@ fn train<F: Float>(
     let start = Instant::now();
     stop_if(stop)?;
     let asked = Arc::clone(stop);
-    let form = Form::of(network, trainer, choice.solver);
     let Some((_, data)) = forms.iter().find(|(other, _)| *other == form) else { return stopped() };
     let (labels, held_out) = (labels.clone(), validation_labels.as_ref().map(OwnedLabels::view));
     let history = asking(

@@ -9,7 +9,6 @@ use super::reduced::Span;
 use super::source::Held;
 use super::step::Trainer;
 use crate::error::Result;
-use crate::loss::Loss;
 use crate::math::{Float, check_room};
 use crate::network::{Network, Samples};
 use crate::parallel;
@@ -21,22 +20,31 @@ pub(super) struct Form<F> {
     scale: Option<F>,
     packed: bool,
     reduced: bool,
-    /// Whether a batch of all samples may have them in another order than they came.
+    /// Whether all samples are a batch in which they may have another order than they came in.
     any_order: bool,
 }
 
 impl<F: Float> Form<F> {
-    /// The form in which `trainer` trains `network` with a solver. Random numbers belong to places in a batch, and a loss of
-    /// the caller's own sees the samples as they came.
-    pub fn of(network: &Network<F>, trainer: &Trainer<F>, solver: Solver) -> Form<F> {
-        let any_order = trainer.loss() != Loss::Own && !network.spec().layers.iter().any(LayerSpec::draws);
-        Form {
-            scale: network.input_scale(),
-            packed: network.reads_packed(),
-            reduced: solver == Solver::Reduced,
-            any_order,
-        }
+    /// The form in which `trainer` trains `network` on so many samples with a solver. Random numbers belong to places in a
+    /// batch, and a loss of the caller's own sees the samples as they came.
+    pub fn of(
+        network: &Network<F>,
+        trainer: &Trainer<F>,
+        samples: usize,
+        solver: Solver,
+        options: &FitOptions,
+    ) -> Form<F> {
+        let reduced = solver == Solver::Reduced;
+        let sees_places = trainer.has_own_loss() || network.spec().layers.iter().any(LayerSpec::draws);
+        let any_order = reduced && is_whole(options, samples) && !sees_places;
+        Form { scale: network.input_scale(), packed: network.reads_packed(), reduced, any_order }
     }
+}
+
+/// Whether one batch holds all samples, just as they are.
+fn is_whole(options: &FitOptions, samples: usize) -> bool {
+    let is_plain = options.augmentation.is_empty() && options.mixup.is_none();
+    is_plain && options.batch_size.is_none_or(|size| size >= samples)
 }
 
 /// Samples, validation samples, and what is made of them once.
@@ -77,9 +85,8 @@ impl<'a, F: Float> Prepared<'a, F> {
             if whole && rows.is_none() {
                 check_room::<u8>("the samples of a training", x.bytes())?;
             }
-            // What is augmented is packed by nobody.
-            let order = span.as_ref().map(Span::order).filter(|_| whole && form.any_order);
-            let held = (whole && options.augmentation.is_empty()).then(|| match (&rows, order) {
+            let order = span.as_ref().map(Span::order).filter(|_| form.any_order);
+            let held = is_whole(options, x.len()).then(|| match (&rows, order) {
                 // In this order they are lower triangular, which takes half the multiplications.
                 (Some(rows), Some(order)) => {
                     Held::new(Samples::Floats(rows.select(Axis(0), order).view()), None, true, threads)

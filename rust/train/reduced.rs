@@ -14,8 +14,9 @@
 //!
 //! `L` is the Cholesky factor of `X Xᵀ`, in double precision. A sample that depends on others (a photo that comes twice,
 //! say) adds a row to `L` but no column. `Q` is never formed: `Q = X_Pᵀ L_P⁻ᵀ`, where `P` are the samples
-//! that did add a column, and `L_P` their rows. Where one batch holds all samples they are taken in the order in which `L` is
-//! lower triangular, and its zeros are not multiplied: see [`LanePanels`](crate::matmul::LanePanels).
+//! that did add a column, and `L_P` their rows. Where one batch holds all samples, and nothing depends on their places in it,
+//! they are taken in the order in which `L` is lower triangular, and its zeros are not multiplied: see
+//! [`LanePanels`](crate::matmul::LanePanels).
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -40,8 +41,8 @@ const DEPENDENT: f64 = 1e-13;
 /// Features that are converted to double precision at a time.
 const COLUMNS: usize = 1024;
 
-/// Samples whose products with those before them are made at a time: so few that an interrupt need not wait for them, and
-/// that few products are made twice; but so many that these need not wait for what they are multiplied with.
+/// Samples whose products with those before them are made at a time. Of fewer, fewer products are made twice, and an
+/// interrupt waits less; of more, what they are multiplied with is read from memory less often.
 const ROWS: RangeInclusive<usize> = 64..=256;
 
 /// The span of some samples, with a basis in which they are lower triangular. It knows no network: all that read the

@@ -41,7 +41,7 @@ pub fn fit_arrays<F: Float>(
     let choice = check(trainer, network, x, labels.view(), validation, options)?;
     let (validation_x, validation_labels) = validation.unzip();
     let held_out = validation_x.as_ref().map(Samples::view);
-    let form = Form::of(network, trainer, choice.solver);
+    let form = Form::of(network, trainer, x.len(), choice.solver, options);
     let data = Prepared::new(form, x.view(), held_out, options, trainer.threads())?;
     let history = fit_prepared(trainer, network, &data, labels, validation_labels, choice, options, watch)?;
     Ok(History { seconds: start.elapsed().as_secs_f64(), ..history })
@@ -186,7 +186,7 @@ fn fit_steps<F: Float>(
     watch: &mut (impl Watch<F> + Send),
 ) -> Result<History> {
     let x = data.samples();
-    if let Some(held) = data.held.as_ref().filter(|_| options.mixup.is_none()) {
+    if let Some(held) = &data.held {
         let labels = match &data.order {
             Some(order) => labels.of(order, trainer.loss().target_width(network.spec().outputs())),
             None => labels,

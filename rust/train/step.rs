@@ -267,6 +267,11 @@ impl<F: Float> Trainer<F> {
         &mut self.own
     }
 
+    /// Whether it has one.
+    pub(super) fn has_own_loss(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// Puts the average of the weights in the place of the weights, where the optimizer has one.
     pub(super) fn show_average(&mut self, network: &mut Network<F>) {
         self.average.show(network);
