@@ -46,7 +46,8 @@ def fit_many(
     """Train several networks side by side on the same data: the bits of `fit` one by one, in less time.
 
     Each network is trained on one thread, and what does not depend on its weights is made once for all: the packed
-    samples, and for the reduced solver the factor of their span (for each first `Rescale` there is, and once more for networks that draw random numbers or have a loss of yours).
+    samples, and for the reduced solver the factor of their span (for each first `Rescale` there is, and once more for
+    networks that draw random numbers or have a loss of yours).
 
     Args:
         models: Networks of any layers and seeds, all different objects, of one dtype.

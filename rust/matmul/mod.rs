@@ -3,9 +3,9 @@
 //! Every element of the product has one owner, and its sum over the depth runs in one order: blocks of [`BLOCK`]
 //! steps, each a chain of fused multiply-adds from zero, the blocks added one after the other. Tile shape, operand
 //! order, thread count and instruction set cannot change a bit of it: [`matmul_naive`] is the definition, and tests
-//! demand equality (for what [`LanePanels`] leave out see there). Fresh sums for each block are also what keeps the error small: with `eps` half the distance of 1
-//! to the next number, it is below `(BLOCK + depth / BLOCK + 1) eps (|a| · |b|)` elementwise (Higham, Accuracy and
-//! Stability of Numerical Algorithms, 2002, section 3.1).
+//! demand equality (for what [`LanePanels`] leave out see there). Fresh sums for each block are also what keeps the error
+//! small: with `eps` half the distance of 1 to the next number, it is below `(BLOCK + depth / BLOCK + 1) eps (|a| · |b|)`
+//! elementwise (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1).
 //!
 //! - `operand.rs`: where numbers lie.  `tile.rs`: the micro-kernel.  `row.rs`: few rows, one column.  `naive.rs`: the twin.
 

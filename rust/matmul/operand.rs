@@ -381,8 +381,8 @@ versions! {
 /// An operand across lanes, packed: the depth in blocks of [`BLOCK`], in a block its panels one after the other, each
 /// `(steps, lanes)`. A training set is packed once and used for every step.
 ///
-/// Steps at the begin and at the end of a block in which a [stripe](stripe) of lanes is zero are left out of products: a
-/// triangular factor takes half the time. A sum that they would have been part of stays as it is (but for the sign of a
+/// Steps at the beginning and the end of a block in which a stripe of 32 lanes (16 in `f64`) is zero are left out of products:
+/// a triangular factor takes half the time. A sum that they would have been part of stays as it is (but for the sign of a
 /// zero that came of numbers below the smallest, and what infinity times zero is).
 pub struct LanePanels<F> {
     lanes: usize,
