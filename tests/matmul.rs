@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use purrceptron::error::Error;
 use purrceptron::math::Float;
 use purrceptron::matmul::{BLOCK, LanePanels, Product, matmul, matmul_naive};
-use purrceptron::parallel::{install, split};
+use purrceptron::parallel::{install, split, stay_on_this_thread};
 use purrceptron::random::Stream;
 
 /// How an operand lies in memory.
@@ -299,15 +299,15 @@ fn products_have_the_same_bits_at_every_instruction_set() {
 
 #[test]
 fn a_panic_on_another_thread_reaches_the_caller_who_waits_for_it() {
-    let mut output = [0; 2];
-    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+    let caller = std::thread::spawn(|| {
+        stay_on_this_thread(); // with helpers of its own, whoever has the pool meanwhile
         install(2, || {
-            split(2, &mut output, 1, &mut Vec::<()>::new(), &|first, _, ()| {
+            split(2, &mut [0; 2], 1, &mut Vec::<()>::new(), &|first, _, ()| {
                 std::thread::sleep(std::time::Duration::from_millis(20)); // the other half is taken meanwhile
                 assert!(first == 0, "no good");
             });
         });
-    }));
-    let message = caught.expect_err("a panic").downcast_ref::<&str>().map(ToString::to_string);
-    assert_eq!(message.as_deref(), Some("no good"));
+    });
+    let panic = caller.join().expect_err("a panic");
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"no good"));
 }

@@ -129,7 +129,7 @@ struct Shape<const R: usize, const G: usize, const W: usize>;
 
 /// Whether a kernel asks for the rows of the next tile, a little at each step. Rows of 100 to 256 numbers, one after the
 /// other in memory, are too short for the processor to run ahead in by itself: 209 of them 12,288 times 68 GFLOP/s instead
-/// of 40 (one core of Zen 3, `f32`). Where rows lie farther apart it is in the way.
+/// of 40 (one core of Zen 3, `f32`). Where rows lie farther apart it is in the way; with AVX-512 nobody has measured it.
 struct Ask<const ROWS: bool>;
 
 /// Rows of so many numbers do not wait in the first cache.
@@ -231,13 +231,13 @@ fn multiply_alike<F: Float, const WIDE: usize, const NARROW: usize>(
     }
     match (level(), lanes.groups, first) {
         (Level::Avx512, 1, true) => {
-            of_shape!(wide_along_depth_first true, wide_along_rows_first, wide_packed_first, WIDE x 1: 1 2 3 4 5 6 7 8 9 10 11 12)
+            of_shape!(wide_along_depth_first false, wide_along_rows_first, wide_packed_first, WIDE x 1: 1 2 3 4 5 6 7 8 9 10 11 12)
         }
         (Level::Avx512, 1, false) => {
             of_shape!(wide_along_depth false, wide_along_rows, wide_packed, WIDE x 1: 1 2 3 4 5 6 7 8 9 10 11 12)
         }
         (Level::Avx512, _, true) => {
-            of_shape!(wide_along_depth_first true, wide_along_rows_first, wide_packed_first, WIDE x 2: 1 2 3 4 5 6 7 8 9 10 11 12)
+            of_shape!(wide_along_depth_first false, wide_along_rows_first, wide_packed_first, WIDE x 2: 1 2 3 4 5 6 7 8 9 10 11 12)
         }
         (Level::Avx512, _, false) => {
             of_shape!(wide_along_depth false, wide_along_rows, wide_packed, WIDE x 2: 1 2 3 4 5 6 7 8 9 10 11 12)
