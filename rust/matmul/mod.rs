@@ -361,22 +361,22 @@ fn multiply_rows<F: Float>(
     let all = Tiles::of(run.len() / lane_count);
     let block = lanes.whole(lane_count, depth, all.count(), copied);
     let tiles_at_once = NEAR / ((depth + lane_count) * size_of::<F>() * largest().0);
+    let width = panel_width::<F>();
+    let last = (lane_count - 1) / width * width;
     for rows_here in all.groups(tiles_at_once.clamp(2, ROWS / largest().0)) {
         let place = rows_here.start * lane_count..rows_here.end * lane_count;
         let tiles = Tiles::of(rows_here.len());
+        let (most, above, lowest) = tiles.split_last();
         let rows_here = first + rows_here.start..first + rows_here.end;
         let rows = operands.tiles(tiles, rows_here.clone(), 0..depth, packed);
         // The last lanes, fewer than a tile has, come first: what is stored beyond the end of a row is the next row's, which
         // is stored after it.
-        let width = panel_width::<F>();
-        let last = (lane_count - 1) / width * width;
         for here in panels(last..lane_count, width).chain(panels(0..last, width)) {
             let used = block.used(&here, depth);
             let (rows, lanes) = (rows.after(used.start), block.panel(here.clone(), here.start, depth, panel));
             let stored = lanes.groups * group::<F>();
             let spilt = stored - here.len();
             // Behind the last row of all there is no other: its tile is multiplied apart.
-            let (most, above, lowest) = tiles.split_last();
             let (direct, above, apart) = if place.end + spilt <= run.len() {
                 (tiles, rows_here.len(), Tiles::of(0))
             } else if place.start + above * lane_count + spilt <= run.len() {

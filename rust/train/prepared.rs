@@ -36,15 +36,19 @@ impl<F: Float> Form<F> {
     ) -> Form<F> {
         let reduced = solver == Solver::Reduced;
         let sees_places = trainer.has_own_loss() || network.spec().layers.iter().any(LayerSpec::draws);
-        let any_order = reduced && is_whole(options, samples) && !sees_places;
+        let any_order = reduced && is_held(options, samples) && !sees_places;
         Form { scale: network.input_scale(), packed: network.reads_packed(), reduced, any_order }
     }
 }
 
-/// Whether one batch holds all samples, just as they are.
+/// Whether one batch holds all samples.
 fn is_whole(options: &FitOptions, samples: usize) -> bool {
-    let is_plain = options.augmentation.is_empty() && options.mixup.is_none();
-    is_plain && options.batch_size.is_none_or(|size| size >= samples)
+    options.batch_size.is_none_or(|size| size >= samples)
+}
+
+/// Whether one batch holds all samples, just as they are.
+fn is_held(options: &FitOptions, samples: usize) -> bool {
+    is_whole(options, samples) && options.augmentation.is_empty() && options.mixup.is_none()
 }
 
 /// Samples, validation samples, and what is made of them once.
@@ -81,12 +85,11 @@ impl<'a, F: Float> Prepared<'a, F> {
                 _ => None,
             };
             let rows = span.as_ref().map(Span::samples);
-            let whole = options.batch_size.is_none_or(|size| size >= x.len());
-            if whole && rows.is_none() {
+            if is_whole(options, x.len()) && rows.is_none() {
                 check_room::<u8>("the samples of a training", x.bytes())?;
             }
             let order = span.as_ref().map(Span::order).filter(|_| form.any_order);
-            let held = is_whole(options, x.len()).then(|| match (&rows, order) {
+            let held = is_held(options, x.len()).then(|| match (&rows, order) {
                 // In this order they are lower triangular, which takes half the multiplications.
                 (Some(rows), Some(order)) => {
                     Held::new(Samples::Floats(rows.select(Axis(0), order).view()), None, true, threads)
