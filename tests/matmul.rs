@@ -122,6 +122,17 @@ fn sizes_around_blocks_tiles_and_groups_equal_the_naive_product() {
 }
 
 #[test]
+fn few_rows_equal_the_naive_product_at_every_width() {
+    let narrow = (1..=70).flat_map(|n| [1, 6, 64, 300].map(|k| (1 + n % 4, k, n)));
+    let wide = [(1, 300, 130), (2, 520, 300), (1, 784, 512), (3, 257, 1000), (4, 100, 2049), (1, 1200, 700)];
+    for (i, size) in narrow.chain(wide).enumerate() {
+        check::<f32>(size, [LAYOUTS[i % 9], Plain], 1 + i % 3, i as u64);
+        check::<f64>(size, [Plain, LAYOUTS[i % 9]], 1 + i % 3, i as u64);
+        check::<f32>(size, [Plain, Plain], 1 + (i + 1) % 3, i as u64);
+    }
+}
+
+#[test]
 fn the_shapes_of_networks_equal_the_naive_product() {
     let (photo, digit) = (sized(12288, 300), sized(784, 28));
     let skinny = [(20, photo, 209), (209, photo, 20), (20, 209, photo), (photo, 209, 20)];
@@ -284,7 +295,16 @@ fn shapes_that_do_not_fit_are_refused() {
 fn products_have_the_same_bits_at_every_instruction_set() {
     same_at_every_level(module_path!(), "products_have_the_same_bits_at_every_instruction_set", || {
         let mut all = Vec::new();
-        for (m, k, n) in [(1, 1, 1), (5, 300, 17), (20, 257, 33), (33, 64, 7), (37, 520, 40), (17, 16, 16)] {
+        for (m, k, n) in [
+            (1, 1, 1),
+            (5, 300, 17),
+            (20, 257, 33),
+            (33, 64, 7),
+            (37, 520, 40),
+            (17, 16, 16),
+            (1, 300, 20),
+            (2, 520, 130),
+        ] {
             all.extend(matmul(matrix::<f32>(1, m, k).view(), matrix(2, k, n).view(), 2).expect("fits").mapv(f64::from));
             all.extend(matmul(matrix::<f64>(3, m, k).view(), matrix(4, k, n).view(), 1).expect("fits"));
             let (panels, mut c) = (LanePanels::bytes(&bytes(5, m, k).view(), 1.0 / 255.0, 1), vec![0.0f32; m * n]);

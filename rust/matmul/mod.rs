@@ -97,7 +97,7 @@ pub struct Product<F: Float> {
     pub(crate) eager: bool,
     packed: LanePanels<F>,
     scratch: Vec<Scratch<F>>,
-    row_sums: Vec<F>,
+    row_sums: Buffer<F>,
 }
 
 /// What a thread needs for itself.
@@ -208,12 +208,12 @@ impl<F: Float> Product<F> {
         match (a.as_slice(), turned.as_slice()) {
             (Some(a), _) if m <= FEW => {
                 for (a, out) in a.chunks_exact(depth).zip(out.chunks_exact_mut(n)) {
-                    multiply_row(a, b, out, &mut self.row_sums);
+                    multiply_row(a, b, n, out, &mut self.row_sums);
                 }
             }
             (Some(a), _) if depth == 1 && m * n < SERIAL => multiply_outer(a, b, out),
             (Some(a), _) if one_column => multiply_column(a, b, out),
-            (None, Some(turned)) if one_column => multiply_row(b, turned, out, &mut self.row_sums),
+            (None, Some(turned)) if one_column => multiply_row(b, turned, m, out, &mut self.row_sums),
             _ => return false,
         }
         true
