@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use sha2::{Digest, Sha256};
 
 use crate::activation::Activation;
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::interrupt;
 use crate::layer::{self, AnyLayer, Arenas, Chain, Context, Input, Layer, Parameter, Saved, Weights, length};
-use crate::math::{Float, check_room, first_not_finite, space, zeros};
+use crate::math::{Float, check_room, first_not_finite, zeros};
 pub use crate::model::{InModel, Model};
 use crate::parallel;
 pub use crate::samples::Samples;
@@ -39,6 +39,10 @@ impl<F> Outputs<F> {
     /// The last layer's output, `(samples, outputs)`.
     pub fn last(&self) -> &[F] {
         self.layers.last().map_or(&[], |saved| saved.out.as_slice())
+    }
+
+    fn last_mut(&mut self) -> &mut [F] {
+        self.layers.last_mut().map_or(&mut [], |saved| saved.out.as_mut_slice())
     }
 
     /// The outputs of all layers that were run.
@@ -295,30 +299,55 @@ impl<F: Float> Network<F> {
     /// # Errors
     /// [`Error::Shape`] for another number of features, [`Error::Data`] for numbers that are not finite.
     pub fn predict(&self, x: Samples<F>, probabilities: bool, threads: usize) -> Result<Array2<F>> {
+        let (samples, width) = (x.len(), self.spec.outputs());
+        let numbers = zeros("a prediction", samples.saturating_mul(width))?;
+        let mut out = Array2::from_shape_vec((samples, width), numbers)?;
+        self.predict_into(x, probabilities, out.view_mut(), threads)?;
+        Ok(out)
+    }
+
+    /// [`Network::predict`] into memory of the caller's, `(samples, outputs)`. What fails before its end, because nobody
+    /// wants it any more, leaves there what it has.
+    ///
+    /// # Errors
+    /// As [`Network::predict`]; [`Error::Shape`] if `out` has another shape.
+    pub fn predict_into(
+        &self,
+        x: Samples<F>,
+        probabilities: bool,
+        mut out: ArrayViewMut2<F>,
+        threads: usize,
+    ) -> Result<()> {
         let _mode = float_mode::standard();
         self.check_samples(&x)?;
         let (samples, width) = (x.len(), self.spec.outputs());
-        let mut predictions = space("a prediction", samples.saturating_mul(width))?;
+        if out.dim() != (samples, width) {
+            let expected = format!("({samples}, {width})");
+            return Err(Error::shape("out (samples, outputs)", expected, format!("{:?}", out.dim())));
+        }
         check_room::<F>("a prediction", self.numbers_of_pass(samples.min(CHUNK)))?;
+        let implied = match self.spec.last_activation() {
+            Activation::Identity if probabilities && width == 1 => Some(Activation::Sigmoid),
+            Activation::Identity if probabilities => Some(Activation::Softmax),
+            _ => None,
+        };
         let threads = if samples * self.parameters.len() < SMALL { 1 } else { threads };
         parallel::install(threads, || {
             let mut context = Context::new(threads);
             let (mut rows, mut outputs) = (Vec::new(), Outputs::default());
-            for start in (0..samples).step_by(CHUNK) {
-                let end = samples.min(start + CHUNK);
-                x.gather(start..end, self.input_scale(), &mut rows);
-                self.forward(Input::Rows(&rows), end - start, false, &mut outputs, &mut context)?;
-                predictions.extend_from_slice(outputs.last());
+            for (i, mut out) in out.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
+                let (start, count) = (i * CHUNK, out.nrows());
+                x.gather(start..start + count, self.input_scale(), &mut rows);
+                self.forward(Input::Rows(&rows), count, false, &mut outputs, &mut context)?;
+                let last = outputs.last_mut();
+                if let Some(implied) = implied {
+                    implied.forward(last, width);
+                }
+                out.assign(&ArrayView2::from_shape((count, width), last)?);
                 interrupt::check()?;
             }
-            Ok::<_, Error>(())
-        })?;
-        if probabilities && self.spec.last_activation() == Activation::Identity {
-            let implied = if width == 1 { Activation::Sigmoid } else { Activation::Softmax };
-            implied.forward(&mut predictions, width);
-        }
-        Array2::from_shape_vec((samples, width), predictions)
-            .map_err(|error| Error::shape("predict", format!("({samples}, {width})"), error.to_string()))
+            Ok(())
+        })
     }
 }
 

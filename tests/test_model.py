@@ -207,6 +207,54 @@ def test_no_samples_give_no_predictions() -> None:
     assert network("4-3-2").predict_proba(X[:0]).shape == (0, 2)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("samples", [0, 1, 5, 512, 1100])
+@pytest.mark.parametrize("ask", [Sequential.predict, Sequential.predict_proba])
+def test_outputs_are_written_into_an_array_of_the_callers(ask: Any, samples: int, dtype: str) -> None:
+    net = Sequential([Dense(3, "relu"), Dense(2)], input_shape=4, seed=3, dtype=dtype)
+    x = np.random.default_rng(0).normal(size=(samples, 4))
+    expected = ask(net, x)
+    whole = np.full((samples + 2, 6), 7, dtype)
+    for out in (
+        np.full((samples, 2), 7, dtype),
+        np.full((samples, 2), 7, dtype, order="F"),
+        whole[1:-1, 1:-1:3],  # only its own numbers are written
+        np.full((samples, 2), 7, dtype)[::-1],
+    ):
+        assert ask(net, x, out=out) is out
+        np.testing.assert_array_equal(out, expected)
+    mask = np.zeros(whole.shape, bool)
+    mask[1:-1, 1:-1:3] = True
+    assert (whole[~mask] == 7).all()
+
+
+def test_an_array_that_cannot_take_the_outputs_is_refused_and_left_alone() -> None:
+    net = network("4-3-2", dtype="float32")
+    numbers = np.zeros((5, 4), np.float32)
+    read_only = np.full((5, 2), 7, np.float32)
+    read_only.flags.writeable = False
+    shifted = np.zeros(5 * 2 * 4 + 1, np.uint8)[1:].view(np.float32).reshape(5, 2)
+    for out, error, words in (
+        (np.full((5, 3), 7, np.float32), ValueError, r"out \(samples, outputs\): expected \(5, 2\), got \(5, 3\)"),
+        (np.full((4, 2), 7, np.float32), ValueError, r"expected \(5, 2\), got \(4, 2\)"),
+        (np.full((5, 2), 7, np.float64), TypeError, r"out: expected .* of float32, got one of float64, shape \(5, 2\)"),
+        (np.full(10, 7, np.float32), TypeError, r"out: expected .*, got one of float32, shape \(10,\)"),
+        (np.full((5, 2), 7, ">f4"), TypeError, r"out: expected .*, got one of >f4"),
+        ([[7.0, 7.0]] * 5, TypeError, "out: expected .*, got list"),
+        (read_only, ValueError, "out: the array is read-only"),
+        (shifted, ValueError, "out: the array is not aligned"),
+        (numbers[:, :2], ValueError, "out: the array shares memory with x"),
+    ):
+        before = np.array(out)
+        with pytest.raises(error, match=words):
+            net.predict(numbers, out=out)
+        np.testing.assert_array_equal(out, before)
+    out = np.full((5, 2), 7, np.float32)
+    with pytest.raises(ValueError, match="feature 1 is NaN"):
+        net.predict(np.where(np.arange(4) == 1, np.nan, numbers), out=out)
+    assert (out == 7).all()
+
+
 def test_booleans_and_lists_are_data_too() -> None:
     net = network()
     np.testing.assert_array_equal(net.predict([[True, False, True, True]]), net.predict([[1.0, 0.0, 1.0, 1.0]]))

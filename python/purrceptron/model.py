@@ -344,19 +344,38 @@ class Sequential:
                 self._layers = layers  # with the arrays that are to be its first weights
             raise
 
-    def predict(self, x: ArrayLike, *, n_threads: int | None = None) -> Array:
-        """Outputs of the last layer, `(samples, outputs)`."""
-        core = self._built()
-        return core.predict(as_samples(x, self._dtype, self.input_shape), False, check_threads(n_threads))
+    def predict(self, x: ArrayLike, *, out: Array | None = None, n_threads: int | None = None) -> Array:
+        """Outputs of the last layer, `(samples, outputs)`.
 
-    def predict_proba(self, x: ArrayLike, *, n_threads: int | None = None) -> Array:
-        """Probabilities `(samples, outputs)`.
+        Args:
+            x: Samples, `(samples, ...)`.
+            out: An array of the network's type to write them into, which is then what is returned.
+            n_threads: As in `fit`; they change no bit.
+
+        Raises:
+            ValueError: `x` has no such shape as the network's samples; `out` has not the outputs' shape, cannot be
+                written to, or shares memory with `x`.
+            TypeError: `out` is no array of the network's type.
+
+        Example:
+            >>> import numpy as np
+            >>> import purrceptron as purr
+            >>> net = purr.Sequential.from_string("64-32-3")
+            >>> out = np.empty((1, 3), np.float32)
+            >>> net.predict(np.ones((1, 64), np.float32), out=out) is out
+            True
+        """
+        core = self._built()
+        return core.predict(as_samples(x, self._dtype, self.input_shape), False, check_threads(n_threads), out)
+
+    def predict_proba(self, x: ArrayLike, *, out: Array | None = None, n_threads: int | None = None) -> Array:
+        """Probabilities `(samples, outputs)`: arguments and errors as in `predict`.
 
         A network that ends in logits ("identity") gets the sigmoid (one output) or the softmax (more) that its loss
         implies; any other ending gives its outputs as they are.
         """
         core = self._built()
-        return core.predict(as_samples(x, self._dtype, self.input_shape), True, check_threads(n_threads))
+        return core.predict(as_samples(x, self._dtype, self.input_shape), True, check_threads(n_threads), out)
 
     def evaluate(
         self,

@@ -3,9 +3,12 @@
 use std::io;
 use std::str::FromStr;
 
-use numpy::{Element, PyArrayDyn, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{
+    BorrowError, Element, PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2,
+    PyUntypedArrayMethods,
+};
 use pyo3::call::PyCallArgs;
-use pyo3::exceptions::{PyBlockingIOError, PyMemoryError, PyOSError, PyValueError};
+use pyo3::exceptions::{PyBlockingIOError, PyMemoryError, PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use strum::VariantNames;
 
@@ -123,6 +126,30 @@ impl<'py, F: Float + Element> ReadonlySamples<'py, F> {
             ReadonlySamples::Bytes(array) => Samples::Bytes(array.as_array()),
         }
     }
+}
+
+/// An array of the caller's, (samples, outputs), that results are written into.
+pub fn writable<'py, F: Float + Element>(out: &Bound<'py, PyAny>) -> PyResult<PyReadwriteArray2<'py, F>> {
+    let Ok(array) = out.cast::<PyArray2<F>>() else {
+        let named = |name: &str| out.getattr(name).map(|value| value.to_string()).ok();
+        let got = match (named("dtype"), named("shape")) {
+            (Some(dtype), Some(shape)) => format!("one of {dtype}, shape {shape}"),
+            _ => out.get_type().name()?.to_string(),
+        };
+        let expected: &str = F::DTYPE.into();
+        return Err(PyTypeError::new_err(format!(
+            "out: expected an array (samples, outputs) of {expected}, got {got}"
+        )));
+    };
+    if !array.is_aligned() {
+        return Err(PyValueError::new_err("out: the array is not aligned to its numbers"));
+    }
+    array.try_readwrite().map_err(|error| {
+        PyValueError::new_err(match error {
+            BorrowError::AlreadyBorrowed => "out: the array shares memory with x",
+            _ => "out: the array is read-only",
+        })
+    })
 }
 
 /// A loss from its JSON description.

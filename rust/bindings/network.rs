@@ -11,7 +11,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::convert::{ReadonlySamples, detach_for_long, is_single};
+use super::convert::{ReadonlySamples, detach_for_long, is_single, writable};
 use super::shared::{Shared, Taken, Turn};
 use super::trainer::stay_on_main_thread;
 use crate::error::{Error, Result};
@@ -121,17 +121,30 @@ impl Network {
         x: &Bound<'py, PyAny>,
         probabilities: bool,
         threads: usize,
+        out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let x = ReadonlySamples::<F>::new(x)?;
         let x = x.view();
-        let predict = || F::network(&self.read())?.predict(x, probabilities, threads);
-        let outputs = if x.len() <= CHUNK {
+        let mut given = out.map(writable::<F>).transpose()?;
+        let mut given = given.as_mut().map(|out| out.as_array_mut());
+        let predict = || {
+            let model = self.read();
+            let network = F::network(&model)?;
+            match given.take() {
+                Some(out) => network.predict_into(x, probabilities, out, threads).map(|()| None),
+                None => network.predict(x, probabilities, threads).map(Some),
+            }
+        };
+        let made = if x.len() <= CHUNK {
             py.detach(predict)?
         } else {
             stay_on_main_thread(py)?;
             detach_for_long(py, predict)?
         };
-        Ok(outputs.into_pyarray(py).into_any())
+        match (made, out) {
+            (None, Some(out)) => Ok(out.clone()),
+            (made, _) => Ok(made.unwrap_or_default().into_pyarray(py).into_any()),
+        }
     }
 }
 
@@ -266,19 +279,20 @@ impl Network {
         }
     }
 
-    /// Outputs (samples, outputs) for inputs (samples, features).
-    #[pyo3(signature = (x, probabilities=false, n_threads=None))]
+    /// Outputs (samples, outputs) for inputs (samples, features): `out`, if it is given.
+    #[pyo3(signature = (x, probabilities=false, n_threads=None, out=None))]
     fn predict<'py>(
         &self,
         py: Python<'py>,
         x: &Bound<'py, PyAny>,
         probabilities: bool,
         n_threads: Option<usize>,
+        out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let threads = thread_count(n_threads)?;
         match py.detach(|| self.read().dtype()) {
-            DType::Float32 => self.predict_typed::<f32>(py, x, probabilities, threads),
-            DType::Float64 => self.predict_typed::<f64>(py, x, probabilities, threads),
+            DType::Float32 => self.predict_typed::<f32>(py, x, probabilities, threads, out),
+            DType::Float64 => self.predict_typed::<f64>(py, x, probabilities, threads, out),
         }
     }
 
