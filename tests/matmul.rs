@@ -123,8 +123,9 @@ fn sizes_around_blocks_tiles_and_groups_equal_the_naive_product() {
 
 #[test]
 fn few_rows_equal_the_naive_product_at_every_width() {
+    // The last two are large enough for threads.
     let narrow = (1..=70).flat_map(|n| [1, 6, 64, 300].map(|k| (1 + n % 4, k, n)));
-    let wide = [(1, 300, 130), (2, 520, 300), (1, 784, 512), (3, 257, 1000), (4, 100, 2049), (1, 1200, 700)];
+    let wide = [(1, 300, 130), (2, 520, 300), (1, 784, 512), (3, 257, 1000), (4, 1000, 2049), (1, 2000, 1700)];
     for (i, size) in narrow.chain(wide).enumerate() {
         check::<f32>(size, [LAYOUTS[i % 9], Plain], 1 + i % 3, i as u64);
         check::<f64>(size, [Plain, LAYOUTS[i % 9]], 1 + i % 3, i as u64);

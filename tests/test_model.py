@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -205,6 +206,19 @@ def test_rescale_multiplies_bytes_in_the_networks_type(dtype: str) -> None:
 def test_no_samples_give_no_predictions() -> None:
     assert network("4-3-2").predict(X[:0]).shape == (0, 2)
     assert network("4-3-2").predict_proba(X[:0]).shape == (0, 2)
+
+
+def test_one_answer_of_a_large_network_has_the_same_bits_on_any_threads() -> None:
+    net = Sequential.from_string("784-1000-515-10", seed=1)  # 5 MB: threads share its columns
+    x = np.random.default_rng(0).normal(size=(4, 784)).astype(np.float32)
+    expected = np.concatenate([net.predict(one[None], n_threads=1) for one in x])
+    for n_threads in (1, 2, 3, None):
+        np.testing.assert_array_equal(net.predict(x[:1], n_threads=n_threads), expected[:1])
+        np.testing.assert_array_equal(net.predict(x, n_threads=n_threads), expected)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda i: net.predict(x[i % 4 : i % 4 + 1], n_threads=2), range(40)))
+    for i, answer in enumerate(answers):
+        np.testing.assert_array_equal(answer[0], expected[i % 4])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

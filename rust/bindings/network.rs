@@ -17,7 +17,7 @@ use super::trainer::stay_on_main_thread;
 use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::math::{DType, check_room, space};
-use crate::network::{CHUNK, InModel, Model, Network as CoreNetwork};
+use crate::network::{CHUNK, InModel, LARGE, Model, Network as CoreNetwork};
 use crate::parallel::thread_count;
 use crate::spec::NetworkSpec;
 use crate::with_network;
@@ -114,42 +114,38 @@ impl Network {
         let x = x.view();
         Ok(py.detach(|| self.change(|network: &mut CoreNetwork<F>| network.adapt(x, true, threads)))?)
     }
-
-    fn predict_typed<'py, F: InModel + Element>(
-        &self,
-        py: Python<'py>,
-        x: &Bound<'py, PyAny>,
-        probabilities: bool,
-        threads: usize,
-        out: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let x = ReadonlySamples::<F>::new(x)?;
-        let x = x.view();
-        let mut given = out.map(writable::<F>).transpose()?;
-        let mut given = given.as_mut().map(|out| out.as_array_mut());
-        let predict = || {
-            let model = self.read();
-            let network = F::network(&model)?;
-            match given.take() {
-                Some(out) => network.predict_into(x, probabilities, out, threads).map(|()| None),
-                None => network.predict(x, probabilities, threads).map(Some),
-            }
-        };
-        let made = if x.len() <= CHUNK {
-            py.detach(predict)?
-        } else {
-            stay_on_main_thread(py)?;
-            detach_for_long(py, predict)?
-        };
-        match (made, out) {
-            (None, Some(out)) => Ok(out.clone()),
-            (made, _) => Ok(made.unwrap_or_default().into_pyarray(py).into_any()),
-        }
-    }
 }
 
 fn in_training() -> PyErr {
     PyRuntimeError::new_err("this network is being trained already: wait until that training ends, or train a copy")
+}
+
+/// What a network answers to samples: `out`, if it is given.
+fn predict<'py, F: InModel + Element>(
+    py: Python<'py>,
+    network: &CoreNetwork<F>,
+    x: &Bound<'py, PyAny>,
+    probabilities: bool,
+    threads: usize,
+    out: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let x = ReadonlySamples::<F>::new(x)?;
+    let x = x.view();
+    let mut given = out.map(writable::<F>).transpose()?;
+    let mut given = given.as_mut().map(|out| out.as_array_mut());
+    let (is_long, is_large) = (x.len() > CHUNK, size_of_val(network.parameters()) >= LARGE);
+    if threads > 1 && (is_long || is_large) {
+        stay_on_main_thread(py)?;
+    }
+    let work = || match given.take() {
+        Some(out) => network.predict_into(x, probabilities, out, threads).map(|()| None),
+        None => network.predict(x, probabilities, threads).map(Some),
+    };
+    let made = if is_long { detach_for_long(py, work)? } else { py.detach(work)? };
+    match (made, out) {
+        (None, Some(out)) => Ok(out.clone()),
+        (made, _) => Ok(made.unwrap_or_default().into_pyarray(py).into_any()),
+    }
 }
 
 /// A copy of the weights, or an error where the memory is not to be had.
@@ -290,10 +286,8 @@ impl Network {
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let threads = thread_count(n_threads)?;
-        match py.detach(|| self.read().dtype()) {
-            DType::Float32 => self.predict_typed::<f32>(py, x, probabilities, threads, out),
-            DType::Float64 => self.predict_typed::<f64>(py, x, probabilities, threads, out),
-        }
+        let model = py.detach(|| self.read());
+        with_network!(&*model, network => predict(py, network, x, probabilities, threads, out))
     }
 
     /// SHA-256 of names, shapes and bits of the parameters.

@@ -26,7 +26,8 @@ use crate::parallel;
 pub use naive::matmul_naive;
 pub use operand::LanePanels;
 use operand::{Lanes, PackedRows, Place, contiguous, panel_width};
-use row::{FEW, multiply_column, multiply_outer, multiply_row};
+pub(crate) use row::FEW;
+use row::{LARGE, multiply_column, multiply_outer, multiply_row};
 pub(crate) use tile::Tile;
 use tile::{TileRows, Tiles, group, largest, line};
 
@@ -97,7 +98,6 @@ pub struct Product<F: Float> {
     pub(crate) eager: bool,
     packed: LanePanels<F>,
     scratch: Vec<Scratch<F>>,
-    row_sums: Buffer<F>,
 }
 
 /// What a thread needs for itself.
@@ -163,7 +163,7 @@ impl<F: Float> Product<F> {
     ) -> Result<()> {
         check(a.dim(), b.dim(), out.len())?;
         let ((m, depth), n) = (a.dim(), b.ncols());
-        if self.multiply_few(a, b, out) {
+        if self.multiply_few(a, b, out, threads) {
             finish(0, out);
             return Ok(());
         }
@@ -201,19 +201,28 @@ impl<F: Float> Product<F> {
     }
 
     /// The product of few rows, with one column or of one step, of operands that lie row after row; whether it was one.
-    fn multiply_few(&mut self, a: &ArrayView2<F>, b: &ArrayView2<F>, out: &mut [F]) -> bool {
+    fn multiply_few(&mut self, a: &ArrayView2<F>, b: &ArrayView2<F>, out: &mut [F], threads: usize) -> bool {
         let (((m, depth), n), turned) = ((a.dim(), b.ncols()), a.t());
+        self.scratch.resize_with(self.scratch.len().max(1), Scratch::default);
+        let sums = &mut self.scratch[0].sums;
         let Some(b) = b.as_slice().filter(|b| !b.is_empty()) else { return false };
         let one_column = n == 1 && m * depth < SERIAL;
         match (a.as_slice(), turned.as_slice()) {
+            (Some(a), _) if m <= FEW && threads > 1 && size_of_val(b) >= LARGE => {
+                parallel::split_columns(threads, out, n, line::<F>(), &mut self.scratch, &|first, rows, scratch| {
+                    for (a, out) in a.chunks_exact(depth).zip(rows) {
+                        multiply_row(a, &b[first..], n, out, &mut scratch.sums);
+                    }
+                });
+            }
             (Some(a), _) if m <= FEW => {
                 for (a, out) in a.chunks_exact(depth).zip(out.chunks_exact_mut(n)) {
-                    multiply_row(a, b, n, out, &mut self.row_sums);
+                    multiply_row(a, b, n, out, sums);
                 }
             }
             (Some(a), _) if depth == 1 && m * n < SERIAL => multiply_outer(a, b, out),
             (Some(a), _) if one_column => multiply_column(a, b, out),
-            (None, Some(turned)) if one_column => multiply_row(b, turned, m, out, &mut self.row_sums),
+            (None, Some(turned)) if one_column => multiply_row(b, turned, m, out, sums),
             _ => return false,
         }
         true

@@ -8,7 +8,10 @@ use crate::isa::versions;
 use crate::math::Float;
 
 /// Most rows for which this is the faster way.
-pub(super) const FEW: usize = 4;
+pub(crate) const FEW: usize = 4;
+
+/// Bytes of a matrix from which threads share its columns.
+pub(super) const LARGE: usize = 1 << 18;
 
 /// Rows of the matrix that are read at a time: the sums are loaded and stored once for all of them.
 const AT_ONCE: usize = 8;
@@ -28,11 +31,11 @@ versions! {
         for (i, out) in out.chunks_mut(band).enumerate() {
             let b = &b[i * band..];
             match out.len() {
-                ..=1 => add_band::<F, 1>(a, b, pitch, out),
-                ..=4 => add_band::<F, 4>(a, b, pitch, out),
-                ..=8 => add_band::<F, 8>(a, b, pitch, out),
-                ..=16 => add_band::<F, 16>(a, b, pitch, out),
-                ..=32 => add_band::<F, 32>(a, b, pitch, out),
+                0 | 1 => add_band::<F, 1>(a, b, pitch, out),
+                2..=4 => add_band::<F, 4>(a, b, pitch, out),
+                5..=8 => add_band::<F, 8>(a, b, pitch, out),
+                9..=16 => add_band::<F, 16>(a, b, pitch, out),
+                17..=32 => add_band::<F, 32>(a, b, pitch, out),
                 _ => add_band::<F, 64>(a, b, pitch, out),
             }
         }

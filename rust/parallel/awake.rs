@@ -4,6 +4,7 @@
 //! thread between them. Rayon lets a thread sleep after some microseconds without work, and waking it takes about as long
 //! as such a piece: kept awake, two threads make a step of 784-512-512-10 at batch 128 in 0.94 of the time.
 
+use std::cell::Cell;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -47,6 +48,19 @@ fn look_for_work() {
             _ => spin_loop(),
         }
     }
+}
+
+thread_local! {
+    static LAST_SHORT_WORK: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Does work that is too short to wake others for. It is told whether others, woken by it or before, are awake for some use:
+/// whether the calling thread did such work less than [`PATIENCE`] ago.
+pub(crate) fn short_work<R>(work: impl FnOnce(bool) -> R) -> R {
+    let is_soon = LAST_SHORT_WORK.get().is_some_and(|last| last.elapsed() < PATIENCE);
+    let result = work(is_soon);
+    LAST_SHORT_WORK.set(Some(Instant::now()));
+    result
 }
 
 /// [`rayon::join`] for halves that take about as long: the caller waits for the other half awake. Both are in the standard

@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 use awake::Half;
-pub(crate) use awake::{join, stay_awake};
-pub(crate) use pool::in_pool;
+pub(crate) use awake::{join, short_work, stay_awake};
+pub(crate) use pool::{in_pool, is_helped};
 pub use pool::{install, stay_on_this_thread, stays_on_this_thread};
 
 /// The number of threads to use: `requested`, else `PURRCEPTRON_NUM_THREADS`, else the cores this process may use, or

@@ -49,6 +49,12 @@ pub fn stays_on_this_thread() -> bool {
     !matches!(ADOPTION.get(), Adoption::Never)
 }
 
+/// Whether others help the calling thread, so that nothing need be handed to a pool.
+pub(crate) fn is_helped() -> bool {
+    lose_after_fork();
+    matches!(ADOPTION.get(), Adoption::Wanted | Adoption::Done(_))
+}
+
 /// Whether a thread is itself a member of a pool, which it can become only once.
 #[derive(Clone, Copy)]
 enum Adoption {

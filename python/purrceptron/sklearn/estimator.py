@@ -274,7 +274,7 @@ class MultilayerPerceptron(HasWeights, BaseEstimator):  # type: ignore[misc]
             and "feature_names_in_" not in vars(self)
         ):
             try:  # nearly always: the checks below would take longer than the network
-                return model._built().predict(x, False, self._threads() if len(x) > 1 else 1)
+                return model._built().predict(x, False, self._threads())
             except DataError:
                 pass  # what is not finite is refused below, in scikit-learn's words
         rows = self._rows(x)
