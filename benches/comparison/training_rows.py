@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import purrceptron as purr
+
 from .clock import Effort, Timing, race
 from .peers import Contestant, installed
 from .results import Row
@@ -83,6 +85,40 @@ def cats_training(effort: Effort) -> Row:
     return Row("cats-2500", title, "s", 1, timings, reach, agreement)
 
 
+def cats_of_many_seeds(effort: Effort) -> Row:
+    """32 cat networks trained side by side, and the same one after the other."""
+    seeds, epochs = range(32), effort.whole(2500, 5)
+    data = drawn_cats(209)
+    settings = {"epochs": epochs, "batch_size": None, "optimizer": purr.SGD(0.0075), "loss": "binary_cross_entropy"}
+    networks: dict[str, list[purr.Sequential]] = {}
+
+    def prepare(name: str) -> Callable[[], None]:
+        def run() -> None:
+            networks[name] = [purr.Sequential.from_string("12288-20-7-5-1", seed=seed) for seed in seeds]
+
+        return run
+
+    def together() -> None:
+        purr.fit_many(networks["purrceptron"], data.x, data.y, **settings)
+
+    def one_by_one() -> None:
+        for network in networks["purrceptron, one by one"]:
+            network.fit(data.x, data.y, **settings)
+
+    ways = {"purrceptron": together, "purrceptron, one by one": one_by_one}
+    runs = {name: (prepare(name), run) for name, run in ways.items()}
+    for begin, run in runs.values():
+        begin()
+        run()
+    together_bits, apart_bits = ([network.fingerprint() for network in networks[name]] for name in ways)
+    if together_bits != apart_bits:
+        raise DisagreementError("networks trained side by side have other bits than one by one")
+    timings = race(runs, replace(effort, budget=2 * effort.budget))
+    reach = {"purrceptron": 2.5} if epochs == 2500 else {}
+    title = f"12288-20-7-5-1, 209 photos, {epochs} iterations, {len(seeds)} seeds, fit_many"
+    return Row("cats-32", title, "s", 1, timings, reach, "the same bits")
+
+
 def _adam(
     key: str, sizes: tuple[int, ...], batch: int, batches: int, epochs: int, reach: float
 ) -> Callable[[Effort], Row]:
@@ -99,6 +135,7 @@ def _adam(
 rows: dict[str, Callable[[Effort], Row]] = {
     "cats": cats_iteration,
     "cats-2500": cats_training,
+    "cats-32": cats_of_many_seeds,
     "small": _adam("small", (64, 32, 1), 32, 50, 40, 8),
     "digits": _adam("digits", (64, 100, 10), 200, 10, 100, 80),
     "wide": _adam("wide", (784, 512, 512, 10), 128, 10, 8, 2900),
