@@ -32,10 +32,9 @@ versions! {
             let b = &b[i * band..];
             match out.len() {
                 0 | 1 => add_band::<F, 1>(a, b, pitch, out),
-                2..=4 => add_band::<F, 4>(a, b, pitch, out),
-                5..=8 => add_band::<F, 8>(a, b, pitch, out),
+                2..=8 => add_band::<F, 8>(a, b, pitch, out),
                 9..=16 => add_band::<F, 16>(a, b, pitch, out),
-                17..=32 => add_band::<F, 32>(a, b, pitch, out),
+                len if len.min(band) <= 32 => add_band::<F, 32>(a, b, pitch, out),
                 _ => add_band::<F, 64>(a, b, pitch, out),
             }
         }
