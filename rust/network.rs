@@ -68,7 +68,7 @@ const SMALL: usize = 1 << 20;
 /// Bytes of parameters that one core reads so slowly that others help it even for few samples, if one answer follows the
 /// other: 784-512-512-10 in `f32`, 2.7 MB, takes 57 us instead of 68 on Zen 3, 784-2048-2048-10 half the time. Where threads
 /// sleep in between, waking them made such an answer slower by up to a fifth.
-pub(crate) const LARGE: usize = 1 << 21;
+const LARGE: usize = 1 << 21;
 
 impl<F: Float> Network<F> {
     /// Builds the network that `spec` describes, with its first weights drawn.
@@ -324,15 +324,19 @@ impl<F: Float> Network<F> {
         out: ArrayViewMut2<F>,
         threads: usize,
     ) -> Result<()> {
-        let is_large = size_of_val(self.parameters.as_slice()) >= LARGE;
-        if x.len() > FEW {
-            let is_small = x.len() * self.parameters.len() < SMALL;
-            self.predict_on(x, probabilities, out, if is_small { 1 } else { threads })
-        } else if is_large && threads > 1 && parallel::is_helped() {
-            parallel::short_work(|is_soon| self.predict_on(x, probabilities, out, if is_soon { threads } else { 1 }))
-        } else {
-            self.predict_on(x, probabilities, out, 1)
+        let are_few = x.len() <= FEW;
+        if are_few && threads > 1 && self.is_large() && parallel::is_helped() {
+            return parallel::short_work(|is_soon| {
+                self.predict_on(x, probabilities, out, if is_soon { threads } else { 1 })
+            });
         }
+        let is_small = are_few || x.len() * self.parameters.len() < SMALL;
+        self.predict_on(x, probabilities, out, if is_small { 1 } else { threads })
+    }
+
+    /// Whether threads may share the parameters even for one answer.
+    pub(crate) fn is_large(&self) -> bool {
+        size_of_val(self.parameters.as_slice()) >= LARGE
     }
 
     fn predict_on(&self, x: Samples<F>, probabilities: bool, mut out: ArrayViewMut2<F>, threads: usize) -> Result<()> {

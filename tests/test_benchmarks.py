@@ -12,7 +12,7 @@ import pytest
 
 BENCHES = Path(__file__).parents[1] / "benches"
 SPEED = {"cats", "cats-2500", "small", "digits", "wide", "answer-small", "answer-digits", "answer-wide"}
-SPEED |= {"import", "process", "process-drawn"}
+SPEED |= {"cats-32", "import", "process", "process-drawn"}
 ESTIMATORS = {
     f"estimator-{name}" for name in ("digits", "cancer", "table", "wide", "grid", "grid-2", "answer", "start")
 }
@@ -30,9 +30,10 @@ def test_every_row_runs_and_the_results_agree() -> None:
     assert set(rows) == SPEED | ESTIMATORS
     for key, row in rows.items():
         assert "purrceptron" in row["timings"]
-        assert key in {"process", "process-drawn"} | ESTIMATORS or "NumPy" in row["timings"]
+        assert key in {"cats-32", "process", "process-drawn"} | ESTIMATORS or "NumPy" in row["timings"]
         assert all(timing["median"] > 0 for timing in row["timings"].values())
         assert bool(row["agreement"]) == (key not in {"import", "process", "process-drawn"})
+    assert set(rows["cats-32"]["timings"]) == {"purrceptron", "purrceptron, one by one"}
     assert {one["key"] for one in result["growth"]} >= {"samples", "features", "width", "depth", "threads-cats"}
     assert bool(result["products"]) == (find_spec("threadpoolctl") is not None)
     assert os.uname().nodename not in done.stdout

@@ -90,11 +90,12 @@ def cats_of_many_seeds(effort: Effort) -> Row:
     seeds, epochs = range(32), effort.whole(2500, 5)
     data = drawn_cats(209)
     settings = {"epochs": epochs, "batch_size": None, "optimizer": purr.SGD(0.0075), "loss": "binary_cross_entropy"}
+    sizes = "-".join(map(str, CATS))
     networks: dict[str, list[purr.Sequential]] = {}
 
     def prepare(name: str) -> Callable[[], None]:
         def run() -> None:
-            networks[name] = [purr.Sequential.from_string("12288-20-7-5-1", seed=seed) for seed in seeds]
+            networks[name] = [purr.Sequential.from_string(sizes, seed=seed) for seed in seeds]
 
         return run
 
@@ -115,7 +116,7 @@ def cats_of_many_seeds(effort: Effort) -> Row:
         raise DisagreementError("networks trained side by side have other bits than one by one")
     timings = race(runs, replace(effort, budget=2 * effort.budget))
     reach = {"purrceptron": 2.5} if epochs == 2500 else {}
-    title = f"12288-20-7-5-1, 209 photos, {epochs} iterations, {len(seeds)} seeds, fit_many"
+    title = f"{sizes}, 209 photos, {epochs} iterations, {len(seeds)} seeds, fit_many"
     return Row("cats-32", title, "s", 1, timings, reach, "the same bits")
 
 

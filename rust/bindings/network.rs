@@ -17,7 +17,7 @@ use super::trainer::stay_on_main_thread;
 use crate::error::{Error, Result};
 use crate::float_mode;
 use crate::math::{DType, check_room, space};
-use crate::network::{CHUNK, InModel, LARGE, Model, Network as CoreNetwork};
+use crate::network::{CHUNK, InModel, Model, Network as CoreNetwork};
 use crate::parallel::thread_count;
 use crate::spec::NetworkSpec;
 use crate::with_network;
@@ -131,21 +131,27 @@ fn predict<'py, F: InModel + Element>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let x = ReadonlySamples::<F>::new(x)?;
     let x = x.view();
-    let mut given = out.map(writable::<F>).transpose()?;
-    let mut given = given.as_mut().map(|out| out.as_array_mut());
-    let (is_long, is_large) = (x.len() > CHUNK, size_of_val(network.parameters()) >= LARGE);
-    if threads > 1 && (is_long || is_large) {
+    let is_long = x.len() > CHUNK;
+    if threads > 1 && (is_long || network.is_large()) {
         stay_on_main_thread(py)?;
     }
-    let work = || match given.take() {
-        Some(out) => network.predict_into(x, probabilities, out, threads).map(|()| None),
-        None => network.predict(x, probabilities, threads).map(Some),
-    };
-    let made = if is_long { detach_for_long(py, work)? } else { py.detach(work)? };
-    match (made, out) {
-        (None, Some(out)) => Ok(out.clone()),
-        (made, _) => Ok(made.unwrap_or_default().into_pyarray(py).into_any()),
+    match out {
+        Some(out) => {
+            let mut array = writable::<F>(out)?;
+            let view = array.as_array_mut();
+            detach(py, is_long, || network.predict_into(x, probabilities, view, threads))?;
+            Ok(out.clone())
+        }
+        None => {
+            let outputs = detach(py, is_long, || network.predict(x, probabilities, threads))?;
+            Ok(outputs.into_pyarray(py).into_any())
+        }
     }
+}
+
+/// Works with the interpreter released; what is long asks for signals.
+fn detach<R: Send>(py: Python<'_>, is_long: bool, work: impl FnOnce() -> R + Send) -> R {
+    if is_long { detach_for_long(py, work) } else { py.detach(work) }
 }
 
 /// A copy of the weights, or an error where the memory is not to be had.

@@ -215,6 +215,7 @@ impl<F: Float> Product<F> {
                     }
                 });
             }
+            // Alone it needs no list of rows, which takes as long as a small product.
             (Some(a), _) if m <= FEW => {
                 for (a, out) in a.chunks_exact(depth).zip(out.chunks_exact_mut(n)) {
                     multiply_row(a, b, n, out, sums);
