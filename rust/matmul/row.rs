@@ -125,14 +125,33 @@ fn add_long_rows<F: Float>(a: &[F], b: &[F], pitch: usize, out: &mut [F], sums: 
 fn add_dots<F: Float, const N: usize>(rows: [&[F]; N], b: &[F], out: &mut [F; N]) {
     let rows = rows.map(|row| &row[..b.len()]);
     let mut sums = [F::ZERO; N];
-    for (j, b) in b.iter().enumerate() {
-        for i in 0..N {
-            sums[i] = rows[i][j].mul_add(*b, sums[i]);
+    let (squares, rest) = (rows.map(|row| row.as_chunks::<N>().0), b.as_chunks::<N>().1);
+    for (square, b) in b.as_chunks::<N>().0.iter().enumerate() {
+        let columns = turned(std::array::from_fn(|i| squares[i][square]));
+        for k in 0..N {
+            add_row(b[k], &columns[k], &mut sums);
         }
+    }
+    for (k, b) in rest.iter().enumerate() {
+        add_row(*b, &rows.map(|row| row[row.len() - rest.len() + k]), &mut sums);
     }
     for (out, sum) in out.iter_mut().zip(sums) {
         *out += sum;
     }
+}
+
+/// The columns of a square: rows `i` and `i + N / 2` shuffled into each other like cards, as often as `N` can be halved. Of
+/// numbers taken one by one the compiler gathers a column, for which Zen 5 needs more than twice as long (200 x 100, `f64`:
+/// 5.6 us, so 2.3; squares of 16 it keeps in memory: 16).
+#[inline(always)]
+fn turned<F: Float, const N: usize>(mut square: [[F; N]; N]) -> [[F; N]; N] {
+    for _ in 0..N.ilog2() {
+        square = std::array::from_fn(|i| {
+            let (a, b, half) = (square[i / 2], square[i / 2 + N / 2], i % 2 * (N / 2));
+            std::array::from_fn(|k| if k % 2 == 0 { a[half + k / 2] } else { b[half + k / 2] })
+        });
+    }
+    square
 }
 
 #[inline(always)]
