@@ -3,6 +3,7 @@
 use ndarray::ArrayView2;
 
 use crate::error::{Error, Result};
+use crate::isa::versions;
 use crate::math::{Float, first_not_finite};
 use crate::parallel;
 
@@ -79,8 +80,16 @@ impl<F: Float> Samples<'_, F> {
         let features = self.dim().1;
         rows.resize(indices.len() * features, F::ZERO);
         parallel::split(threads, rows, features, &mut Vec::<()>::new(), &|first, run, ()| {
-            for (out, i) in run.chunks_exact_mut(features.max(1)).zip(&indices[first..]) {
-                self.copy(*i as usize, scale, out);
+            let indices = &indices[first..];
+            match self {
+                Samples::Floats(x) if scale.is_none() && x.is_standard_layout() => {
+                    gather_rows(x.as_slice().unwrap_or_default(), features.max(1), indices, run);
+                }
+                _ => {
+                    for (out, i) in run.chunks_exact_mut(features.max(1)).zip(indices) {
+                        self.copy(*i as usize, scale, out);
+                    }
+                }
             }
         });
     }
@@ -105,5 +114,29 @@ impl<F: Float> Samples<'_, F> {
                 }
             }
         }
+    }
+}
+
+versions! {
+    /// `out[i] = x[indices[i]]`, in rows of `width` numbers.
+    fn gather_rows[F: Float](x: &[F], width: usize, indices: &[u32], out: &mut [F]) {
+        for (out, i) in out.chunks_exact_mut(width).zip(indices) {
+            copy_row(&x[*i as usize * width..][..width], out);
+        }
+    }
+}
+
+/// Numbers that are copied at a time.
+const AT_ONCE: usize = 8;
+
+/// Copies a row, which may be too short for a call of `memcpy` to pay.
+#[inline(always)]
+fn copy_row<F: Float>(from: &[F], to: &mut [F]) {
+    match (from.last_chunk::<AT_ONCE>(), to.last_chunk_mut::<AT_ONCE>()) {
+        (Some(from), Some(to)) => *to = *from,
+        _ => return to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
+    }
+    for (from, to) in from.as_chunks::<AT_ONCE>().0.iter().zip(to.as_chunks_mut::<AT_ONCE>().0) {
+        *to = *from;
     }
 }
