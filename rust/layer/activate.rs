@@ -55,8 +55,7 @@ impl Activate {
     }
 
     /// `da` becomes `dz`; what is learned gets its gradient. `saved` is of a layer whose output is `a`, and which kept
-    /// `z` where that is needed. Done by the layer behind, to rows as it computes them, it takes 1 % off a step of 64-100-10
-    /// on one thread and 2 on two (Zen 5), for a way back that is harder to follow.
+    /// `z` where that is needed.
     pub fn pull_back<F: Float>(
         &self,
         saved: &Saved<F>,

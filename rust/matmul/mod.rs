@@ -42,9 +42,6 @@ const SERIAL: usize = 3_000_000;
 /// The same for one that is [`Product::eager`]: two microseconds of one thread.
 const EAGER: usize = 100_000;
 
-/// Multiply-adds that take as long as one whose number is read for it alone.
-const FROM_AFAR: usize = 4;
-
 /// Rows that use a panel of lanes before the next panel is read: in one block of the depth 240 KiB of `f32`, for the
 /// second cache, and whole tiles of every height.
 const ROWS: usize = 240;
@@ -172,7 +169,8 @@ impl<F: Float> Product<F> {
     ) -> Result<()> {
         check(a.dim(), b.dim(), out.len())?;
         let ((m, depth), n) = (a.dim(), b.ncols());
-        if self.multiply_few(a, b, out, threads, &finish) {
+        if self.multiply_few(a, b, out, threads) {
+            finish(0, out);
             return Ok(());
         }
         let (a, b) = (contiguous(a), contiguous(&b.t()));
@@ -209,19 +207,12 @@ impl<F: Float> Product<F> {
     }
 
     /// The product of few rows, with one column or of one step, of operands that lie row after row; whether it was one.
-    fn multiply_few(
-        &mut self,
-        a: &ArrayView2<F>,
-        b: &ArrayView2<F>,
-        out: &mut [F],
-        threads: usize,
-        finish: &(impl Fn(usize, &mut [F]) + Sync),
-    ) -> bool {
+    fn multiply_few(&mut self, a: &ArrayView2<F>, b: &ArrayView2<F>, out: &mut [F], threads: usize) -> bool {
         let (((m, depth), n), turned) = ((a.dim(), b.ncols()), a.t());
-        let Some(b) = b.as_slice().filter(|b| !b.is_empty()) else { return false };
-        let shared = self.worth((m * depth * n).saturating_mul(FROM_AFAR), threads);
         self.scratch.resize_with(self.scratch.len().max(1), Scratch::default);
         let sums = &mut self.scratch[0].sums;
+        let Some(b) = b.as_slice().filter(|b| !b.is_empty()) else { return false };
+        let one_column = n == 1 && m * depth < SERIAL;
         match (a.as_slice(), turned.as_slice()) {
             (Some(a), _) if m <= FEW && threads > 1 && size_of_val(b) >= LARGE => {
                 parallel::split_columns(threads, out, n, line::<F>(), &mut self.scratch, &|first, rows, scratch| {
@@ -229,33 +220,16 @@ impl<F: Float> Product<F> {
                         multiply_row(a, &b[first..], n, out, &mut scratch.sums);
                     }
                 });
-                finish(0, out);
             }
             // Alone it needs no list of rows, which takes as long as a small product.
             (Some(a), _) if m <= FEW => {
                 for (a, out) in a.chunks_exact(depth).zip(out.chunks_exact_mut(n)) {
                     multiply_row(a, b, n, out, sums);
                 }
-                finish(0, out);
             }
-            (Some(a), _) if depth == 1 => {
-                let rows_at_once = (NEAR / (n * size_of::<F>())).max(1);
-                parallel::split(shared, out, n, &mut Vec::<()>::new(), &|first, run, ()| {
-                    let parts = a[first..].chunks(rows_at_once).zip(run.chunks_mut(rows_at_once * n));
-                    for ((a, out), first) in parts.zip((first..).step_by(rows_at_once)) {
-                        multiply_outer(a, b, out);
-                        finish(first, out);
-                    }
-                });
-            }
-            (Some(a), _) if n == 1 => parallel::split(shared, out, 1, &mut Vec::<()>::new(), &|first, run, ()| {
-                multiply_column(&a[first * depth..], b, run);
-                finish(first, run);
-            }),
-            (None, Some(turned)) if n == 1 && m * depth < SERIAL => {
-                multiply_row(b, turned, m, out, sums);
-                finish(0, out);
-            }
+            (Some(a), _) if depth == 1 && m * n < SERIAL => multiply_outer(a, b, out),
+            (Some(a), _) if one_column => multiply_column(a, b, out),
+            (None, Some(turned)) if one_column => multiply_row(b, turned, m, out, sums),
             _ => return false,
         }
         true
