@@ -18,6 +18,10 @@ const TRIAL: usize = RUN * RUNS;
 /// Steps from one trial to the next.
 const HOLD: usize = 1000;
 
+/// The same after a first trial that spoke for one thread, twice as many after the next: a core that has slept is slow for
+/// a while, and a trial may be over before. In a quarter of short trainings of 64-100-10 it was.
+const SHORT_HOLD: usize = 60;
+
 /// What was found out so far.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
@@ -26,6 +30,8 @@ pub(super) struct Pace {
     steps: usize,
     /// Samples of a full batch: others take another time.
     samples: usize,
+    /// Steps to the next one.
+    hold: usize,
     spent: [Duration; RUNS],
     begun: Option<Instant>,
 }
@@ -56,7 +62,8 @@ impl Pace {
         if self.steps == TRIAL {
             let (pairs, _) = self.spent.as_chunks::<2>();
             self.eager = pairs.iter().filter(|[alone, eager]| eager < alone).count() > pairs.len() / 2;
-        } else if self.steps == TRIAL + HOLD {
+            self.hold = if self.eager { HOLD } else { (2 * self.hold).clamp(SHORT_HOLD, HOLD) };
+        } else if self.steps == TRIAL + self.hold {
             (self.steps, self.spent) = (0, Default::default());
         }
     }
