@@ -48,7 +48,8 @@ versions! {
     }
 
     /// `out (m,) = a (m, k) · b (k,)`, in the order of every product: some rows at a time, for a row's sum is a chain in
-    /// which every step waits for the one before.
+    /// which every step waits for the one before. Sharing the rows between threads, and those of [`multiply_outer`], gains
+    /// nothing (30-100-1, Zen 5), and takes 3 % more of a step of 20-32-1 on one.
     pub(super) fn multiply_column[F: Float](a: &[F], b: &[F], out: &mut [F]) {
         let depth = b.len();
         out.fill(F::ZERO);
