@@ -157,10 +157,13 @@ def check_name(kind: str, name: object) -> str:
     return name
 
 
+_TRUTHS = (bool, np.bool_)
+
+
 def check_whole(name: str, value: object, least: int, most: int | None = None) -> int:
     """Refuse what is no whole number, or one outside of `least` to `most`."""
     try:
-        if isinstance(value, bool | np.bool_):
+        if isinstance(value, _TRUTHS):
             raise TypeError
         whole = operator.index(value)  # type: ignore[arg-type]
     except TypeError:

@@ -68,8 +68,13 @@ def matmul(a: ArrayLike, b: ArrayLike, *, n_threads: int | None = None) -> Array
         >>> matmul([[1.0, 2.0]], [[3.0], [4.0]])
         array([[11.]])
     """
+    n_threads = check_threads(n_threads)
+    try:  # nearly always: looking at two arrays takes as long as a small product
+        return _core.matmul(a, b, n_threads)  # type: ignore[arg-type]
+    except TypeError:
+        pass  # no arrays, or of several types
     a, b = _arrays({"a": a, "b": b}, ndim=2)
-    return _core.matmul(a, b, check_threads(n_threads))
+    return _core.matmul(a, b, n_threads)
 
 
 def dense_forward(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike, *, n_threads: int | None = None) -> Array:

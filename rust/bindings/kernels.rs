@@ -1,7 +1,10 @@
 //! The kernels as functions on arrays. The first array's type, float32 or float64, is that of all.
 
 use ndarray::ArrayView2;
-use numpy::{Element, IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{
+    Element, IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
+};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 
@@ -48,7 +51,7 @@ fn threads_here(py: Python<'_>, n_threads: Option<usize>) -> PyResult<usize> {
     Ok(threads)
 }
 
-/// Product of two matrices.
+/// Product of two matrices. Other arrays than aligned ones of one type are a TypeError.
 #[pyfunction]
 #[pyo3(signature = (a, b, n_threads=None))]
 pub fn matmul<'py>(py: Python<'py>, a: &Any<'py>, b: &Any<'py>, n_threads: Option<usize>) -> PyResult<Any<'py>> {
@@ -59,6 +62,9 @@ pub fn matmul<'py>(py: Python<'py>, a: &Any<'py>, b: &Any<'py>, n_threads: Optio
         threads: usize,
     ) -> PyResult<Any<'py>> {
         let (a, b): (PyReadonlyArray2<F>, PyReadonlyArray2<F>) = (a.extract()?, b.extract()?);
+        if !(a.is_aligned() && b.is_aligned()) {
+            return Err(PyTypeError::new_err("an array is not aligned to its numbers"));
+        }
         let (a, b) = (a.as_array(), b.as_array());
         let c = compute(py, || crate::matmul::matmul(a, b, threads))?;
         Ok(c.into_pyarray(py).into_any())
