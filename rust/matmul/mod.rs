@@ -7,10 +7,12 @@
 //! small: with `eps` half the distance of 1 to the next number, it is below `(BLOCK + depth / BLOCK + 1) eps (|a| · |b|)`
 //! elementwise (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1).
 //!
-//! - `operand.rs`: where numbers lie.  `tile.rs`: the micro-kernel.  `row.rs`: few rows, one column.  `naive.rs`: the twin.
+//! - `operand.rs`: where numbers lie.  `panels.rs`: what is packed beforehand.  `tile.rs`: the micro-kernel.
+//! - `row.rs`: few rows, one column.  `naive.rs`: the twin.
 
 mod naive;
 mod operand;
+mod panels;
 mod row;
 mod tile;
 
@@ -24,8 +26,8 @@ use crate::isa::{Level, level, versions};
 use crate::math::{Float, zeros};
 use crate::parallel;
 pub use naive::matmul_naive;
-pub use operand::LanePanels;
 use operand::{Lanes, PackedRows, Place, contiguous, panel_width};
+pub use panels::LanePanels;
 pub(crate) use row::FEW;
 use row::{LARGE, multiply_column, multiply_outer, multiply_row};
 pub(crate) use tile::Tile;

@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::evaluate::Evaluation;
 use super::fit::{EpochReport, FitOptions};
-use super::step::{Evaluation, Trainer};
+use super::step::Trainer;
 use crate::error::{Error, Result};
 use crate::math::{Float, check_room, sum};
 use crate::metric::{Metric, Tally};

@@ -5,9 +5,10 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Checkpoint, Course, Running};
+use super::evaluate::Evaluation;
 use super::labels::Labels;
 use super::source::BatchSource;
-use super::step::{Evaluation, Memory, Trainer};
+use super::step::{Memory, Trainer};
 use crate::augmentation::Augmentation;
 use crate::error::{Error, Result};
 use crate::float_mode::callback;

@@ -1,6 +1,7 @@
 //! Training: one step, batches, and the loop over them.
 //!
 //! - `step.rs`: [`Trainer::step`], the unit that everything else uses.
+//! - `evaluate.rs`: the loss and the metrics of a network on data.
 //! - `pace.rs`: whether threads share its small pieces too.
 //! - `labels.rs`: targets, and how much each sample counts.
 //! - `objective.rs`: how a batch's loss counts, where it is not simply the mean.
@@ -19,6 +20,7 @@
 
 mod augmented;
 mod checkpoint;
+mod evaluate;
 mod fit;
 mod held_out;
 mod labels;
@@ -35,6 +37,7 @@ mod source;
 mod step;
 
 pub use checkpoint::{Checkpoint, Progress};
+pub use evaluate::Evaluation;
 pub use fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
 pub use held_out::held_out;
 pub use labels::{Labels, OwnedLabels, OwnedTargets};
@@ -42,4 +45,4 @@ pub use many::{Member, fit_many};
 pub use objective::Objective;
 pub use solver::fit_arrays;
 pub use source::{BatchSource, FullBatch, MiniBatches, Order};
-pub use step::{Batch, Evaluation, OwnLoss, Trainer};
+pub use step::{Batch, OwnLoss, Trainer};

@@ -6,13 +6,14 @@ use ndarray::Array2;
 
 use super::augmented::{self, Augmented};
 use super::checkpoint::Checkpoint;
+use super::evaluate::Evaluation;
 use super::fit::{EpochReport, FitOptions, Flow, History, Solver, Watch, fit};
 use super::labels::{Labels, OwnedLabels};
 use super::mixup::{self, Mixup};
 use super::prepared::{Form, Prepared};
 use super::reduced::{self, Reduction, Span};
 use super::source::{BatchSource, FullBatch, MiniBatches, Order, check_data};
-use super::step::{Evaluation, Trainer};
+use super::step::Trainer;
 use crate::augmentation::Augmenter;
 use crate::error::{Error, Result};
 use crate::math::Float;

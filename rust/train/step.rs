@@ -11,13 +11,11 @@ use super::pace::Pace;
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::float_mode::callback;
-use crate::interrupt;
 use crate::isa::{self, versions};
 use crate::layer::{Context, Input};
 use crate::loss::{Loss, Targets, weigh};
 use crate::math::{Float, check_room, first_not_finite, sum, zeros};
-use crate::metric::{Metric, Tally, left_out};
-use crate::network::{CHUNK, Network, Outputs, Samples};
+use crate::network::{Network, Outputs};
 use crate::optimizer::{Optimizer, OptimizerState, Part};
 use crate::parallel;
 use crate::regularization::Regularization;
@@ -49,15 +47,6 @@ impl<'a, F: Float> Batch<'a, F> {
     }
 }
 
-/// Loss and metrics over a set of samples.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Evaluation {
-    /// Mean loss.
-    pub loss: f64,
-    /// In the order in which they were asked for.
-    pub metrics: Vec<f64>,
-}
-
 /// A loss of the caller's own: from `outputs (samples, width)` and their labels the mean loss, and its gradient with
 /// respect to the outputs into the last argument.
 pub type OwnLoss<F> = Arc<dyn Fn(&[F], usize, Labels<F>, &mut [F]) -> Result<f64> + Send + Sync>;
@@ -65,11 +54,11 @@ pub type OwnLoss<F> = Arc<dyn Fn(&[F], usize, Labels<F>, &mut [F]) -> Result<f64
 /// Trains one network: the optimizer with its state, the gradient, and all memory that a step needs, taken once.
 pub struct Trainer<F: Float> {
     pub(super) optimizer: Optimizer,
-    loss: Loss,
+    pub(super) loss: Loss,
     pub(super) state: OptimizerState<F>,
     pub(super) epochs: u64,
     parts: Vec<Part>,
-    kernels: Vec<Kernel>,
+    pub(super) kernels: Vec<Kernel>,
     pub(super) outside: Option<Outside>,
     pub(super) average: Averaged<F>,
     own: Option<OwnLoss<F>>,
@@ -83,15 +72,15 @@ pub struct Trainer<F: Float> {
     squares: Vec<f64>,
     last_loss: Option<f64>,
     dout: Buffer<F>,
-    spare: Buffer<F>,
+    pub(super) spare: Buffer<F>,
     terms: Vec<F>,
-    outputs: Outputs<F>,
-    context: Context<F>,
+    pub(super) outputs: Outputs<F>,
+    pub(super) context: Context<F>,
     pace: Pace,
 }
 
 /// A kernel with penalties or bounds.
-struct Kernel {
+pub(super) struct Kernel {
     range: Range<usize>,
     units: usize,
     regularization: Regularization,
@@ -554,7 +543,7 @@ impl<F: Float> Trainer<F> {
     }
 
     /// The mean loss of `batch`, with the outputs and the gradient with respect to them left in place.
-    fn forward(&mut self, network: &Network<F>, batch: Batch<F>) -> Result<f64> {
+    pub(super) fn forward(&mut self, network: &Network<F>, batch: Batch<F>) -> Result<f64> {
         self.check(network, &batch)?;
         let logits = self.loss.on_logits();
         network.forward(batch.input, batch.samples, logits, &mut self.outputs, &mut self.context)?;
@@ -593,75 +582,6 @@ impl<F: Float> Trainer<F> {
             return Err(Error::shape("inputs of the batch", expected, got.to_string()));
         }
         batch.labels().check_batch(self.loss, batch.samples, network.spec().outputs())
-    }
-
-    /// Counts the batch that was last run forward; of means and variances the means.
-    pub(crate) fn count(&mut self, scores: &mut [Tally], network: &Network<F>, targets: Targets<F>) {
-        let (outputs, width) = (self.outputs.last(), network.spec().outputs());
-        let predicted = self.loss.target_width(width);
-        let predictions = if predicted < width && !scores.is_empty() {
-            let means = self.spare.room(outputs.len() / width * predicted);
-            for (row, means) in outputs.chunks_exact(width).zip(means.chunks_exact_mut(predicted)) {
-                means.copy_from_slice(&row[..predicted]);
-            }
-            means
-        } else {
-            outputs
-        };
-        for score in scores {
-            score.add(predictions, predicted, left_out(self.loss), targets);
-        }
-    }
-
-    /// Refuses metrics that this network and these targets have not.
-    pub(crate) fn check_metrics(&self, metrics: &[Metric], network: &Network<F>, targets: Targets<F>) -> Result<()> {
-        metrics.iter().try_for_each(|metric| metric.check(self.loss, network.spec().last_activation(), targets))
-    }
-
-    /// Mean loss (with the weights of the samples, if they have any, and the penalty of the network's) and metrics of
-    /// `network` on `x` and `labels`, a piece at a time. Nothing is changed.
-    ///
-    /// # Errors
-    /// As for training data.
-    pub fn evaluate<'a>(
-        &mut self,
-        network: &Network<F>,
-        x: Samples<F>,
-        labels: impl Into<Labels<'a, F>>,
-        metrics: &[Metric],
-    ) -> Result<Evaluation> {
-        let labels = labels.into();
-        let (samples, width) = (x.len(), network.spec().outputs());
-        network.check_samples(&x)?;
-        labels.check(self.loss, samples, width)?;
-        self.check_metrics(metrics, network, labels.targets)?;
-        if samples == 0 {
-            return Err(Error::Data("evaluate: no samples".into()));
-        }
-        check_room::<F>("an evaluation", network.numbers_of_pass(samples.min(CHUNK)))?;
-        let mut rows = Vec::new();
-        let mut scores: Vec<Tally> = metrics.iter().copied().map(Tally::new).collect();
-        let mut loss = 0.0;
-        let threads = self.context.threads;
-        self.context.training = false;
-        parallel::install(threads, || {
-            for start in (0..samples).step_by(CHUNK) {
-                let end = samples.min(start + CHUNK);
-                x.gather(start..end, network.input_scale(), &mut rows);
-                let labels = labels.slice(start..end, self.loss.target_width(width));
-                let Labels { targets, weights } = labels;
-                let batch = Batch { input: Input::Rows(&rows), targets, samples: end - start, weights };
-                loss += self.forward(network, batch)? * labels.total(end - start);
-                self.count(&mut scores, network, targets);
-                interrupt::check()?;
-            }
-            Ok::<_, Error>(())
-        })?;
-        let mut loss = loss / labels.total(samples);
-        if !self.kernels.is_empty() {
-            loss += self.penalty(network);
-        }
-        Ok(Evaluation { loss, metrics: scores.iter().map(Tally::value).collect() })
     }
 }
 
