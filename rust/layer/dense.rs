@@ -22,11 +22,11 @@ use std::ops::Range;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use super::activate::Activate;
+use super::bias::add_bias;
 use super::{Arenas, Context, Input, Kind, Saved, Weights};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
-use crate::isa::versions;
 use crate::math::{Float, column_sums};
 use crate::matmul::matmul;
 
@@ -87,15 +87,6 @@ pub fn dense_backward<F: Float>(
 
 fn check(what: &str, expected: usize, got: usize) -> Result<()> {
     if expected == got { Ok(()) } else { Err(Error::shape(what, expected.to_string(), got.to_string())) }
-}
-
-versions! {
-    /// `z[s, j] += bias[j]` in rows of `bias.len()`.
-    fn add_bias[F: Float](z: &mut [F], bias: &[F]) {
-        for row in z.chunks_exact_mut(bias.len().max(1)) {
-            for (z, b) in row.iter_mut().zip(bias) { *z += *b; }
-        }
-    }
 }
 
 /// A dense layer of a network: its sizes, its activation, and where its parameters lie in the arena.

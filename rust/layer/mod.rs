@@ -7,6 +7,7 @@
 mod activate;
 mod arenas;
 mod batch_norm;
+mod bias;
 mod chain;
 mod dense;
 mod dropout;
