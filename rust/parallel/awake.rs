@@ -40,6 +40,12 @@ pub(crate) fn stay_awake(threads: usize) {
     }
 }
 
+/// [`stay_awake`], with the patience of those who are awake begun anew. For a member of a pool.
+pub(crate) fn keep_awake(threads: usize) {
+    stay_awake(threads);
+    rayon::spawn(|| {});
+}
+
 fn look_for_work() {
     let mut last = Instant::now();
     while last.elapsed() < PATIENCE {

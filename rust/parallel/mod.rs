@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 use awake::Half;
-pub(crate) use awake::{join, short_work, stay_awake};
+pub(crate) use awake::{join, keep_awake, short_work, stay_awake};
 pub(crate) use pool::{in_pool, is_helped};
 pub use pool::{install, stay_on_this_thread, stays_on_this_thread};
 

@@ -6,7 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-/// Steps of a run. Its first is not timed: threads may have to wake up for it.
+use crate::parallel;
+
+/// Steps of a run. Its first is not timed.
 const RUN: usize = 5;
 
 /// Runs of a trial, by turns alone and eager. A training of a few steps is over before helpers would have woken up.
@@ -37,14 +39,18 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Before a step of so many samples: whether threads shall share its small pieces.
-    pub fn begin(&mut self, samples: usize) -> bool {
+    /// Before a step of so many samples: whether `threads` threads shall share its small pieces. While it tries, they are
+    /// kept awake in the steps of one, too: waking takes longer than a step, and in five of them they would fall asleep.
+    pub fn begin(&mut self, samples: usize, threads: usize) -> bool {
         if samples > self.samples {
             *self = Pace { samples, ..Pace::default() };
         }
         self.begun = None;
         if self.steps < TRIAL {
             self.eager = !(self.steps / RUN).is_multiple_of(2);
+            if parallel::in_pool() {
+                parallel::keep_awake(threads);
+            }
             self.begun = Some(Instant::now());
         }
         self.eager

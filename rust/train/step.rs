@@ -370,7 +370,7 @@ impl<F: Float> Trainer<F> {
     fn set_pace(&mut self, network: &Network<F>, samples: usize) -> bool {
         self.context.product.eager = true;
         let shared = self.context.threads_for(network.parameters().len(), samples) > 1;
-        self.context.product.eager = shared && self.pace.begin(samples);
+        self.context.product.eager = shared && self.pace.begin(samples, self.context.threads);
         shared
     }
 
