@@ -20,7 +20,7 @@ def draw(rows: Sequence[Row], growth: Sequence[Growth], file: Path) -> None:
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4.8), width_ratios=(3, 2), layout="constrained")
-    compared = [row for row in rows if len(row.timings) > 1]
+    compared = [row for row in rows if any(name.startswith(tuple(_COLORS)) for name in row.timings)]
     for position, row in enumerate(reversed(compared)):
         medians = [timing.median for name, timing in row.timings.items() if name.startswith("purrceptron")]
         ours = max(medians) if row.key == "import" else min(medians)  # with its networks: only then can it be used
