@@ -143,7 +143,7 @@ fn add_dots<F: Float, const N: usize>(rows: [&[F]; N], b: &[F], out: &mut [F; N]
 
 /// The columns of a square: rows `i` and `i + N / 2` shuffled into each other like cards, as often as `N` can be halved. Of
 /// numbers taken one by one the compiler gathers a column, for which Zen 5 needs more than twice as long (200 x 100, `f64`:
-/// 5.6 us, so 2.3; squares of 16 it keeps in memory: 16).
+/// 5.6 us, so 2.6; squares of 16 it keeps in memory: 16).
 #[inline(always)]
 fn turned<F: Float, const N: usize>(mut square: [[F; N]; N]) -> [[F; N]; N] {
     for _ in 0..N.ilog2() {

@@ -20,8 +20,8 @@ const TRIAL: usize = RUN * RUNS;
 /// Steps from one trial to the next.
 const HOLD: usize = 1000;
 
-/// The same after a first trial that spoke for one thread, twice as many after the next: a core that has slept is slow for
-/// a while, and a trial may be over before. In a quarter of short trainings of 64-100-10 it was.
+/// The same after a first trial that spoke for one thread, twice as many after the next: what disturbed it may be over soon.
+/// In a quarter of short trainings of 64-100-10 it was (Zen 5, a machine whose host moves its cores about).
 const SHORT_HOLD: usize = 60;
 
 /// What was found out so far.
