@@ -21,8 +21,9 @@ const TRIAL: usize = RUN * RUNS;
 const HOLD: usize = 1000;
 
 /// The same after a first trial that spoke for one thread, twice as many after the next: what disturbed it may be over soon.
-/// In a quarter of short trainings of 64-100-10 it was (Zen 5, a machine whose host moves its cores about).
-const SHORT_HOLD: usize = 60;
+/// In a quarter of short trainings of 64-100-10 it was (Zen 5, a machine whose host moves its cores about). A trial where
+/// the cores lie apart costs 15 steps that take two or three times as long: after 60 steps would be too soon.
+const SHORT_HOLD: usize = 250;
 
 /// What was found out so far.
 #[derive(Debug, Default)]
